@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * layout.h - where things are in address spaces: of programs, of vfs, of services that share memory.
+ */
+#ifndef ABI_LAYOUT_H
+#define ABI_LAYOUT_H
+
+#include <abi/types.h>
+
+/* ---- programs ----
+ *
+ *	0                               nothing below USER_LOW
+ *	PIE_BASE                        position-independent programs, heap behind them
+ *	... MMAP_TOP                    mmap, downwards; the interpreter of dynamic programs first
+ *	STACK_TOP - limit .. STACK_TOP  stack, downwards
+ *	VVAR_VA, VDSO_VA                clock page, vDSO (AT_SYSINFO_EHDR = VDSO_VA)
+ *
+ * Stack, vDSO and the first mappings lie in one gigabyte: one page directory serves them. */
+#define USER_LOW 0x0000000000010000ull
+#define PIE_BASE 0x0000555555554000ull
+#define MMAP_TOP 0x00007fffef000000ull
+#define STACK_TOP 0x00007fffffff0000ull
+#define STACK_LIMIT_MAX (STACK_TOP - MMAP_TOP - STACK_GUARD)
+#define STACK_LIMIT_DEFAULT (8ull << 20)
+#define STACK_GUARD (1ull << 20)                /* kept free below a stack that grows */
+#define VVAR_VA 0x00007fffffff8000ull
+#define VDSO_VA 0x00007fffffff9000ull
+enum { VDSO_PAGES_MAX = 4 };
+
+/* ---- vfs: its window on the page cache; slot n is the page at CACHE_VA + n * PAGE_SIZE ---- */
+#define CACHE_VA 0x0000200000000000ull
+#define CACHE_SLOTS (1u << 22)                  /* 16 GiB */
+
+/* ---- services: what others lend to them (vm.borrow) ---- */
+#define SHARE_VA 0x0000300000000000ull
+#define SHARE_MAX (16ull << 20)                 /* bytes of one share */
+enum { NR_SHARES = 128 };
+
+/* ---- vm: a page of somebody else that it works on ---- */
+#define SCRATCH_VA 0x0000400000000000ull
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * priv_set.c - SYS_PRIV_SET: fill a privilege structure.
+ *
+ * Job:      the handler of one kernel call; contracts/kernel.contract says what it does.
+ * On crash: the kernel does not crash; kassert stops the machine.
+ */
+#include <kernel/call/call.h>
+
+static bool desc_valid(const struct priv_desc *d)
+{
+	return d->rank < 16 && d->personality < NR_PERSONALITIES && d->guardian < NR_PRIVS &&
+	       d->priority < NR_PRIORITIES && d->quantum > 0 && d->quantum <= QUANTUM_MAX;
+}
+
+err_t do_priv_set(struct proc *caller, const struct priv_set_request *req)
+{
+	static struct priv_desc desc;
+
+	if (req->priv >= NR_PRIVS)
+		return -EINVAL;
+	if (copy_from_proc(caller, &desc, req->address, sizeof(desc)) != sizeof(desc))
+		return -EFAULT;
+	if (!desc_valid(&desc))
+		return -EINVAL;
+	if (req->priv == PRIV_PROGRAM && desc.primitives & ~BIT(IPC_SENDREC - IPC_SENDREC))
+		return -EINVAL;         /* I7: programs call, and nothing else */
+
+	lines_release(&privs[req->priv]);
+	privs[req->priv].desc = desc;
+	return 0;
+}

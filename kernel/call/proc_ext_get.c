@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * proc_ext_get.c - SYS_PROC_EXT_GET: extended state to the process's memory.
+ *
+ * Job:      the handler of one kernel call; contracts/kernel.contract says what it does.
+ * On crash: the kernel does not crash; kassert stops the machine.
+ */
+#include <kernel/call/call.h>
+
+err_t do_proc_ext_get(struct proc *caller, const struct proc_ext_get_request *req,
+		      struct proc_ext_get_reply *rep)
+{
+	struct proc *p;
+	err_t err = managed_held(caller, req->proc, &p);
+	uint32_t size = ext_size();
+
+	if (err)
+		return err;
+	if (req->address % 64 || req->size < size)
+		return -EINVAL;
+	if (copy_to_proc(p, req->address, ext_get(p), size) != size)
+		return -EFAULT;
+	rep->size = size;
+	rep->mask = ext_mask();
+	return 0;
+}

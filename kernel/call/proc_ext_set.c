@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * proc_ext_set.c - SYS_PROC_EXT_SET: extended state from the process's memory.
+ *
+ * Job:      the handler of one kernel call; contracts/kernel.contract says what it does.
+ * On crash: the kernel does not crash; kassert stops the machine.
+ */
+#include <kernel/call/call.h>
+
+enum { EXT_MAX = 1024 };
+
+err_t do_proc_ext_set(struct proc *caller, const struct proc_ext_set_request *req)
+{
+	static _Alignas(64) uint8_t area[EXT_MAX];
+	struct proc *p;
+	err_t err = managed_held(caller, req->proc, &p);
+	uint32_t size = ext_size();
+
+	if (err)
+		return err;
+	if (req->address == 0) {
+		ext_reset(p);
+		return 0;
+	}
+	if (req->size < size)
+		return -EINVAL;
+	if (copy_from_proc(p, area, req->address, size) != size)
+		return -EFAULT;
+	return ext_put(p, area) ? 0 : -EINVAL;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * proc_public_get.c - SYS_PROC_PUBLIC_GET: read public words.
+ *
+ * Job:      the handler of one kernel call; contracts/kernel.contract says what it does.
+ * On crash: the kernel does not crash; kassert stops the machine.
+ */
+#include <kernel/call/call.h>
+
+err_t do_proc_public_get(struct proc *caller, const struct proc_public_get_request *req,
+			 struct proc_public_get_reply *rep)
+{
+	const struct proc *p = proc_find(req->proc);
+
+	(void)caller;
+	if (!p)
+		return -EDEADPEER;
+	for (uint32_t i = 0; i < NR_PUBLIC; i++)
+		rep->word[i] = p->word[i];
+	return 0;
+}

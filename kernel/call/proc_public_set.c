@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * proc_public_set.c - SYS_PROC_PUBLIC_SET: set public words.
+ *
+ * Job:      the handler of one kernel call; contracts/kernel.contract says what it does.
+ * On crash: the kernel does not crash; kassert stops the machine.
+ */
+#include <kernel/call/call.h>
+
+err_t do_proc_public_set(struct proc *caller, const struct proc_public_set_request *req)
+{
+	struct proc *p;
+	err_t err = managed(caller, req->proc, &p);
+
+	if (err)
+		return err;
+	if (req->count > COUNT(req->word) || req->first > NR_PUBLIC ||
+	    req->count > NR_PUBLIC - req->first)
+		return -EINVAL;
+	for (uint32_t i = 0; i < req->count; i++)
+		p->word[req->first + i] = req->word[i];
+	return 0;
+}

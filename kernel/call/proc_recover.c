@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * proc_recover.c - SYS_PROC_RECOVER: restart a frozen service in place.
+ *
+ * Job:      the handler of one kernel call; contracts/kernel.contract says what it does.
+ * On crash: the kernel does not crash; kassert stops the machine.
+ */
+#include <kernel/call/call.h>
+
+err_t do_proc_recover(struct proc *caller, const struct proc_recover_request *req)
+{
+	struct proc *p = proc_find(req->proc);
+	unsigned slot;
+
+	if (!p)
+		return -EDEADPEER;
+	if (!proc_guards(caller, p))
+		return -EPERM;
+	if (!(p->state & STATE_FROZEN))
+		return -EBUSY;
+	if (req->entry >= USER_END || req->stack >= USER_END)
+		return -EINVAL;
+
+	slot = proc_slot(p);
+	trace(TRACE_RECOVER, p->slot, 0, 0, 0);
+	message_unread(p);
+	call_withdraw(p);
+	untold[slot / 64] &= ~BIT(slot % 64);
+	p->regs = (struct user_regs){ .rdi = req->arg, .rip = req->entry, .rsp = req->stack,
+				      .orig_rax = UINT64_MAX };
+	regs_sanitize(&p->regs);
+	p->flags = PROC_FULL;
+	p->priority = p->base_priority;
+	p->ticks_left = p->quantum;
+	p->kind = CALL_NONE;
+	p->state = 0;
+	cancels_retell(p);
+	proc_ready(this_core(), p);
+	return 0;
+}

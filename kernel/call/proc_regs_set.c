@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * proc_regs_set.c - SYS_PROC_REGS_SET: write registers.
+ *
+ * Job:      the handler of one kernel call; contracts/kernel.contract says what it does.
+ * On crash: the kernel does not crash; kassert stops the machine.
+ */
+#include <kernel/call/call.h>
+
+err_t do_proc_regs_set(struct proc *caller, const struct proc_regs_set_request *req)
+{
+	struct user_regs regs;
+	struct proc *p;
+	err_t err = managed_held(caller, req->proc, &p);
+
+	if (err)
+		return err;
+	if (copy_from_proc(caller, &regs, req->address, sizeof(regs)) != sizeof(regs))
+		return -EFAULT;
+	if (!regs_valid(&regs))
+		return -EINVAL;
+	/* The arguments of a call that waits for its answer are the kernel's to keep. */
+	if (p->kind == CALL_CONTRACT)
+		return -EBUSY;
+
+	regs_sanitize(&regs);
+	p->regs = regs;
+	p->flags |= PROC_FULL;
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * route_set.c - SYS_ROUTE_SET: set routes of a personality.
+ *
+ * Job:      the handler of one kernel call; contracts/kernel.contract says what it does.
+ * On crash: the kernel does not crash; kassert stops the machine.
+ */
+#include <kernel/call/call.h>
+
+err_t do_route_set(struct proc *caller, const struct route_set_request *req)
+{
+	uint16_t *first, copy[64];
+	uint64_t bytes = req->count * sizeof(uint16_t);
+
+	if (req->personality >= NR_PERSONALITIES || req->first > NR_ROUTES ||
+	    req->count > NR_ROUTES - req->first || req->count > COUNT(copy))
+		return -EINVAL;
+	if (copy_from_proc(caller, copy, req->address, bytes) != bytes)
+		return -EFAULT;
+	for (unsigned i = 0; i < req->count; i++) {
+		uint16_t r = copy[i];
+		unsigned limit = r & ROUTE_PUBLIC ? NR_PUBLIC : NR_PRIVS;
+
+		if (r != ROUTE_ENOSYS && (r & ~ROUTE_PUBLIC) >= limit)
+			return -EINVAL;
+	}
+
+	first = &routes[req->personality][req->first];
+	for (unsigned i = 0; i < req->count; i++)
+		first[i] = copy[i];
+	return 0;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * proc.c - the process table and the run queues.
+ *
+ * Job:      finds processes, orders those that are runnable, ends them.
+ * Speaks:   nothing; ipc.c, stop.c and the kernel calls use it.
+ * Touches:  procs, privs, spaces, the core's run queues.
+ * Trusts:   its callers inside the kernel.
+ * On crash: the kernel does not crash; kassert stops the machine.
+ *
+ * P1 A process is in a run queue, or the core's hint, or current, if and only if its state is 0.
+ * P2 PROC_QUEUED: in the queue of its priority (state 0) or in its partner's senders (SENDING).
+ * P3 A service's slot equals its privilege id; every program has PRIV_PROGRAM.
+ */
+#include <kernel/arch.h>
+#include <kernel/core/proc.h>
+
+struct proc procs[NR_PROCS];
+struct priv privs[NR_PRIVS];
+struct space spaces[NR_SPACES];
+uint16_t routes[NR_PERSONALITIES][NR_ROUTES];
+
+enum { DECAY_MAX = 4, DECAY_FORGET_TICKS = 50 };
+
+void proc_tables_init(void)
+{
+	for (unsigned i = 0; i < NR_PROCS; i++)
+		procs[i] = (struct proc){ .ep = ENDPOINT_NONE, .slot = (uint16_t)i,
+					  .program = i >= FIRST_PROGRAM,
+					  .priv = &privs[i < PRIV_PROGRAM ? i : PRIV_PROGRAM] };
+	for (unsigned i = 0; i < NR_PRIVS; i++)
+		for (unsigned l = 0; l < PRIV_LINES; l++)
+			privs[i].desc.lines[l] = LINE_NONE;
+	for (unsigned p = 0; p < NR_PERSONALITIES; p++)
+		for (unsigned n = 0; n < NR_ROUTES; n++)
+			routes[p][n] = ROUTE_ENOSYS;
+}
+
+bool proc_manages(const struct proc *caller, const struct proc *p)
+{
+	unsigned right = proc_is_program(p) ? RIGHT_MANAGE_PROGRAMS : RIGHT_MANAGE_SERVICES;
+
+	return p != caller && (caller->priv->desc.rights & right);
+}
+
+bool proc_guards(const struct proc *caller, const struct proc *p)
+{
+	return p != caller && !proc_is_program(p) &&
+	       p->priv->desc.guardian == proc_priv(caller);
+}
+
+bool proc_is_held(const struct proc *caller, const struct proc *p)
+{
+	if (p->state & (STATE_PARKED | STATE_NEW))
+		return true;
+	return (p->state & STATE_CALLING) && p->partner == caller;
+}
+
+void queue_add(struct queue *q, struct proc *p, bool front)
+{
+	kassert(!(p->flags & PROC_QUEUED));
+	p->flags |= PROC_QUEUED;
+	p->next = front ? q->head : NULL;
+	p->prev = front ? NULL : q->tail;
+	if (p->next)
+		p->next->prev = p;
+	else
+		q->tail = p;
+	if (p->prev)
+		p->prev->next = p;
+	else
+		q->head = p;
+}
+
+void queue_remove(struct queue *q, struct proc *p)
+{
+	kassert(p->flags & PROC_QUEUED);
+	p->flags &= ~(uint32_t)PROC_QUEUED;
+	if (p->next)
+		p->next->prev = p->prev;
+	else
+		q->tail = p->prev;
+	if (p->prev)
+		p->prev->next = p->next;
+	else
+		q->head = p->next;
+}
+
+static void run_add(struct core *c, struct proc *p, bool front)
+{
+	queue_add(&c->queue[p->priority], p, front);
+	c->ready |= BIT(p->priority);
+}
+
+static void run_remove(struct core *c, struct proc *p)
+{
+	struct queue *q = &c->queue[p->priority];
+
+	queue_remove(q, p);
+	if (q->head == NULL)
+		c->ready &= ~BIT(p->priority);
+}
+
+/* The general case of proc_ready(this_core(), ). With time left p goes to the front of its queue, so that a
+ * system call does not cost a program its turn; without, it gets a new quantum at the end. */
+void proc_ready_queue(struct core *c, struct proc *p)
+{
+	bool front = p->ticks_left > 0;
+
+	if (p->priority != p->base_priority && c->ticks - p->decayed_at > DECAY_FORGET_TICKS)
+		p->priority = p->base_priority;
+	if (p == c->current)
+		return;
+	if (!front)
+		p->ticks_left = p->quantum;
+	if (c->hint == NULL && front)
+		c->hint = p;
+	else
+		run_add(c, p, front);
+}
+
+/* p stops being runnable: its state is about to become something else than 0. */
+void proc_unready(struct proc *p)
+{
+	struct core *c = this_core();
+
+	if (p == c->hint)
+		c->hint = NULL;
+	else if (p->state == 0 && (p->flags & PROC_QUEUED))
+		run_remove(c, p);
+}
+
+/* The quantum is used up: to the end of the queue, one priority lower for a while. */
+static void requeue_expired(struct core *c, struct proc *p)
+{
+	unsigned lowest = p->base_priority + DECAY_MAX;
+
+	if (lowest >= NR_PRIORITIES)
+		lowest = NR_PRIORITIES - 1;
+	if (p->priority < lowest)
+		p->priority++;
+	p->decayed_at = c->ticks;
+	p->ticks_left = p->quantum;
+	run_add(c, p, false);
+}
+
+/* The general case of schedule(). */
+struct proc *schedule_queues(struct core *c)
+{
+	struct proc *p = c->current, *h = c->hint;
+	bool runs = p && p->state == 0;
+
+	c->hint = NULL;
+	if (h)
+		run_add(c, h, true);
+	if (runs && !c->expired && !(c->ready & (BIT(p->priority) - 1)))
+		return p;
+	if (runs && c->expired)
+		requeue_expired(c, p);
+	else if (runs)
+		run_add(c, p, true);
+	c->expired = false;
+	c->current = NULL;
+	if (c->ready) {
+		c->current = c->queue[__builtin_ctzll(c->ready)].head;
+		run_remove(c, c->current);
+		c->current->switches++;
+	}
+	return c->current;
+}
+
+/* A timer tick of 10 ms has hit the running process. */
+void tick(struct core *c)
+{
+	struct proc *p = c->current;
+
+	c->ticks++;
+	if (p == NULL)
+		return;
+	p->user_ticks++;
+	if (--p->ticks_left <= 0)
+		c->expired = true;
+}
+
+/* Free the slot. The caller has checked that it may. */
+void proc_end(struct proc *p)
+{
+	struct priv *v = p->priv;
+	unsigned slot = proc_slot(p);
+	endpoint_t e = p->ep;
+
+	trace(TRACE_DESTROY, p->slot, 0, 0, 0);
+	call_withdraw(p);
+	proc_unready(p);
+	p->state = STATE_NEW;           /* first, so that nothing below is delivered to it */
+	p->ep = ENDPOINT_NONE;
+	receivers_wake(e);
+	if (!proc_is_program(p)) {
+		callers_wake(p);
+		lines_release(v);
+		v->alarm_ns = 0;
+		v->services = v->lines = v->events = 0;
+		for (unsigned i = 0; i < GRANT_ROWS; i++)
+			v->grants[i].dir = 0;
+	}
+	ext_reset(p);
+	untold[slot / 64] &= ~BIT(slot % 64);
+	cancelled[slot / 64] &= ~BIT(slot % 64);
+	p->space->users--;
+	p->space = NULL;
+	p->stop = 0;
+	p->flags = 0;
+	if (this_core()->current == p)
+		this_core()->current = NULL;
+}

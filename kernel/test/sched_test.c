@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * sched_test.c - who runs next: priorities, preemption, quanta, decay, alarms and the timer.
+ */
+#include <tests/unit.h>
+
+#include "host/fake.h"
+
+enum { TICK = 10000000 };
+
+static struct core *core(void)
+{
+	return &fake_core;
+}
+
+static void check(void)
+{
+	const char *why = check_procs();
+
+	if (why)
+		printf("    broken: %s\n", why);
+	CHECK(why == NULL);
+}
+
+/* The cast, of which only some remain runnable. */
+static void cast(void)
+{
+	fake_cast();
+	for (unsigned i = VM; i <= LOG; i++)
+		fake_receive(&procs[i], ENDPOINT_ANY);
+	fake_run(rs);
+}
+
+static void set(struct proc *p, unsigned priority, unsigned quantum)
+{
+	GIVES(0, rs, proc_sched, .proc = p->ep, .priority = (uint8_t)priority,
+	      .quantum = (uint8_t)quantum);
+}
+
+static void t_highest_runs(void)
+{
+	cast();
+	set(prog, 8, 5);
+	set(prog2, 7, 5);
+	fake_receive(pm, ENDPOINT_ANY);
+	fake_receive(rs, ENDPOINT_ANY);
+	CHECK(core()->current == prog2);
+	fake_linux(prog2, CALL_READ, 0);                /* vfs, at 4, takes it */
+	CHECK(core()->current == vfs);
+	fake_receive(vfs, ENDPOINT_ANY);
+	CHECK(core()->current == prog);
+	fake_linux(prog, CALL_KILL, 0);
+	fake_receive(pm, ENDPOINT_ANY);
+	CHECK(core()->current == NULL);
+	check();
+}
+
+static void t_interrupt_preempts(void)
+{
+	cast();
+	fake_receive(pm, ENDPOINT_ANY);
+	set(prog, 8, 5);
+	set(prog2, 8, 5);
+	fake_notify(rs, driver);
+	GIVES(0, driver, irq_claim, .line = DRIVER_LINE, .bit = 2);
+	GIVES(0, driver, irq_ack, .line = DRIVER_LINE);
+	fake_receive(driver, ENDPOINT_ANY);
+	fake_receive(rs, ENDPOINT_ANY);
+	CHECK(core()->current == prog || core()->current == prog2);
+	fake_interrupt(DRIVER_LINE);
+	CHECK(core()->current == driver);
+	CHECK_EQ(driver->msg.w[1], BIT(2));
+	check();
+}
+
+static void t_lower_does_not_preempt(void)
+{
+	cast();
+	set(vfs, 9, 5);
+	fake_notify(rs, vfs);
+	CHECK(core()->current == rs);
+	CHECK_EQ(vfs->state, 0);
+	check();
+}
+
+static void t_quantum_and_decay(void)
+{
+	cast();
+	fake_receive(pm, ENDPOINT_ANY);
+	set(prog, 8, 2);
+	set(prog2, 8, 2);
+	fake_receive(rs, ENDPOINT_ANY);
+	struct proc *first = core()->current, *second = first == prog ? prog2 : prog;
+	fake_tick();
+	CHECK(core()->current == first);
+	fake_tick();
+	CHECK(core()->current == second);               /* the quantum is over */
+	CHECK_EQ(first->priority, 9);
+	fake_tick();
+	fake_tick();
+	CHECK(core()->current == first);
+	for (unsigned i = 0; i < 40; i++)
+		fake_tick();
+	CHECK_EQ(first->priority, 12);                  /* four below its own, no more */
+	CHECK_EQ(second->priority, 12);
+	CHECK(first->user_ticks + second->user_ticks == 44);
+	check();
+}
+
+static void t_decay_is_forgotten(void)
+{
+	cast();
+	set(prog, 8, 1);
+	fake_run(prog);
+	fake_tick();
+	CHECK_EQ(prog->priority, 9);
+	fake_linux(prog, CALL_READ, 0);
+	core()->ticks += 60;
+	fake_answer(vfs, prog, 0);
+	CHECK_EQ(prog->priority, 8);
+	check();
+}
+
+static void t_sched_refused(void)
+{
+	cast();
+	GIVES(0, rs, proc_sched, .proc = prog->ep, .priority = 3, .quantum = 4);
+	CHECK_EQ(prog->priority, 3);
+	CHECK_EQ(prog->quantum, 4);
+	GIVES(EPERM, pm, proc_sched, .proc = vfs->ep, .priority = 3, .quantum = 4);
+	GIVES(EDEADPEER, pm, proc_sched, .proc = ENDPOINT(9, VFS), .priority = 3, .quantum = 4);
+	GIVES(EINVAL, pm, proc_sched, .proc = prog->ep, .priority = NR_PRIORITIES, .quantum = 4);
+	GIVES(EINVAL, pm, proc_sched, .proc = prog->ep, .priority = 3, .quantum = 0);
+	GIVES(EINVAL, pm, proc_sched, .proc = prog->ep, .priority = 3, .quantum = QUANTUM_MAX + 1);
+	privs[PM].desc.rights = RIGHT_SCHEDULE;
+	GIVES(0, pm, proc_sched, .proc = rs->ep, .priority = 9, .quantum = 4);
+	GIVES(0, pm, proc_sched, .proc = pm->ep, .priority = 2, .quantum = 4);
+	check();
+}
+
+static void t_alarm(void)
+{
+	cast();
+	fake_notify(rs, driver);
+	GIVES(0, driver, alarm_set, .deadline_ns = fake_now + 3000);
+	CHECK_EQ(fake_timer, fake_now + 3000);
+	fake_receive(driver, ENDPOINT_ANY);
+	fake_now += 2999;
+	fake_timer_fires();
+	CHECK_EQ(driver->state, STATE_RECEIVING);
+	fake_now++;
+	fake_timer_fires();
+	CHECK_EQ(driver->state, 0);
+	CHECK_EQ(driver->msg.w[2], EVENT_ALARM);
+	CHECK_EQ(privs[DRIVER].alarm_ns, 0);
+	GIVES(0, driver, alarm_set, .deadline_ns = 1);          /* long past: at once */
+	CHECK(fake_timer > 0 && fake_timer <= fake_now + 1);
+	GIVES(0, driver, alarm_set, .deadline_ns = 0);
+	fake_now += 5;
+	fake_timer_fires();
+	CHECK_EQ(privs[DRIVER].events, 0);
+	check();
+}
+
+static void t_idle_timer(void)
+{
+	cast();
+	fake_receive(pm, ENDPOINT_ANY);
+	fake_linux(prog, CALL_NOBODY, 0);
+	CHECK(fake_timer > fake_now && fake_timer <= fake_now + TICK);
+	fake_linux(prog, CALL_KILL, 0);
+	fake_receive(pm, ENDPOINT_ANY);
+	fake_linux(prog2, CALL_KILL, 0);
+	fake_receive(pm, ENDPOINT_ANY);
+	fake_receive(rs, ENDPOINT_ANY);
+	CHECK(core()->current == NULL);
+	fake_now += TICK;
+	fake_timer_fires();
+	CHECK_EQ(fake_timer, 0);                        /* idle and no alarm: no timer */
+	check();
+}
+
+int main(void)
+{
+	TEST("the highest priority that is runnable runs", t_highest_runs);
+	TEST("an interrupt makes its driver run at once", t_interrupt_preempts);
+	TEST("waking somebody lower does not interrupt", t_lower_does_not_preempt);
+	TEST("a quantum used up goes to the next, and lowers the priority, by four at most",
+	     t_quantum_and_decay);
+	TEST("a lowered priority is forgotten after a while", t_decay_is_forgotten);
+	TEST("proc_sched is refused without right, to the dead, out of range", t_sched_refused);
+	TEST("an alarm goes off when it is due, once", t_alarm);
+	TEST("the timer is off while nothing runs and no alarm is set", t_idle_timer);
+	return test_result();
+}

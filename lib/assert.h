@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * assert.h - on in every build. A service that finds its own state wrong dies; restart repairs.
+ *
+ * Never assert on bytes that came in a message, a grant, a disk or a wire.
+ */
+#ifndef LIB_ASSERT_H
+#define LIB_ASSERT_H
+
+#define assert(condition) \
+	((condition) ? (void)0 : assert_failed(#condition, __FILE__, __LINE__))
+
+__attribute__((noreturn, cold)) void assert_failed(const char *what, const char *file, int line);
+
+/* End the service: rs is told. status as in exit_group. */
+__attribute__((noreturn, cold)) void die(int status);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * ipc.S - the primitives: C calling convention to the registers of abi/message.h and back.
+ *
+ * Job:      loads a message into RDI RSI RDX R10 R8 R9 R12 R13, enters the kernel, stores it.
+ * Speaks:   abi/message.h.
+ * Touches:  the caller's message.
+ * Trusts:   the kernel to keep RBX and RBP.
+ * On crash: holds no state.
+ */
+
+/* Struct offsets; lib/ipc.h asserts them. */
+.set SERIAL, 64
+.set LENT, 72
+
+.macro ENTER
+	push	%rbx
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+.endm
+
+.macro LEAVE
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbx
+	ret
+.endm
+
+.macro LOAD_PAYLOAD
+	mov	8(%rbx), %rsi
+	mov	16(%rbx), %rdx
+	mov	24(%rbx), %r10
+	mov	32(%rbx), %r8
+	mov	40(%rbx), %r9
+	mov	48(%rbx), %r12
+	mov	56(%rbx), %r13
+.endm
+
+.macro STORE_PAYLOAD
+	mov	%rsi, 8(%rbx)
+	mov	%rdx, 16(%rbx)
+	mov	%r10, 24(%rbx)
+	mov	%r8, 32(%rbx)
+	mov	%r9, 40(%rbx)
+	mov	%r12, 48(%rbx)
+	mov	%r13, 56(%rbx)
+.endm
+
+.macro LOAD
+	mov	(%rbx), %rdi
+	LOAD_PAYLOAD
+.endm
+
+.macro STORE
+	mov	%rdi, (%rbx)
+	STORE_PAYLOAD
+.endm
+
+.macro FUNCTION name
+	.section .text.\name, "ax", @progbits
+	.globl	\name
+	.type	\name, @function
+	.balign	16
+\name:
+.endm
+
+.macro END name
+	.size	\name, . - \name
+.endm
+
+FUNCTION ipc_sendrec
+	ENTER
+	mov	%rdi, %rbx
+	mov	%rsi, %r14
+	mov	%rdx, %r15
+	LOAD
+	mov	$0x1000, %eax
+	syscall
+	STORE
+	LEAVE
+END ipc_sendrec
+
+FUNCTION ipc_receive
+	ENTER
+	mov	%rdi, %rbx
+	mov	%esi, %edi
+	mov	$0x1001, %eax
+	syscall
+	test	%eax, %eax
+	js	1f
+	STORE
+	mov	%r14, SERIAL(%rbx)
+	mov	%r15, LENT(%rbx)
+1:	LEAVE
+END ipc_receive
+
+FUNCTION ipc_reply
+	ENTER
+	mov	%rdi, %rbx
+	mov	%esi, %r14d
+	LOAD
+	mov	$0x1002, %eax
+	syscall
+	LEAVE
+END ipc_reply
+
+FUNCTION ipc_replyreceive
+	ENTER
+	push	%rcx				/* where it stopped, for the caller */
+	mov	%rdi, %rbx
+	mov	%rsi, %r15
+	mov	SERIAL(%rbx), %r14d
+	mov	%edx, %edx
+	shl	$32, %rdx
+	or	%rdx, %r14
+	LOAD
+	mov	$0x1003, %eax
+	syscall
+	pop	%rcx
+	test	%eax, %eax
+	js	1f
+	STORE
+	mov	%r14, SERIAL(%rbx)
+	mov	%r15, LENT(%rbx)
+	LEAVE
+1:	mov	%rsi, (%rcx)
+	mov	%rdx, 8(%rcx)
+	mov	%r10, 16(%rcx)
+	LEAVE
+END ipc_replyreceive
+
+FUNCTION ipc_forward
+	mov	$0x1004, %eax
+	syscall
+	ret
+END ipc_forward
+
+FUNCTION ipc_sendnb
+	ENTER
+	mov	%rdi, %rbx
+	LOAD
+	mov	$0x1005, %eax
+	syscall
+	LEAVE
+END ipc_sendnb
+
+FUNCTION ipc_notify
+	mov	$0x1006, %eax
+	syscall
+	ret
+END ipc_notify
+
+FUNCTION ipc_kernel
+	ENTER
+	mov	%rsi, %rbx
+	mov	%edi, %eax
+	LOAD_PAYLOAD
+	syscall
+	STORE_PAYLOAD
+	LEAVE
+END ipc_kernel
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * peer.h - the client's side of a contract: whom we call, and the call behind every stub.
+ */
+#ifndef LIB_PEER_H
+#define LIB_PEER_H
+
+#include <abi/errors.h>
+#include <abi/message.h>
+
+enum { PEER_NAME = 24 };
+
+/* A service by name. The stubs look it up at the first call and again after its death. */
+struct peer {
+	char name[PEER_NAME];           /* as published in ds */
+	endpoint_t at;                  /* all zero: not looked up yet */
+	bool dead;                      /* at has died: look for its successor first */
+};
+
+#define PEER(text) ((struct peer){ .name = text })
+
+/* What a generated stub knows of its call. */
+struct stub {
+	uint32_t type;
+	bool idempotent;
+	uint8_t request_size, reply_size;
+	uint64_t padding;               /* bit n: byte n of the request is padding, sent as 0 */
+	uint64_t lend;                  /* CALL_LEND_ bits */
+};
+
+/* Send, wait, copy the reply out. An idempotent call is sent again to the successor of a server
+ * that died; another returns -EDEADPEER, and the next call finds the successor. */
+err_t peer_call(struct peer *to, const struct stub *stub, const void *request, void *reply,
+		const volatile void *range, size_t len) MUST_CHECK;
+
+/* Find the peer's endpoint, other than the one it has now. Waits for it to be published. */
+err_t peer_refresh(struct peer *to) MUST_CHECK;
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * server.h - the main loop of a service: receive, validate, dispatch, commit, replyreceive.
+ *
+ * A handler of operation OP of protocol P is `static err_t do_P_OP(const struct call *c,
+ * const struct P_OP_request *req, struct P_OP_reply *reply)` (without req or reply where the
+ * contract has no `in` or `out`), listed in a `static const struct P_ops`. It returns 0, an error
+ * that the contract names, or NO_REPLY if the answer comes later, by call_reply().
+ */
+#ifndef LIB_SERVER_H
+#define LIB_SERVER_H
+
+#include <abi/errors.h>
+#include <abi/kernel.h>
+#include <lib/ipc.h>
+#include <lib/string.h>
+#include <lib/undo.h>
+
+/* Handlers have the contract's prototype, whether they need all of it or not. */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
+enum start_kind { START_FRESH = 0, START_RECOVER = 1, START_UPDATE = 2 };
+extern uint32_t start_kind;             /* lib/start.S */
+
+enum { CONTRACT_OPS = 64, STATE_REFUSED = 255, SERVES_MAX = 4 };
+
+/* What a handler, linux_call or fault returns if it answers later. */
+#define NO_REPLY INT32_MIN
+
+/* The call that a handler works on. (client, serial) names it for as long as it is unanswered. */
+struct call {
+	endpoint_t client;
+	uint32_t serial;
+	endpoint_t owner;               /* the client's thread-group leader */
+	uint32_t type;
+	uint64_t lent;                  /* bytes the client lends */
+	uint32_t lent_dir;              /* GRANT_READ, GRANT_WRITE: what we may do with them */
+	uint8_t *state;                 /* of the client's session, NULL: not monitored */
+};
+
+/* One protocol, generated. */
+struct contract {
+	const char *name;
+	uint32_t base;
+	uint32_t nr_states;
+	err_t (*dispatch)(const void *ops, const struct call *c, const uint64_t *request,
+			  uint64_t *reply);
+	const char *const *op_name;
+	const uint8_t (*next_state)[CONTRACT_OPS];
+};
+
+struct served {
+	const struct contract *contract;
+	const void *ops;                /* struct NAME_ops */
+	/* The state of the client's session, in .state; NULL: no session, call not monitored. */
+	uint8_t *(*session)(const struct call *c);
+};
+
+/* A service. Hooks that are NULL: not used; a Linux call is then answered with -ENOSYS. */
+struct server {
+	const char *name;
+	struct served serves[SERVES_MAX];
+	/* Also after a recovery (everything but .state is as at a fresh start), before check(). */
+	void (*init)(enum start_kind kind);
+	/* After a recovery: 0, or not repairable. */
+	err_t (*check)(void);
+	/* Linux calls and page faults of programs: the result, or NO_REPLY. */
+	int64_t (*linux_call)(const struct delivery *d);
+	int64_t (*fault)(const struct delivery *d);
+	/* A copy of the reply met a missing page: make it present, 0: try again. */
+	err_t (*populate)(const struct delivery *d, uint64_t address);
+	void (*on_notify)(uint64_t services);
+	void (*on_irq)(uint64_t lines);
+	void (*on_alarm)(void);
+	void (*on_cancel)(void);        /* ask sys_call_cancelled until -ENOENT */
+	void (*on_parked)(void);        /* ask sys_proc_next until -ENOENT */
+	void (*on_guard)(void);
+};
+
+/* The main loop. Notifies rs when init is done (that is `ready`) and at each of its heartbeats. */
+__attribute__((noreturn)) void server_run(const struct server *s);
+
+/* How often the request being handled has crashed us already: 0 or 1. */
+unsigned server_attempt(void);
+
+/* ---- calls (call.c); they need call_copy in the manifest ---- */
+
+/* Copy between us and the memory of the call: offset in the lent range, or address if Linux. */
+err_t call_read(const struct call *c, uint64_t from, void *to, size_t len) MUST_CHECK;
+err_t call_write(const struct call *c, uint64_t to, const void *from, size_t len) MUST_CHECK;
+struct call call_of(const struct delivery *d);
+
+/* Answer a call whose reply was withheld. Commits the state first. -EDEADPEER: it has gone. */
+err_t call_reply(endpoint_t client, uint32_t serial, err_t err, const void *reply, size_t size);
+err_t call_reply_linux(endpoint_t client, uint32_t serial, int64_t result);
+
+/* A copy that replyreceive does with this reply; false: no more room (COPIES_MAX). */
+bool reply_copy(uint32_t dir, uint64_t remote, const void *local, uint32_t len);
+
+/* ---- for the generated decoders ---- */
+
+static inline bool text_ends(const char *text, size_t size)
+{
+	return memchr(text, '\0', size) != NULL;
+}
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * names.c - what names stand for, and who waits for one.
+ *
+ * Job:      publish, unpublish, retrieve, wait, list.
+ * Speaks:   contracts/ds; the kernel call call_cancelled.
+ * Touches:  nothing but state.
+ * Trusts:   rs, which may publish anybody.
+ * On crash: recovers in place; a waiter's row stays, so it is answered by the successor.
+ */
+#include "ds.h"
+
+#include <contract/kernel.h>
+#include <lib/service_ids.h>
+
+struct name *name_find(const char *text)
+{
+	for (unsigned i = 0; i < NAMES; i++)
+		if (strcmp(state.name[i].text, text) == 0)
+			return &state.name[i];
+	return NULL;
+}
+
+bool name_stands(const struct name *n)
+{
+	return n != NULL && n->text[0] != '\0' && !endpoint_eq(n->who, ENDPOINT_NONE);
+}
+
+/* A free row, else the one withdrawn longest ago; NULL: all are in use. */
+static struct name *name_room(void)
+{
+	struct name *oldest = NULL;
+
+	for (unsigned i = 0; i < NAMES; i++) {
+		struct name *n = &state.name[i];
+
+		if (n->text[0] == '\0')
+			return n;
+		if (!name_stands(n) && (oldest == NULL || n->change < oldest->change))
+			oldest = n;
+	}
+	return oldest;
+}
+
+/* rs may do anything with names, others what concerns themselves. */
+static bool may_change(const struct call *c, const struct name *n)
+{
+	return endpoint_slot(c->client) == ID_RS || !name_stands(n) ||
+	       endpoint_slot(n->who) == endpoint_slot(c->client);
+}
+
+static void waiters_wake(const struct name *n)
+{
+	struct ds_wait_reply reply = { .who = n->who };
+
+	for (unsigned i = 0; i < WAITERS; i++) {
+		struct waiter *w = &state.waiter[i];
+		endpoint_t client = w->client;
+
+		if (client.v == 0 || strcmp(w->text, n->text) != 0 || endpoint_eq(w->old, n->who))
+			continue;
+		w->client.v = 0;
+		call_reply(client, w->serial, 0, &reply, sizeof(reply));
+	}
+}
+
+static void set(struct name *n, const char *text, endpoint_t who)
+{
+	strlcpy(n->text, text, sizeof(n->text));
+	n->who = who;
+	n->change = ++state.changes;
+	if (name_stands(n))
+		waiters_wake(n);
+	subscribers_notify(n);
+}
+
+err_t do_ds_publish(const struct call *c, const struct ds_publish_request *req)
+{
+	struct name *n = name_find(req->name);
+
+	if (req->name[0] == '\0')
+		return -EINVAL;
+	if (endpoint_slot(c->client) != ID_RS && !endpoint_eq(c->client, req->who))
+		return -EPERM;
+	if (!may_change(c, n))
+		return -EPERM;
+	if (n != NULL && endpoint_eq(n->who, req->who))
+		return 0;
+	if (n == NULL)
+		n = name_room();
+	if (n == NULL)
+		return -ENOSPC;
+
+	subscribers_forget(req->who);
+	set(n, req->name, req->who);
+	return 0;
+}
+
+err_t do_ds_unpublish(const struct call *c, const struct ds_unpublish_request *req)
+{
+	struct name *n = name_find(req->name);
+
+	if (req->name[0] == '\0' || !name_stands(n))
+		return -ENOENT;
+	if (!may_change(c, n))
+		return -EPERM;
+	set(n, req->name, ENDPOINT_NONE);
+	return 0;
+}
+
+err_t do_ds_retrieve(const struct call *c, const struct ds_retrieve_request *req,
+		     struct ds_retrieve_reply *reply)
+{
+	const struct name *n = name_find(req->name);
+
+	if (req->name[0] == '\0' || !name_stands(n))
+		return -ENOENT;
+	reply->who = n->who;
+	return 0;
+}
+
+/* A process has one call at a time, so an older row of its slot is a call that has ended. */
+static struct waiter *waiter_room(endpoint_t client)
+{
+	struct waiter *room = NULL;
+
+	for (unsigned i = 0; i < WAITERS; i++) {
+		struct waiter *w = &state.waiter[i];
+
+		if (w->client.v != 0 && endpoint_slot(w->client) == endpoint_slot(client))
+			return w;
+		if (w->client.v == 0 && room == NULL)
+			room = w;
+	}
+	return room;
+}
+
+err_t do_ds_wait(const struct call *c, const struct ds_wait_request *req,
+		 struct ds_wait_reply *reply)
+{
+	const struct name *n = name_find(req->name);
+	struct waiter *w;
+
+	if (req->name[0] == '\0')
+		return -EINVAL;
+	if (name_stands(n) && !endpoint_eq(n->who, req->old)) {
+		reply->who = n->who;
+		return 0;
+	}
+	w = waiter_room(c->client);
+	if (w == NULL)
+		return -ENOSPC;
+
+	strlcpy(w->text, req->name, sizeof(w->text));
+	w->old = req->old;
+	w->serial = c->serial;
+	w->client = c->client;
+	return NO_REPLY;
+}
+
+/* A waiter was interrupted: it must have its answer promptly. */
+void waiters_cancelled(void)
+{
+	struct call_cancelled_reply who;
+
+	while (sys_call_cancelled(&who) == 0)
+		for (unsigned i = 0; i < WAITERS; i++) {
+			struct waiter *w = &state.waiter[i];
+
+			if (!endpoint_eq(w->client, who.client) || w->serial != who.serial)
+				continue;
+			w->client.v = 0;
+			call_reply(who.client, who.serial, -EINTR, NULL, 0);
+		}
+}
+
+err_t do_ds_list(const struct call *c, const struct ds_list_request *req,
+		 struct ds_list_reply *reply)
+{
+	uint32_t index = req->index;
+
+	for (unsigned i = 0; i < NAMES; i++) {
+		const struct name *n = &state.name[i];
+
+		if (!name_stands(n) || index-- != 0)
+			continue;
+		memcpy(reply->name, n->text, sizeof(reply->name));
+		reply->who = n->who;
+		reply->changes = n->change;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+err_t names_check(void)
+{
+	for (unsigned i = 0; i < NAMES; i++) {
+		const struct name *n = &state.name[i];
+
+		if (!text_ends(n->text, sizeof(n->text)) || n->change > state.changes)  /* D2 */
+			return -EINVAL;
+		if (n->text[0] != '\0' && name_find(n->text) != n)                      /* D1 */
+			return -EINVAL;
+	}
+	for (unsigned i = 0; i < WAITERS; i++)
+		if (!text_ends(state.waiter[i].text, DS_NAME))
+			return -EINVAL;
+	for (unsigned i = 0; i < SUBSCRIPTIONS; i++)
+		if (!text_ends(state.subscription[i].pattern, DS_NAME))
+			return -EINVAL;
+	return 0;
+}

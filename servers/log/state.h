@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * state.h - all that log remembers.
+ *
+ * L1  Lines first .. next - 1 are there; line n is in line[n % LINES]; next - first <= LINES.
+ * L3  shown <= next.
+ * L2  A slot's bytes since its last newline are in partial[slot].
+ */
+#ifndef LOG_STATE_H
+#define LOG_STATE_H
+
+#include <contract/log.h>
+#include <lib/undo.h>
+
+enum { LINES = 512, SLOTS = 64, NAME = 16 };
+
+struct line {
+	uint8_t slot;
+	uint8_t len;
+	char text[LOG_LINE];
+};
+
+struct partial {
+	uint8_t len;
+	char text[LOG_LINE];
+};
+
+struct state {
+	uint64_t first, next;
+	uint64_t shown;                 /* L3: what the console's driver has read; shown <= next */
+	endpoint_t watcher;             /* the console's driver; 0: none yet */
+	char name[SLOTS][NAME];
+	struct partial partial[SLOTS];
+	struct line line[LINES];
+};
+
+extern struct state state;
+
+#endif

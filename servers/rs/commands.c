@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * commands.c - what the `service` command asks.
+ *
+ * Job:      lists, starts, stops, restarts and kills services on request.
+ * Speaks:   contracts/rs, to programs of user 0 for whatever changes something.
+ * Touches:  rows of state.service.
+ * Trusts:   the public words that pm keeps, for the user id.
+ * On crash: a request that was under way is repeated or refused by the library.
+ */
+#include "rs.h"
+#include <contract/kernel.h>
+#include <lib/clock.h>
+#include <lib/service_ids.h>
+
+static bool may_manage(const struct call *c)
+{
+	struct proc_public_get_request req = { .proc = c->client };
+	struct proc_public_get_reply reply;
+
+	return sys_proc_public_get(&req, &reply) == 0 && reply.word[PUBLIC_EUID] == 0;
+}
+
+static struct service *named(const char *name, unsigned *id)
+{
+	int found = service_by_name(name);
+
+	if (found < 0)
+		return NULL;
+	*id = (unsigned)found;
+	return &state.service[found];
+}
+
+static bool alive(const struct service *s)
+{
+	return s->phase == RS_STATE_STARTING || s->phase == RS_STATE_RUNNING;
+}
+
+static endpoint_t who(unsigned id)
+{
+	return alive(&state.service[id]) ? service_endpoint(id) : ENDPOINT_NONE;
+}
+
+static err_t do_rs_list(const struct call *c, const struct rs_list_request *req,
+			struct rs_list_reply *reply)
+{
+	unsigned n;
+	const struct manifest *const *set = manifest_set(&n);
+	const struct manifest *m;
+	const struct service *s;
+
+	if (req->index >= n)
+		return -ENOENT;
+	m = set[req->index];
+	s = &state.service[m->id];
+	*reply = (struct rs_list_reply){
+		.who = who(m->id), .state = s->phase, .rank = m->rank, .priv = m->id,
+		.cause = s->cause, .restarts = s->restarts, .recoveries = s->recoveries,
+		.code = s->code,
+	};
+	strlcpy(reply->name, s->name, sizeof(reply->name));
+	return 0;
+}
+
+static err_t do_rs_status(const struct call *c, const struct rs_status_request *req,
+			  struct rs_status_reply *reply)
+{
+	unsigned id;
+	const struct service *s = named(req->name, &id);
+
+	if (!s)
+		return -ENOENT;
+	*reply = (struct rs_status_reply){
+		.who = who(id), .state = s->phase, .rank = manifest_of(id)->rank,
+		.priv = (uint8_t)id, .cause = s->cause, .restarts = s->restarts,
+		.recoveries = s->recoveries, .code = s->code, .beats = s->beats_out,
+		.uptime_ms = (uint32_t)((clock_monotonic_ns() - s->started_ns) / 1000000),
+		.repaired_us = (uint32_t)(s->repaired_ns / 1000),
+	};
+	return 0;
+}
+
+/* Freeze it; what follows comes with the kernel's event, as for any other defect. */
+static err_t freeze(unsigned id, unsigned cause, unsigned code)
+{
+	struct proc_freeze_request req = { .proc = service_endpoint(id),
+					   .code = cause << 16 | code };
+
+	return sys_proc_freeze(&req);
+}
+
+static err_t do_rs_start(const struct call *c, const struct rs_start_request *req)
+{
+	unsigned id;
+	struct service *s = named(req->name, &id);
+
+	if (!may_manage(c))
+		return -EPERM;
+	if (!s)
+		return -ENOENT;
+	if (alive(s))
+		return -EEXIST;
+	s->waiter = c->client;
+	s->waiter_serial = c->serial;
+	s->recent = 0;
+	s->due_ns = 0;
+	s->phase = RS_STATE_DEAD;
+	guard_due(clock_monotonic_ns());
+	if (s->phase == RS_STATE_GONE) {
+		s->waiter = ENDPOINT_NONE;
+		return -EIO;
+	}
+	return NO_REPLY;
+}
+
+static bool is_needed(unsigned id)
+{
+	unsigned n;
+	const struct manifest *const *set = manifest_set(&n);
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct manifest_list *needs = &set[i]->needs;
+
+		if (!alive(&state.service[set[i]->id]))
+			continue;
+		for (unsigned k = 0; k < needs->count; k++)
+			if (service_by_name(needs->of[k].name) == (int)id)
+				return true;
+	}
+	return id == ID_RS;
+}
+
+static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
+{
+	struct proc_destroy_request destroy;
+	unsigned id;
+	struct service *s = named(req->name, &id);
+
+	if (!may_manage(c))
+		return -EPERM;
+	if (!s)
+		return -ENOENT;
+	if (is_needed(id))
+		return -EBUSY;
+	if (alive(s)) {
+		destroy.proc = service_endpoint(id);
+		if (sys_proc_destroy(&destroy) != 0)
+			return -ENOENT;
+		s->generation++;
+	}
+	s->phase = RS_STATE_STOPPED;
+	return 0;
+}
+
+static err_t do_rs_restart(const struct call *c, const struct rs_restart_request *req)
+{
+	unsigned id;
+	struct service *s = named(req->name, &id);
+
+	if (!may_manage(c))
+		return -EPERM;
+	if (!s)
+		return -ENOENT;
+	if (!alive(s))
+		return do_rs_start(c, (const struct rs_start_request *)req);
+	if (id == ID_RS)
+		return -EPERM;
+	s->fresh = true;
+	s->waiter = c->client;
+	s->waiter_serial = c->serial;
+	return freeze(id, RS_CAUSE_OPERATOR, 0) == 0 ? NO_REPLY : -EIO;
+}
+
+static err_t do_rs_kill(const struct call *c, const struct rs_kill_request *req)
+{
+	unsigned id;
+	struct service *s = named(req->name, &id);
+
+	if (!may_manage(c))
+		return -EPERM;
+	if (!s)
+		return -ENOENT;
+	if (!alive(s))
+		return -ESRCH;
+	if (id == ID_RS)
+		__builtin_trap();       /* as asked; rsguard will see to it */
+	return freeze(id, RS_CAUSE_KILLED, req->signal);
+}
+
+static err_t do_rs_stats(const struct call *c, struct rs_stats_reply *reply)
+{
+	*reply = (struct rs_stats_reply){ .missed = state.missed, .frames = state.frames };
+	for (unsigned id = 0; id < NR_SERVICES; id++) {
+		const struct service *s = &state.service[id];
+
+		if (!s->name[0])
+			continue;
+		reply->services++;
+		reply->running += s->phase == RS_STATE_RUNNING;
+		reply->restarts += s->restarts;
+		reply->recoveries += s->recoveries;
+	}
+	return 0;
+}
+
+const struct rs_ops rs_operations = {
+	.list = do_rs_list, .status = do_rs_status, .start = do_rs_start, .stop = do_rs_stop,
+	.restart = do_rs_restart, .kill = do_rs_kill, .stats = do_rs_stats,
+};

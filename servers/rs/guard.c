@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * guard.c - defects, and what follows from them.
+ *
+ * Job:      learns of exceptions, exits, hangs and orders to kill; restarts with exponential backoff
+ *           or recovers in place, as the manifest says.
+ * Speaks:   kernel calls proc_next, proc_freeze, proc_destroy; heartbeats as notifications.
+ * Touches:  rows of state.service; frozen services.
+ * Trusts:   the kernel's word on who froze and why.
+ * On crash: the rows say what was under way; a frozen service stays frozen until it is told of
+ *           again (see guard_check).
+ *
+ * States of a service, and who makes the transition:
+ *   stopped --service_begin--> starting --guard_ready--> running
+ *   starting, running --guard_defect--> starting (recovered, or restarted at once)
+ *                     --guard_defect--> dead --guard_due--> starting
+ *                     --guard_defect--> gone (restart never, or it cannot be started)
+ */
+#include "rs.h"
+#include <contract/kernel.h>
+#include <lib/clock.h>
+#include <lib/service_ids.h>
+
+#define MS 1000000ull
+#define FORGET_NS (60000 * MS)          /* a minute of life makes up for earlier defects */
+enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000, RECOVERIES_IN_A_ROW = 3 };
+
+static bool alive(const struct service *s)
+{
+	return s->phase == RS_STATE_STARTING || s->phase == RS_STATE_RUNNING;
+}
+
+/* ---- start ---- */
+
+static bool needs_are_met(unsigned id)
+{
+	const struct manifest *m = manifest_of(id);
+
+	for (unsigned i = 0; i < m->needs.count; i++) {
+		int n = service_by_name(m->needs.of[i].name);
+
+		if (n < 0 || state.service[n].phase != RS_STATE_RUNNING)
+			return false;
+	}
+	return true;
+}
+
+static void begin(unsigned id)
+{
+	struct service *s = &state.service[id];
+	err_t err;
+
+	s->started_ns = clock_monotonic_ns();
+	s->published = false;
+	s->fresh = false;
+	s->beats_out = 0;
+	err = service_start(id);
+	s->phase = err == 0 ? RS_STATE_STARTING : RS_STATE_GONE;
+	if (err != 0)
+		say("%s: cannot be started: error %d", s->name, -err);
+}
+
+/* Boot, and whenever something has become ready: start what waits for nothing else. */
+void start_what_can(void)
+{
+	for (unsigned id = 0; id < NR_SERVICES; id++) {
+		struct service *s = &state.service[id];
+		err_t err;
+
+		if (!s->name[0] || s->phase != RS_STATE_STOPPED || s->generation != 0 ||
+		    !needs_are_met(id))
+			continue;
+		err = service_build(id);
+		s->generation = FIRST_GENERATION;
+		if (err != 0) {
+			say("%s: cannot be built: error %d", s->name, -err);
+			s->phase = RS_STATE_GONE;
+			continue;
+		}
+		begin(id);
+	}
+}
+
+void guard_ready(unsigned id)
+{
+	struct service *s = &state.service[id];
+	uint64_t now = clock_monotonic_ns();
+
+	s->beats_out = 0;
+	if (id == ID_RSGUARD) {         /* it beats, and wants an answer */
+		s->beat_ns = now + manifest_of(id)->heartbeat_ms * MS;
+		ipc_notify(service_endpoint(id));
+	}
+	if (s->phase != RS_STATE_STARTING)
+		return;
+	s->phase = RS_STATE_RUNNING;
+	s->beat_ns = now + manifest_of(id)->heartbeat_ms * MS;
+	if (s->defect_ns != 0 && s->defect_ns >= s->repaired_ns)
+		s->repaired_ns = now - s->defect_ns;
+	if (!endpoint_eq(s->waiter, ENDPOINT_NONE) && s->waiter.v != 0) {
+		call_reply(s->waiter, s->waiter_serial, 0, NULL, 0);
+		s->waiter = ENDPOINT_NONE;
+	}
+	outbox_flush();                 /* names before texts */
+	start_what_can();
+}
+
+/* ---- defects ---- */
+
+static uint64_t backoff_ns(const struct service *s)
+{
+	uint64_t ms = BACKOFF_FIRST_MS;
+
+	if (s->recent <= 1)
+		return 0;
+	for (unsigned i = 2; i < s->recent && ms < BACKOFF_MAX_MS; i++)
+		ms *= 2;
+	return (ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS) * MS;
+}
+
+static void restart_fresh(unsigned id)
+{
+	struct service *s = &state.service[id];
+	struct proc_destroy_request req = { .proc = service_endpoint(id) };
+	uint64_t wait = backoff_ns(s);
+
+	if (sys_proc_destroy(&req) != 0)
+		say("%s: was gone already", s->name);
+	s->generation++;
+	s->restarts++;
+	s->due_ns = clock_monotonic_ns() + wait;
+	s->phase = RS_STATE_DEAD;
+	if (wait == 0)
+		begin(id);
+}
+
+static bool recover_in_place(unsigned id)
+{
+	struct service *s = &state.service[id];
+
+	if (s->fresh || manifest_of(id)->restart != RESTART_RECOVER ||
+	    s->recent > RECOVERIES_IN_A_ROW)
+		return false;
+	s->started_ns = clock_monotonic_ns();
+	s->phase = RS_STATE_STARTING;
+	s->beats_out = 0;
+	if (service_recover(id) != 0)
+		return false;
+	s->recoveries++;
+	return true;
+}
+
+static const char *cause_text(unsigned cause)
+{
+	static const char *const text[] = {
+		[RS_CAUSE_EXIT] = "it ended itself, status",
+		[RS_CAUSE_EXCEPTION] = "CPU exception",
+		[RS_CAUSE_KILLED] = "killed by signal",
+		[RS_CAUSE_HUNG] = "missed its heartbeats,",
+		[RS_CAUSE_OPERATOR] = "on request,",
+		[RS_CAUSE_IPC] = "broke a rule of IPC,",
+	};
+
+	return cause < COUNT(text) && text[cause] ? text[cause] : "unknown cause";
+}
+
+/* A frozen service: decide. */
+void guard_defect(unsigned id, unsigned cause, uint32_t code)
+{
+	struct service *s = &state.service[id];
+	uint64_t now = clock_monotonic_ns();
+
+	if (!alive(s))
+		return;
+	s->recent = now - s->defect_ns < FORGET_NS && s->defect_ns ? s->recent + 1 : 1;
+	s->defect_ns = now;
+	s->repaired_ns = 0;
+	s->cause = (uint8_t)cause;
+	s->code = code;
+	if (cause == RS_CAUSE_OPERATOR)
+		s->recent = 1;
+	say("%s: %s %u", s->name, cause_text(cause), code);
+	if (manifest_of(id)->restart == RESTART_NEVER && cause != RS_CAUSE_OPERATOR) {
+		struct proc_destroy_request req = { .proc = service_endpoint(id) };
+
+		s->phase = sys_proc_destroy(&req) == 0 ? RS_STATE_GONE : RS_STATE_STOPPED;
+		return;
+	}
+	if (!recover_in_place(id))
+		restart_fresh(id);
+}
+
+/* What a freeze's code says: rs's own reasons travel in it as cause << 16 | code. */
+static void defect_of(unsigned id, const struct proc_next_reply *e)
+{
+	if (e->cause == CAUSE_FROZEN) {
+		guard_defect(id, (unsigned)(e->code >> 16), (uint32_t)(e->code & 0xffff));
+		return;
+	}
+	if (e->cause == CAUSE_EXCEPTION)
+		say("%s: exception %u, code 0x%lx, address 0x%lx", state.service[id].name,
+		    e->vector, (unsigned long)e->code, (unsigned long)e->address);
+	guard_defect(id, e->cause == CAUSE_IPC ? RS_CAUSE_IPC : RS_CAUSE_EXCEPTION, e->vector);
+}
+
+void guard_events(void)
+{
+	struct proc_next_reply e;
+
+	while (sys_proc_next(&e) == 0) {
+		uint32_t id = endpoint_slot(e.proc);
+
+		if (id < NR_SERVICES && endpoint_eq(e.proc, service_endpoint(id)))
+			defect_of(id, &e);
+	}
+}
+
+/* ---- time ---- */
+
+void guard_due(uint64_t now)
+{
+	for (unsigned id = 0; id < NR_SERVICES; id++) {
+		struct service *s = &state.service[id];
+
+		if (s->phase == RS_STATE_DEAD && s->due_ns <= now)
+			begin(id);
+	}
+}
+
+static void beat(unsigned id, uint64_t now)
+{
+	struct service *s = &state.service[id];
+	const struct manifest *m = manifest_of(id);
+
+	if (s->beats_out >= m->heartbeat_count || id == ID_RSGUARD) {
+		struct proc_freeze_request req = {
+			.proc = service_endpoint(id),
+			.code = RS_CAUSE_HUNG << 16 | s->beats_out,
+		};
+
+		if (sys_proc_freeze(&req) != 0)
+			say("%s: hangs and cannot be frozen", s->name);
+		return;
+	}
+	if (s->beats_out > 0)
+		state.missed++;
+	s->beats_out++;
+	s->beat_ns = now + m->heartbeat_ms * MS;
+	ipc_notify(service_endpoint(id));
+}
+
+void guard_heartbeats(uint64_t now)
+{
+	for (unsigned id = 1; id < NR_SERVICES; id++) {
+		struct service *s = &state.service[id];
+
+		if (alive(s) && manifest_of(id)->heartbeat_ms && s->beat_ns && s->beat_ns <= now)
+			beat(id, now);
+	}
+}
+
+/* When rs has to look again; 0: never. */
+uint64_t guard_next_ns(void)
+{
+	uint64_t next = 0;
+
+	for (unsigned id = 1; id < NR_SERVICES; id++) {
+		const struct service *s = &state.service[id];
+		uint64_t when = 0;
+
+		if (s->phase == RS_STATE_DEAD)
+			when = s->due_ns;
+		else if (alive(s) && manifest_of(id)->heartbeat_ms)
+			when = s->beat_ns;
+		if (when && (next == 0 || when < next))
+			next = when;
+	}
+	return next;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * outbox.c - what rs tells others, who may never make it wait.
+ *
+ * Job:      publishes endpoints in ds, tells log the names of services and what rs has to say. All by
+ *           sendnb: if the receiver is busy, later.
+ * Speaks:   ds.publish, log.name, log.text, as messages that want no reply.
+ * Touches:  a ring of text that is not state: after a crash of rs what was unsaid is lost.
+ * Trusts:   nobody.
+ * On crash: `published` and `named` are state, so nothing is forgotten; saying it twice is harmless.
+ */
+#include "rs.h"
+#include <contract/ds.h>
+#include <contract/log.h>
+#include <lib/print.h>
+#include <lib/service_ids.h>
+
+enum { RING = 4096, LINE = 160 };
+
+static char ring[RING];
+static uint32_t head, tail;             /* bytes written, bytes sent */
+
+void say(const char *text, ...)
+{
+	char line[LINE];
+	va_list ap;
+	size_t n;
+
+	va_start(ap, text);
+	n = format_list(line, sizeof(line) - 1, text, ap);
+	va_end(ap);
+	if (n > sizeof(line) - 2)
+		n = sizeof(line) - 2;
+	line[n++] = '\n';
+	if (head - tail + n > RING)
+		return;                 /* log is far behind: this line is lost */
+	for (size_t i = 0; i < n; i++)
+		ring[(head + i) % RING] = line[i];
+	head += (uint32_t)n;
+	outbox_flush();
+}
+
+/* One message without a reply. False: the receiver is busy or not there yet. */
+static bool post(unsigned to, uint32_t type, const void *payload, size_t size)
+{
+	struct message m = { .peer = service_endpoint(to), .type = type };
+
+	memcpy(m.w, payload, size);
+	return ipc_sendnb(&m) == 0;
+}
+
+static bool post_publish(struct service *s, unsigned id)
+{
+	struct ds_publish_request req = { .who = service_endpoint(id) };
+
+	strlcpy(req.name, s->name, sizeof(req.name));
+	return post(ID_DS, DS_PUBLISH, &req, sizeof(req));
+}
+
+static bool post_name(struct service *s, unsigned id)
+{
+	struct log_name_request req = { .slot = id };
+
+	strlcpy(req.name, s->name, sizeof(req.name));
+	return post(ID_LOG, LOG_NAME, &req, sizeof(req));
+}
+
+static bool post_text(void)
+{
+	struct log_text_request req = { 0 };
+	uint32_t n = head - tail;
+
+	req.len = n < sizeof(req.text) ? n : (uint32_t)sizeof(req.text);
+	for (uint32_t i = 0; i < req.len; i++)
+		req.text[i] = ring[(tail + i) % RING];
+	if (!post(ID_LOG, LOG_TEXT, &req, sizeof(req)))
+		return false;
+	tail += req.len;
+	return true;
+}
+
+void outbox_flush(void)
+{
+	bool ds_there = state.service[ID_DS].phase == RS_STATE_RUNNING;
+	bool log_there = state.service[ID_LOG].phase == RS_STATE_RUNNING;
+	bool ds_busy = !ds_there, log_busy = !log_there;
+
+	for (unsigned id = 0; id < NR_SERVICES; id++) {
+		struct service *s = &state.service[id];
+
+		if (!s->name[0])
+			continue;
+		if (!s->named && !log_busy) {
+			s->named = post_name(s, id);
+			log_busy = !s->named;
+		}
+		if (s->phase == RS_STATE_RUNNING && !s->published && !ds_busy) {
+			s->published = post_publish(s, id);
+			ds_busy = !s->published;
+		}
+	}
+	while (!log_busy && head != tail)
+		log_busy = !post_text();
+	state.retry = (ds_there && ds_busy) || (log_there && log_busy);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * rights.c - what the kernel is told of a service's rights.
+ *
+ * Job:      sets a service's privilege structure and the routes that name it; keeps the structure
+ *           that all programs share.
+ * Speaks:   kernel calls priv_set and route_set.
+ * Touches:  privilege structures, routing tables.
+ * Trusts:   the manifests, checked.
+ * On crash: every call is absolute; they are made again at the next start of the service.
+ */
+#include "rs.h"
+#include <contract/kernel.h>
+#include <lib/service_ids.h>
+
+enum { PROGRAM_RANK = 15, PROGRAM_PRIORITY = 8, PROGRAM_QUANTUM = 5 };
+
+static err_t priv_put(unsigned id, const struct priv_desc *d)
+{
+	struct priv_set_request req = { .priv = id, .address = (uint64_t)d };
+
+	return sys_priv_set(&req);
+}
+
+static err_t route_put(unsigned personality, unsigned index, unsigned route)
+{
+	uint16_t r = (uint16_t)route;
+	struct route_set_request req = {
+		.personality = (uint16_t)personality, .first = (uint16_t)index, .count = 1,
+		.address = (uint64_t)&r,
+	};
+
+	return sys_route_set(&req);
+}
+
+/* Programs: rendezvous with who serves them, nothing else. */
+static err_t program_rights(void)
+{
+	static struct priv_desc d;
+
+	d = (struct priv_desc){
+		.primitives = BIT(IPC_SENDREC - IPC_SENDREC),
+		.rank = PROGRAM_RANK,
+		.personality = PERSONALITY_PROGRAM,
+		.priority = PROGRAM_PRIORITY,
+		.quantum = PROGRAM_QUANTUM,
+		.guardian = ID_RS,
+	};
+	for (unsigned l = 0; l < PRIV_LINES; l++)
+		d.lines[l] = LINE_NONE;
+	for (unsigned id = 0; id < NR_SERVICES; id++)
+		if (manifest_of(id) && manifest_of(id)->serves_programs)
+			d.sendrec_to |= BIT(id);
+	return priv_put(PRIV_PROGRAM, &d);
+}
+
+/* The Linux calls that a service answers for programs, and the handlers it is. */
+static err_t routes_put(const struct manifest *m)
+{
+	err_t err = 0;
+
+	for (unsigned n = 0; n < NR_LINUX && err == 0; n++)
+		if (m->posix[n / 64] & BIT(n % 64))
+			err = route_put(PERSONALITY_PROGRAM, n, ROUTE_SERVER | m->id);
+	if (err == 0 && m->answers & ANSWERS_FAULTS)
+		err = route_put(PERSONALITY_PROGRAM, ROUTE_FAULT, ROUTE_SERVER | m->id);
+	if (err == 0 && m->answers & ANSWERS_EXCEPTIONS)
+		err = route_put(PERSONALITY_PROGRAM, ROUTE_EXCEPTION, ROUTE_SERVER | m->id);
+	return err;
+}
+
+/* What every service may ask: write goes to log, exit to rs. */
+static err_t service_routes(void)
+{
+	static const struct { uint16_t number, id; } route[] = {
+		{ 1, ID_LOG }, { 60, ID_RS }, { 231, ID_RS },
+	};
+	err_t err = 0;
+
+	for (unsigned i = 0; i < COUNT(route) && err == 0; i++)
+		err = route_put(PERSONALITY_SERVICE, route[i].number, ROUTE_SERVER | route[i].id);
+	return err;
+}
+
+/* Ids that the kernel answers at once, from the words that pm keeps. */
+static err_t public_routes(void)
+{
+	static const struct { uint16_t number, word; } route[] = {
+		{ 39, PUBLIC_PID }, { 102, PUBLIC_UID }, { 104, PUBLIC_GID },
+		{ 107, PUBLIC_EUID }, { 108, PUBLIC_EGID }, { 110, PUBLIC_PPID },
+		{ 111, PUBLIC_PGID }, { 186, PUBLIC_TID },
+	};
+	err_t err = 0;
+
+	for (unsigned i = 0; i < COUNT(route) && err == 0; i++)
+		err = route_put(PERSONALITY_PROGRAM, route[i].number, ROUTE_PUBLIC | route[i].word);
+	return err;
+}
+
+err_t rights_set(unsigned id)
+{
+	static struct priv_desc d;
+	unsigned n;
+	const struct manifest *const *set = manifest_set(&n);
+	err_t err = 0;
+
+	manifest_priv(manifest_of(id), set, n, &d);
+	err = priv_put(id, &d);
+	if (err == 0)
+		err = routes_put(manifest_of(id));
+	if (err == 0 && id == ID_RS) {
+		err = program_rights();
+		if (err == 0)
+			err = service_routes();
+		if (err == 0)
+			err = public_routes();
+	}
+	return err;
+}

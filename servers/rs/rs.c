@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * rs.c - the reincarnation server: parent and guardian of all services.
+ *
+ * Job:      starts the boot set in the order of its needs, watches it, restarts or recovers what has
+ *           a defect, and answers the `service` command.
+ * Speaks:   contracts/rs; the kernel calls on processes, spaces, privileges and routes.
+ * Touches:  every service's memory and rights; nothing of programs.
+ * Trusts:   the image, which was checked when it was built and is checked again; nobody else. It calls
+ *           no service: what it has to say it offers (outbox.c), so nobody can make it wait.
+ * On crash: rsguard recovers it in place; its state says what was under way.
+ */
+#include "rs.h"
+#include <contract/kernel.h>
+#include <lib/assert.h>
+#include <lib/clock.h>
+#include <lib/linux.h>
+#include <lib/service_ids.h>
+
+#define RETRY_NS 1000000ull
+
+static void set_alarm(void)
+{
+	struct alarm_set_request req = { .deadline_ns = guard_next_ns() };
+	uint64_t soon = clock_monotonic_ns() + RETRY_NS;
+
+	outbox_flush();
+	if (state.retry && (req.deadline_ns == 0 || req.deadline_ns > soon))
+		req.deadline_ns = soon;
+	if (sys_alarm_set(&req) != 0)
+		assert(!"rs may set its alarm");
+}
+
+static void on_notify(uint64_t services)
+{
+	for (; services; services &= services - 1)
+		guard_ready((unsigned)__builtin_ctzll(services));
+	set_alarm();
+}
+
+static void on_guard(void)
+{
+	guard_events();
+	set_alarm();
+}
+
+static void on_alarm(void)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	guard_due(now);
+	guard_heartbeats(now);
+	set_alarm();
+}
+
+/* A service's exit: it is frozen as it stands, in the call, and dealt with as any defect. */
+static int64_t linux_call(const struct delivery *d)
+{
+	struct proc_freeze_request req = {
+		.proc = d->m.peer,
+		.code = RS_CAUSE_EXIT << 16 | (uint32_t)(d->m.w[0] & 0xffff),
+	};
+
+	if (d->m.type != LINUX_EXIT && d->m.type != LINUX_EXIT_GROUP)
+		return -ENOSYS;
+	return sys_proc_freeze(&req) == 0 ? NO_REPLY : -EPERM;
+}
+
+/* Rows for the manifests of the image; rs itself is row 0 and runs. */
+static void fill_table(void)
+{
+	for (unsigned id = 0; id < NR_SERVICES; id++) {
+		struct service *s = &state.service[id];
+
+		if (!manifest_of(id))
+			continue;
+		strlcpy(s->name, manifest_of(id)->name, sizeof(s->name));
+		s->waiter = ENDPOINT_NONE;
+	}
+	state.service[ID_RS].generation = FIRST_GENERATION;
+	state.service[ID_RS].phase = RS_STATE_RUNNING;
+}
+
+static void init(enum start_kind kind)
+{
+	manifests_read();
+	if (kind != START_FRESH)
+		return;
+	fill_table();
+	assert(rights_set(ID_RS) == 0);
+	start_what_can();
+	set_alarm();
+}
+
+/* After a recovery: whatever the interrupted request had frozen is told of again by the kernel or
+ * still stands in its row; look at all of it at the next alarm. */
+static err_t check(void)
+{
+	for (unsigned id = 0; id < NR_SERVICES; id++) {
+		const struct service *s = &state.service[id];
+
+		if (s->phase > RS_STATE_GONE || (s->name[0] != '\0') != (manifest_of(id) != NULL))
+			return -EINVAL;
+	}
+	state.retry = true;
+	set_alarm();
+	return 0;
+}
+
+int main(void)
+{
+	static const struct server rs = {
+		.name = "rs",
+		.serves = { { .contract = &rs_contract, .ops = &rs_operations } },
+		.init = init, .check = check, .linux_call = linux_call,
+		.on_notify = on_notify, .on_alarm = on_alarm, .on_guard = on_guard,
+	};
+
+	server_run(&rs);
+}

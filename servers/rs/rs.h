@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * rs.h - what the files of rs share.
+ */
+#ifndef RS_H
+#define RS_H
+
+#include "state.h"
+#include <lib/image.h>
+#include <lib/manifest.h>
+#include <lib/server.h>
+
+/* manifests.c: the image's manifests, parsed anew at each start; NULL: no such service. */
+void manifests_read(void);
+const struct manifest *manifest_of(unsigned id);
+const struct manifest *const *manifest_set(unsigned *n);
+int service_by_name(const char *name);          /* id, or -1 */
+
+/* rights.c: manifest to privilege structure and routes. */
+err_t rights_set(unsigned id) MUST_CHECK;
+
+/* load.c: the boot set's memory, and processes in it. */
+err_t service_build(unsigned id) MUST_CHECK;    /* once: space and memory */
+err_t service_start(unsigned id) MUST_CHECK;    /* fresh, in memory that is there */
+err_t service_recover(unsigned id) MUST_CHECK;  /* frozen, in place */
+endpoint_t service_endpoint(unsigned id);
+uint64_t service_stack(unsigned id);
+
+/* guard.c: defects and what follows from them. */
+void guard_events(void);
+void guard_defect(unsigned id, unsigned cause, uint32_t code);
+void guard_ready(unsigned id);
+void guard_due(uint64_t now);
+void guard_heartbeats(uint64_t now);
+void start_what_can(void);
+uint64_t guard_next_ns(void);
+
+/* outbox.c: what rs tells others, who may never make it wait. */
+void outbox_flush(void);
+void say(const char *text, ...) __attribute__((format(printf, 1, 2)));
+
+/* commands.c */
+extern const struct rs_ops rs_operations;
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * state.h - all that rs remembers.
+ */
+#ifndef RS_STATE_H
+#define RS_STATE_H
+
+#include <contract/rs.h>
+#include <lib/undo.h>
+#include <abi/kernel.h>
+
+enum { NR_SERVICES = PRIV_PROGRAM, RS_NAME = 16 };
+
+/* One service; its index is its privilege id, which is its slot. name empty: no such service. */
+struct service {
+	char name[RS_NAME];
+	uint8_t phase;                  /* RS_STATE_ */
+	uint8_t cause;                  /* RS_CAUSE_ of the latest defect */
+	uint8_t beats_out;              /* heartbeats sent and not answered */
+	bool published;                 /* ds knows the endpoint */
+	bool named;                     /* log knows the name */
+	bool fresh;                     /* the next start is to discard state */
+	uint32_t generation;
+	uint32_t code;                  /* that goes with cause */
+	uint32_t restarts, recoveries;
+	uint32_t recent;                /* defects in a row, none of them a minute after the last */
+	uint64_t defect_ns;             /* time of the latest defect */
+	uint64_t repaired_ns;           /* from then to ready, for the latest one */
+	uint64_t started_ns;
+	uint64_t due_ns;                /* RS_STATE_DEAD: when it is started again */
+	uint64_t beat_ns;               /* when the next heartbeat goes out */
+	endpoint_t waiter;              /* a program that waits for it to be ready, with its serial */
+	uint32_t waiter_serial;
+};
+
+struct state {
+	struct service service[NR_SERVICES];
+	uint32_t next_frame;            /* boot: frames below are used or not free */
+	uint32_t frames;                /* given to services */
+	uint32_t missed;                /* heartbeats */
+	bool retry;                     /* something could not be sent: try again soon */
+};
+
+extern struct state state;
+
+#endif

@@ -1,0 +1,3 @@
+# Copy-on-write leaves the parent its write permission.
+# File: kernel/call/space_share.c
+s/^\t\*from = pte_make(pfn, flags);//

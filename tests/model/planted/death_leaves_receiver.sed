@@ -1,0 +1,3 @@
+# The death of a peer does not wake who receives from just it.
+# File: kernel/core/ipc.c
+s/endpoint_eq(q->filter, gone)/false/

@@ -1,0 +1,3 @@
+# A reply is taken for whatever call the client is in now.
+# File: kernel/core/ipc.c
+s/ || c->serial != serial//

@@ -1,0 +1,3 @@
+# A destroyed space leaves its root a table.
+# File: kernel/call/space_destroy.c
+s/frame_from_table(s->root);//

@@ -1,0 +1,3 @@
+# Unmapping does not count a mapping less.
+# File: kernel/core/frame.c
+s/if (--f->maps > 0/if (f->maps > 1/

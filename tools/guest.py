@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""guest.py - a running Skink under QEMU, driven through its serial line and QMP.
+
+    from guest import Guest, finish, scenario
+
+    with scenario('hello writes to the console'):
+        with Guest(memory=256) as guest:
+            guest.expect(r'hello, world', timeout=20)
+    finish()
+
+Arguments of Guest are those of machine.Machine; tests always run on TCG. All that comes over the
+serial line is also in build/logs/NAME.log. A test that waits in vain raises GuestError with the
+last lines of the console and, if QEMU has ended, how.
+"""
+import atexit
+import ctypes
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import machine
+
+LOGS = os.path.join(machine.BUILD, 'logs')
+TAIL = 25                       # lines of console shown with a failure
+PR_SET_PDEATHSIG = 1
+
+
+class GuestError(Exception):
+    pass
+
+
+def die_with_parent():
+    """In the child, before exec: no QEMU outlives its test, however that ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Guest:
+    started = 0                 # guests of this process so far, for log names
+
+    def __init__(self, name=None, **options):
+        self.machine = machine.Machine(**options)
+        Guest.started += 1
+        script = os.path.splitext(os.path.basename(sys.argv[0] or 'guest'))[0]
+        self.name = name or (script if Guest.started == 1 else '%s-%d' % (script, Guest.started))
+        self.log = os.path.join(LOGS, self.name + '.log')
+        self.buffer = b''       # received, not yet matched
+        self.console = b''      # all that was received
+        self.commands = 0       # number of run() calls, to tell their ends apart
+        self.process = None
+        self.status = None      # QEMU's exit status
+        self.control = None     # QMP connection
+        self.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    # ---- life ----
+
+    def start(self):
+        os.makedirs(LOGS, exist_ok=True)
+        self.workdir = tempfile.mkdtemp(prefix='skink-')
+        atexit.register(self.kill)
+        self.serial, theirs = socket.socketpair()
+        command = self.machine.command(self.workdir) + [
+            '-chardev', 'socket,id=ser,fd=%d,logfile=%s' % (theirs.fileno(),
+                                                            machine.comma(self.log)),
+            '-serial', 'chardev:ser',
+            '-qmp', 'unix:%s/qmp,server=on,wait=off' % self.workdir]
+        if os.path.exists(self.log):
+            os.unlink(self.log)
+        self.errors = open(os.path.join(self.workdir, 'stderr'), 'w+b')
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=self.errors,
+                                        pass_fds=[theirs.fileno()], preexec_fn=die_with_parent)
+        theirs.close()
+
+    def alive(self):
+        """Whether QEMU still runs."""
+        if self.process and self.status is None:
+            self.status = self.process.poll()
+        return self.status is None
+
+    def wait(self, timeout=30):
+        """Wait until QEMU ends by itself; its exit status."""
+        deadline = time.monotonic() + timeout
+        while self.alive():
+            if time.monotonic() > deadline:
+                raise self.failure('the guest did not end within %g s' % timeout)
+            self.receive(0.05)
+        self.receive(0)
+        return self.status
+
+    def kill(self):
+        """End QEMU hard, as a power failure would, and remove the scratch files."""
+        if self.process is None:
+            return
+        if self.alive():
+            self.process.kill()
+            self.status = self.process.wait()
+        if self.control:
+            self.control.close()
+            self.control = None
+        self.serial.close()
+        self.errors.close()
+        self.process = None
+        shutil.rmtree(self.workdir, ignore_errors=True)
+        atexit.unregister(self.kill)
+
+    def failure(self, what):
+        """A GuestError that tells what happened and shows the end of the console."""
+        text = [what]
+        if not self.alive():
+            text.append(machine.explain_status(self.status))
+        self.errors.seek(0)
+        text += self.errors.read().decode(errors='replace').strip().split('\n')[-5:]
+        text.append('the console ended with (all of it: %s):'
+                    % os.path.relpath(self.log, machine.ROOT))
+        lines = self.console.decode(errors='replace').replace('\r', '').split('\n')
+        return GuestError('\n'.join(filter(None, text)) + '\n'
+                          + '\n'.join('    | ' + line for line in lines[-TAIL:]))
+
+    # ---- console ----
+
+    def receive(self, timeout):
+        """Read what has come, waiting for at most `timeout` seconds; False at the end."""
+        if not select.select([self.serial], [], [], max(0, timeout))[0]:
+            return True
+        try:
+            data = self.serial.recv(65536)
+        except ConnectionResetError:
+            data = b''
+        self.buffer += data
+        self.console += data
+        return bool(data)
+
+    def expect(self, pattern, timeout=30):
+        """Wait for a match of `pattern` (str or bytes) in what has not been matched yet."""
+        regex = re.compile(pattern.encode() if isinstance(pattern, str) else pattern, re.M)
+        deadline = time.monotonic() + timeout
+        while True:
+            match = regex.search(self.buffer)
+            if match:
+                self.buffer = self.buffer[match.end():]
+                return match
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise self.failure('no %r within %g s' % (pattern, timeout))
+            if not self.receive(left):
+                try:
+                    self.status = self.process.wait(5)
+                except subprocess.TimeoutExpired:
+                    pass
+                raise self.failure('no %r before the console ended' % pattern)
+
+    def send(self, text):
+        self.serial.sendall(text.encode() if isinstance(text, str) else text)
+
+    def run(self, command, timeout=30):
+        """Run a shell command in the guest; (exit status, output). Needs a shell prompt."""
+        self.commands += 1
+        # The quotes keep the command's echo from looking like its end.
+        self.send("%s; echo '@@'%d:$?'@@'\n" % (command, self.commands))
+        match = self.expect(r'@@%d:(\d+)@@\r?\n' % self.commands, timeout)
+        text = match.string[:match.start()].decode(errors='replace').replace('\r\n', '\n')
+        echo, quote, output = text.rpartition("'@@'\n")
+        return int(match.group(1)), output if quote else text
+
+    # ---- QMP ----
+
+    def qmp(self, name, timeout=20, **arguments):
+        """One QMP command; its result."""
+        if self.control is None:
+            self.qmp_connect(timeout)
+        self.qmp_send({'execute': name, 'arguments': arguments})
+        while True:
+            answer = json.loads(self.qmp_lines.readline() or b'{"error": "connection closed"}')
+            if 'return' in answer:
+                return answer['return']
+            if 'error' in answer:
+                raise self.failure('QMP %s: %s' % (name, answer['error']))
+
+    def qmp_connect(self, timeout):
+        self.control = socket.socket(socket.AF_UNIX)
+        self.control.settimeout(timeout)
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.control.connect(os.path.join(self.workdir, 'qmp'))
+                break
+            except (FileNotFoundError, ConnectionRefusedError):
+                if not self.alive() or time.monotonic() > deadline:
+                    raise self.failure('no QMP connection') from None
+                self.receive(0.02)
+        self.qmp_lines = self.control.makefile('rb')
+        self.qmp_lines.readline()                       # the greeting
+        self.qmp('qmp_capabilities')
+
+    def qmp_send(self, message):
+        self.control.sendall(json.dumps(message).encode() + b'\n')
+
+    def screendump(self, path):
+        """The picture on the screen as a PNG file. Needs vga=True."""
+        self.qmp('screendump', filename=os.path.abspath(path), format='png')
+
+    def keys(self, *names):
+        """Press keys together, by QEMU's names: keys('ctrl', 'c')."""
+        self.qmp('send-key', keys=[{'type': 'qcode', 'data': name} for name in names])
+
+
+class scenario:
+    """with scenario('a sentence that says what holds'): ... - prints ok or FAIL."""
+    failed = 0
+
+    def __init__(self, sentence):
+        self.sentence = sentence
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, _):
+        if kind is None:
+            print('ok', self.sentence, flush=True)
+            return True
+        if not issubclass(kind, (AssertionError, GuestError, OSError)):
+            return False
+        print('FAIL %s: %s' % (self.sentence, error or kind.__name__), flush=True)
+        scenario.failed += 1
+        return True
+
+
+def finish():
+    """The end of a test script: exit status 1 if a scenario failed."""
+    sys.exit(1 if scenario.failed else 0)

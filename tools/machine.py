@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""machine.py - the virtual machine that Skink runs on: from options to a QEMU command line.
+
+Used by tools/run.py (a person at the terminal) and tools/guest.py (a test at the serial line).
+The machine is the reference machine of all measurements: q35, -cpu max,-erms, one core, no
+default devices, a debug-exit port at 0xf4.
+"""
+import os
+import shutil
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(ROOT, 'build')
+QEMU = 'qemu-system-x86_64'
+
+# What the guest writes to port 0xf4 to end QEMU, and what QEMU makes of it: (value << 1) | 1.
+DEBUG_EXIT_OFF = 0x10
+DEBUG_EXIT_PANIC = 0x7f         # kernel/x86_64/panic.c
+STATUS_RESET = 0                # -no-reboot: a reboot, a triple fault, or ACPI power-off
+STATUS_OFF = DEBUG_EXIT_OFF << 1 | 1
+STATUS_PANIC = DEBUG_EXIT_PANIC << 1 | 1
+KVM_PASSED = 0x2a << 1 | 1      # tools/kvmprobe.S
+
+OVMF = '/usr/share/OVMF/OVMF_%s_4M.fd'
+
+
+class UsageError(Exception):
+    """What was asked for is wrong or cannot be had here: say so, exit status 2."""
+
+
+def explain_status(status):
+    """What QEMU's exit status says about the guest, in words."""
+    if status < 0:
+        return 'QEMU was killed by signal %d' % -status
+    return {
+        STATUS_OFF: 'the guest switched itself off',
+        STATUS_PANIC: 'the kernel panicked',
+        STATUS_RESET: 'the machine was reset or switched off (a triple fault looks like this)',
+        1: 'QEMU refused to start, or the guest wrote 0 to the debug-exit port',
+    }.get(status, 'QEMU ended with status %d' % status)
+
+
+def add_options(parser):
+    """The options that run, exec, gdb and bench share."""
+    parser.add_argument('--memory', metavar='M', default='512', help='RAM in MiB (or 2G)')
+    parser.add_argument('--disk', metavar='FILE', action='append', default=[],
+                        help='one more disk: /dev/vdb, /dev/vdc, ...')
+    parser.add_argument('--icount', nargs='?', const='off', choices=['off', 'on'],
+                        metavar='SLEEP', help='count instructions: 1 each ns of virtual time; '
+                        '"on": let virtual time pass while the guest waits for the host')
+    parser.add_argument('--append', metavar='NAME=VALUE', action='append', default=[],
+                        help='for the boot command line')
+    parser.add_argument('--iso', action='store_true', help='boot the ISO image through GRUB')
+    parser.add_argument('--uefi', action='store_true', help='with UEFI firmware (means --iso)')
+    parser.add_argument('--accel', choices=['auto', 'tcg', 'kvm'], default='auto')
+    parser.add_argument('--ram-root', action='store_true', help='root file system in RAM')
+    parser.add_argument('--overlay', metavar='DIR', action='append', default=[],
+                        help='add the files of DIR to the image')
+    for name in ('--smp', '--port', '--packages', '--profile'):
+        parser.add_argument(name, metavar='...', help='not yet')
+    parser.add_argument('--gui', action='store_true', help='not yet')
+
+
+def from_options(options):
+    """A Machine from parsed options; UsageError for what cannot be had."""
+    for name in ('gui', 'smp', 'port', 'packages', 'profile'):
+        if getattr(options, name):
+            raise UsageError('--%s: not yet' % name)
+    if options.ram_root or options.overlay:
+        raise UsageError('--%s needs a root file system image, and there is none yet'
+                         % ('ram-root' if options.ram_root else 'overlay'))
+    return Machine(memory=options.memory, disks=options.disk, icount=options.icount,
+                   append=options.append, iso=options.iso, uefi=options.uefi,
+                   accel=options.accel)
+
+
+class Machine:
+    def __init__(self, memory='512', disks=(), icount=None, append=(), iso=False, uefi=False,
+                 accel='tcg', vga=False, kernel=None, initrd=None, extra=()):
+        self.memory = parse_memory(str(memory))
+        self.disks = [find_disk(disk) for disk in disks]
+        self.icount = icount
+        self.append = list(append)
+        self.iso = iso or uefi
+        self.uefi = uefi
+        self.vga = vga or self.iso
+        self.kernel = kernel or os.path.join(BUILD, 'kernel', 'skink.elf')
+        self.initrd = initrd or os.path.join(BUILD, 'boot.img')
+        self.extra = list(extra)
+        for item in self.append:
+            name = item.partition('=')
+            if not name[0] or not name[1] or any(c.isspace() for c in item):
+                raise UsageError('--append %s: expected NAME=VALUE without blanks' % item)
+        if icount and accel == 'kvm':
+            raise UsageError('--icount works with --accel tcg only')
+        self.accel = 'tcg' if icount else choose_accel(accel)
+
+    def command(self, workdir):
+        """QEMU and its arguments, without serial line and QMP. `workdir`: for scratch files."""
+        args = [QEMU, '-accel', self.accel, '-machine', 'q35', '-cpu', 'max,-erms', '-smp', '1',
+                '-m', self.memory, '-nodefaults', '-no-reboot', '-display', 'none',
+                '-device', 'isa-debug-exit,iobase=0xf4,iosize=4']
+        if self.vga:
+            args += ['-vga', 'std']
+        if self.icount:
+            args += ['-icount', 'shift=0,sleep=' + self.icount,
+                     '-rtc', 'base=2024-01-01,clock=vm', '-seed', '1']
+        for number, disk in enumerate(self.disks):
+            args += ['-drive', 'file=%s,if=none,id=disk%d,format=raw' % (comma(disk), number),
+                     '-device', 'virtio-blk-pci,drive=disk%d,disable-legacy=on' % number]
+        args += self.boot_arguments(workdir)
+        return args + self.extra
+
+    def boot_arguments(self, workdir):
+        if not self.iso:
+            for path in (self.kernel, self.initrd):
+                if not os.path.exists(path):
+                    raise UsageError('%s is missing (make boot)' % os.path.relpath(path, ROOT))
+            args = ['-kernel', self.kernel, '-initrd', comma(self.initrd)]
+            return args + (['-append', ' '.join(self.append)] if self.append else [])
+        # GRUB's command line is in the ISO, so what is appended needs an ISO of its own.
+        iso = os.path.join(workdir, 'skink.iso')
+        make_iso(iso, self.append)
+        args = ['-drive', 'file=%s,if=none,id=cd,media=cdrom,readonly=on' % comma(iso),
+                '-device', 'ide-cd,drive=cd,bootindex=0']
+        if self.uefi:
+            # A vars file that has booted something else fails in curious ways: always a fresh one.
+            variables = os.path.join(workdir, 'ovmf-vars.fd')
+            try:
+                shutil.copyfile(OVMF % 'VARS', variables)
+            except OSError as error:
+                raise UsageError('no UEFI firmware (package ovmf): %s' % error)
+            args += ['-drive', 'if=pflash,format=raw,readonly=on,file=' + OVMF % 'CODE',
+                     '-drive', 'if=pflash,format=raw,file=' + comma(variables)]
+        return args
+
+
+def make_iso(path, append=()):
+    """Write a bootable ISO to `path`; `append` goes onto the kernel's command line."""
+    done = subprocess.run([os.path.join(ROOT, 'tools', 'mkiso'), path] + list(append))
+    if done.returncode != 0:
+        raise UsageError('no ISO image could be made')
+
+
+def comma(path):
+    """A file name inside a QEMU option: commas are doubled."""
+    return path.replace(',', ',,')
+
+
+def find_disk(path):
+    if not os.path.exists(path):
+        raise UsageError('--disk %s: no such file' % path)
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise UsageError('--disk %s: may not be read and written' % path)
+    return os.path.abspath(path)
+
+
+def parse_memory(text):
+    number, unit = (text[:-1], text[-1].upper()) if text[-1:].isalpha() else (text, 'M')
+    if not number.isdigit() or unit not in 'MG' or not 16 <= int(number) * (
+            1024 if unit == 'G' else 1) <= 1 << 20:
+        raise UsageError('--memory %s: expected a size in MiB of 16 or more, or like 2G' % text)
+    return number + unit
+
+
+def choose_accel(wanted):
+    if wanted == 'tcg':
+        return 'tcg'
+    if kvm_works():
+        return 'kvm'
+    if wanted == 'kvm':
+        raise UsageError('--accel kvm: KVM does not work on this machine')
+    return 'tcg'
+
+
+def kvm_works():
+    """Whether a guest runs right under KVM here. /dev/kvm alone says little: see PLATFORM.md."""
+    probe = os.path.join(BUILD, 'tools', 'kvmprobe.elf')
+    if not os.access('/dev/kvm', os.R_OK | os.W_OK) or not os.path.exists(probe):
+        return False
+    with open('/proc/sys/kernel/random/boot_id') as file:
+        key = '%s %s' % (file.read().strip(), os.path.getmtime(probe))
+    cache = os.path.join(BUILD, 'kvm-probe')
+    try:
+        with open(cache) as file:
+            known = file.read().split('\n')
+        if known[0] == key:
+            return known[1] == 'works'
+    except (OSError, IndexError):
+        pass
+    command = [QEMU, '-accel', 'kvm', '-machine', 'q35', '-cpu', 'max,-erms', '-m', '64',
+               '-nodefaults', '-display', 'none', '-no-reboot', '-kernel', probe,
+               '-device', 'isa-debug-exit,iobase=0xf4,iosize=4']
+    try:
+        status = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, timeout=3).returncode
+    except (OSError, subprocess.TimeoutExpired):
+        status = None
+    works = status == KVM_PASSED
+    try:
+        with open(cache, 'w') as file:
+            file.write('%s\n%s\n' % (key, 'works' if works else 'does not work'))
+    except OSError:
+        pass
+    return works

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""run.py - boot Skink in QEMU on this terminal (./skink run). Ctrl-A x ends it."""
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import termios
+
+import machine
+from guest import LOGS, die_with_parent
+
+GDB_SOCKET = os.path.join('build', 'gdb.sock')  # relative: a socket's path is short
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog='skink run', allow_abbrev=False)
+    machine.add_options(parser)
+    parser.add_argument('--timeout', metavar='SECONDS', type=float, help='end after this time')
+    parser.add_argument('--gdb', action='store_true', help='let ./skink gdb attach')
+    parser.add_argument('--stopped', action='store_true', help='with --gdb: wait for it')
+    return parser.parse_args(arguments)
+
+
+def serial_arguments():
+    os.makedirs(LOGS, exist_ok=True)
+    log = machine.comma(os.path.join(LOGS, 'run.log'))
+    if sys.stdin.isatty():
+        return ['-chardev', 'stdio,id=ser,mux=on,signal=off,logfile=' + log,
+                '-serial', 'chardev:ser', '-mon', 'chardev=ser']
+    return ['-chardev', 'stdio,id=ser,signal=off,logfile=' + log, '-serial', 'chardev:ser']
+
+
+def gdb_arguments(options):
+    if not (options.gdb or options.stopped):
+        return []
+    path = os.path.join(machine.ROOT, GDB_SOCKET)
+    if os.path.exists(path):
+        os.unlink(path)
+    return ['-gdb', 'unix:%s,server=on,wait=off' % GDB_SOCKET] + (
+        ['-S'] if options.stopped else [])
+
+
+def run(command, timeout):
+    """QEMU on this terminal, which is afterwards as it was before. Its exit status."""
+    terminals = []
+    for stream in (0, 1, 2):
+        if os.isatty(stream):
+            terminals.append((stream, termios.tcgetattr(stream)))
+    blocking = [os.get_blocking(stream) for stream in (0, 1, 2)]
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN if terminals else signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda n, _: sys.exit(128 + n))
+    process = subprocess.Popen(command, cwd=machine.ROOT, preexec_fn=die_with_parent)
+    try:
+        return process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for stream in (0, 1, 2):
+            os.set_blocking(stream, blocking[stream])
+        for stream, attributes in terminals:
+            termios.tcsetattr(stream, termios.TCSANOW, attributes)
+
+
+def main():
+    options = parse(sys.argv[1:])
+    workdir = tempfile.mkdtemp(prefix='skink-')
+    try:
+        guest = machine.from_options(options)
+        command = guest.command(workdir) + serial_arguments() + gdb_arguments(options)
+        if sys.stdin.isatty():
+            print('skink: %s; Ctrl-A x ends it' % guest.accel, file=sys.stderr)
+        status = run(command, options.timeout)
+    finally:
+        shutil.rmtree(workdir, ignore_errors=True)
+    if status is None:
+        print('skink: ended after %g s' % options.timeout, file=sys.stderr)
+        return 124
+    if status in (machine.STATUS_OFF, machine.STATUS_RESET):
+        return 0
+    print('skink: ' + machine.explain_status(status), file=sys.stderr)
+    return 1
+
+
+if __name__ == '__main__':
+    try:
+        sys.exit(main())
+    except machine.UsageError as error:
+        print('skink: %s' % error, file=sys.stderr)
+        sys.exit(2)

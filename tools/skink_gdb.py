@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""skink_gdb.py - Skink's kernel structures, readable in gdb. Loaded by ./skink gdb.
+
+Values:   endpoint_t, grant_t, struct message, struct proc print in words.
+Commands: skink ps [all]      processes: slot, endpoint, state, partner, call serial, where
+          skink message SLOT  the message of a process
+          skink trace [N]     the last N records of the trace ring (20)
+"""
+import gdb
+
+SLOT_BITS = 12
+SLOT_MASK = (1 << SLOT_BITS) - 1
+SPECIAL = {SLOT_MASK: 'none', SLOT_MASK - 1: 'any', SLOT_MASK - 2: 'kernel'}
+FIRST_PROGRAM = 64
+STATES = ['new', 'sending', 'calling', 'receiving', 'parked', 'frozen']
+EVENTS = ['?', 'send', 'reply', 'notify', 'kernel-call', 'exception', 'irq', 'destroy', 'freeze',
+          'recover', 'stop']
+TYPE_NOTIFY, TYPE_FAULT = 0x2000, 0x2001
+
+
+def endpoint_text(value):
+    slot, generation = value & SLOT_MASK, value >> SLOT_BITS
+    if not generation and slot in SPECIAL:
+        return SPECIAL[slot]
+    return '%s%d.%d' % ('service ' if slot < FIRST_PROGRAM else 'program ', slot, generation)
+
+
+def state_text(state):
+    return '+'.join(name for bit, name in enumerate(STATES) if state >> bit & 1) or 'runnable'
+
+
+def type_text(kind):
+    if kind < 0x400:
+        return 'linux %d' % kind
+    return {TYPE_NOTIFY: 'notify', TYPE_FAULT: 'fault'}.get(
+        kind, 'error %d' % (kind - (1 << 32)) if kind >= 1 << 31 else 'type 0x%x' % kind)
+
+
+class EndpointPrinter:
+    def __init__(self, value):
+        self.value = value
+
+    def to_string(self):
+        return endpoint_text(int(self.value['v']))
+
+
+class GrantPrinter:
+    def __init__(self, value):
+        self.value = value
+
+    def to_string(self):
+        v = int(self.value['v'])
+        return 'grant %d of %d, seq %d' % (v & 0xff, v >> 8 & 0xff, v >> 16) if v else 'no grant'
+
+
+class MessagePrinter:
+    def __init__(self, value):
+        self.value = value
+
+    def to_string(self):
+        words = ' '.join('%x' % int(self.value['w'][i]) for i in range(7))
+        return '{%s, %s: %s}' % (endpoint_text(int(self.value['peer']['v'])),
+                                 type_text(int(self.value['type'])), words)
+
+
+class ProcPrinter:
+    def __init__(self, value):
+        self.value = value
+
+    def to_string(self):
+        return '{%s}' % proc_text(self.value)
+
+
+def slot_of(pointer):
+    """The slot of a struct proc *, or None."""
+    if int(pointer) == 0:
+        return None
+    first = gdb.parse_and_eval('&procs[0]')
+    return (int(pointer) - int(first)) // first.dereference().type.sizeof
+
+
+def proc_text(proc):
+    partner = slot_of(proc['partner'])
+    regs = proc['regs']
+    waits = int(proc['state']) & 6              # SENDING, CALLING
+    return '%-18s %-10s %-14s serial %-6d rip %#x rax %#x' % (
+        endpoint_text(int(proc['ep']['v'])), state_text(int(proc['state'])),
+        '-> %s' % partner if waits and partner is not None else '', int(proc['serial']),
+        int(regs['rip']), int(regs['rax']))
+
+
+class Skink(gdb.Command):
+    """Skink's own commands: ps, message, trace."""
+    def __init__(self):
+        super().__init__('skink', gdb.COMMAND_DATA, prefix=True)
+
+
+class Ps(gdb.Command):
+    """skink ps [all]: every process; with `all` also the free slots' number."""
+    def __init__(self):
+        super().__init__('skink ps', gdb.COMMAND_DATA)
+
+    def invoke(self, argument, _):
+        procs = gdb.parse_and_eval('procs')
+        free = 0
+        for slot in range(procs.type.range()[1] + 1):
+            proc = procs[slot]
+            value = int(proc['ep']['v'])
+            if value in (0, SLOT_MASK):         # before and after proc_tables_init
+                free += 1
+                continue
+            print('%4d  %s' % (slot, proc_text(proc)))
+        if argument == 'all':
+            print('%d slots free' % free)
+
+
+class Message(gdb.Command):
+    """skink message SLOT: the message registers of a process."""
+    def __init__(self):
+        super().__init__('skink message', gdb.COMMAND_DATA)
+
+    def invoke(self, argument, _):
+        if not argument:
+            raise gdb.GdbError('usage: skink message SLOT')
+        print(gdb.parse_and_eval('procs[%s].msg' % argument).format_string())
+
+
+class Trace(gdb.Command):
+    """skink trace [N]: the last N records of the trace ring, oldest first."""
+    def __init__(self):
+        super().__init__('skink trace', gdb.COMMAND_DATA)
+
+    def invoke(self, argument, _):
+        ring, end = gdb.parse_and_eval('trace_ring'), int(gdb.parse_and_eval('trace_next'))
+        size = ring.type.range()[1] + 1
+        begin = max(0, end - min(size, int(argument or 20)))
+        last = None
+        for number in range(begin, end):
+            record = ring[number % size]
+            tsc, event = int(record['tsc']), int(record['event'])
+            print('%8d %+10d  %-12s %4s -> %-4s %-14s %#x' % (
+                number, tsc - (last or tsc), EVENTS[event] if event < len(EVENTS) else event,
+                slot_text(record['from']), slot_text(record['to']),
+                type_text(int(record['type'])), int(record['arg'])))
+            last = tsc
+
+
+def slot_text(slot):
+    return '-' if int(slot) == SLOT_MASK else str(int(slot))
+
+
+def printer(value):
+    """The printer for a value, or None. Typedefs by their name, structs by their tag."""
+    if value.type.name in ('endpoint_t', 'grant_t'):
+        return (EndpointPrinter if value.type.name == 'endpoint_t' else GrantPrinter)(value)
+    kind = value.type.strip_typedefs()
+    if kind.code != gdb.TYPE_CODE_STRUCT:
+        return None
+    found = {'message': MessagePrinter, 'proc': ProcPrinter}.get(kind.tag)
+    return found(value) if found else None
+
+
+gdb.pretty_printers.append(printer)
+for command in (Skink, Ps, Message, Trace):
+    command()

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * mkboot_test.c - the image check and the boot archive: each refusal, and an archive read back.
+ *
+ * Runs BUILD/tools/mkboot, found beside this program. Programs are made with gcc.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <abi/boot.h>
+
+static char mkboot[1024], dir[] = "/tmp/mkboot-test-XXXXXX";
+static int failures;
+
+static void check(bool good, const char *sentence, const char *why)
+{
+	printf(good ? "ok %s\n" : "FAIL %s: %s\n", sentence, why);
+	failures += !good;
+}
+
+static void write_file(const char *name, const char *text)
+{
+	size_t size = strlen(text);
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	if (f == NULL || fwrite(text, 1, size, f) != size || fclose(f) != 0)
+		exit(2);
+}
+
+static int run(char *output, size_t size, const char *command)
+{
+	char full[4096];
+	size_t n;
+	FILE *f;
+
+	snprintf(full, sizeof(full), "cd %s && (%s) 2>&1", dir, command);
+	f = popen(full, "r");
+	if (f == NULL)
+		exit(2);
+	n = fread(output, 1, size - 1, f);
+	output[n] = '\0';
+	while (fgetc(f) != EOF)
+		;
+	return WEXITSTATUS(pclose(f));
+}
+
+#define MIN "service a\nid 30\nrank 7\n"
+#define RS "service rs\nid 0\nrank 3\nmemory 64K\n"
+
+static const struct refusal {
+	const char *manifest;           /* a.svc */
+	const char *program;            /* of the programs made below */
+	const char *files;              /* what mkboot is given besides */
+	const char *message;
+} refusals[] = {
+	{ "frobnicate\n", "plain.elf", "", "a.svc:1: unknown word 'frobnicate'" },
+	{ "service b\nid 30\nrank 7\nmemory 64K\n", "plain.elf", "",
+	  "a.svc:1: service 'b' belongs in b.svc" },
+	{ MIN "memory 64K\nneeds b\n", "plain.elf", "", "a.svc:5: needs 'b'" },
+	{ MIN "memory 64K\n", "plain.elf", "b.svc", "b.svc:2: id 30 is taken by 'a'" },
+	{ MIN "memory 64K\n", "", "", "a.svc:1: program 'a' is not in the archive" },
+	{ MIN "memory 64K\nprogram x\n", "plain.elf", "", "a.svc:5: program 'x' is not in" },
+	{ MIN "memory 64K\n", "large.elf", "", "a.svc:4: memory 64K, but 'a' needs 1" },
+	{ MIN "memory 64K\nstack 64K\n", "plain.elf", "", "a.svc:4: memory 64K" },
+	{ MIN "memory 64K\ncalls port_io\n", "plain.elf", "",
+	  "a.svc:5: kernel call 'port_io' is listed, but 'a' never makes it" },
+	{ MIN "memory 64K\ncalls alarm_set\n", "ports.elf", "",
+	  "a.svc:5: 'a' makes kernel call 'port_io', which is not listed" },
+	{ MIN "memory 64K\n", "ports.elf", "", "'a' makes kernel call 'port_io'" },
+	{ MIN "memory 64K\n", "stripped.elf", "", "no symbols" },
+	{ MIN "memory 64K\n", "wx.elf", "", "writable and executable" },
+	{ MIN "memory 64K\n", "text.elf", "", "not an x86-64 ELF program" },
+	{ MIN "memory 64K\n", "short.elf", "", "outside the file" },
+	{ MIN "memory 64K\n", "plain.elf", "missing.file", "missing.file:0: No such file" },
+	{ MIN "memory 64K\n", "plain.elf", "sub/rs.svc", "'rs.svc' is in the archive already" },
+};
+
+static const char programs[] =
+	"set -e; mkdir sub; cp rs.svc sub\n"
+	"B='gcc -x c - -nostdlib -static -no-pie -fno-pic -Wl,-z,max-page-size=0x1000 "
+	"-Wl,-z,noexecstack -Wl,--build-id=none'\n"
+	"echo 'void _start(void) { for (;;); }' | $B -o plain.elf\n"
+	"echo 'void sys_port_io(void) {} void _start(void) { sys_port_io(); }' | $B -o ports.elf\n"
+	"echo 'char big[100000]; void _start(void) { big[5] = 1; }' | $B -o large.elf\n"
+	"strip -o stripped.elf plain.elf\n"
+	"echo 'int x = 5; void _start(void) { x = 1; }' | $B -Wl,-N -Wl,--no-warn-rwx-segments "
+	"-o wx.elf\n"
+	"echo 'not a program' > text.elf; head -c 70 plain.elf > short.elf\n"
+	"cp plain.elf rs.elf; strip -o rs rs.elf\n";
+
+static void test_refusal(const struct refusal *r)
+{
+	char output[4096], command[2048], sentence[256];
+	int status;
+
+	write_file("a.svc", r->manifest);
+	snprintf(command, sizeof(command), "rm -f boot.img a.elf; [ -z '%s' ] || cp '%s' a.elf; "
+		 "%s -o boot.img rs.svc rs.elf a.svc $(ls a.elf 2>/dev/null) %s; s=$?; "
+		 "test -e boot.img && echo an archive all the same; exit $s", r->program,
+		 r->program, mkboot, r->files);
+	status = run(output, sizeof(output), command);
+	snprintf(sentence, sizeof(sentence), "a boot set is refused: %s", r->message);
+	check(status == 1 && strstr(output, r->message) && !strstr(output, "all the same"),
+	      sentence, output);
+}
+
+static uint32_t crc32(const uint8_t *data, size_t n)
+{
+	uint32_t crc = 0xffffffff;
+
+	for (size_t i = 0; i < n; i++) {
+		crc ^= data[i];
+		for (int k = 0; k < 8; k++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+	}
+	return ~crc;
+}
+
+static bool is_file(const uint8_t *archive, const struct archive_entry *e, const char *path)
+{
+	char full[128];
+	static uint8_t content[200000];
+	size_t n;
+	FILE *f;
+
+	snprintf(full, sizeof(full), "%s/%s", dir, path);
+	f = fopen(full, "rb");
+	if (f == NULL)
+		return false;
+	n = fread(content, 1, sizeof(content), f);
+	fclose(f);
+	return e->size == n && e->offset % PAGE_SIZE == 0 &&
+	       memcmp(archive + e->offset, content, n) == 0;
+}
+
+static void test_archive(void)
+{
+	static uint8_t bytes[1 << 20] __attribute__((aligned(8)));
+	const struct archive_header *header = (const void *)bytes;
+	char output[4096], command[2048], path[128];
+	const struct archive_entry *e = header->entry;
+	size_t size;
+	FILE *f;
+
+	write_file("a.svc", MIN "memory 64K\ncalls port_io\n");
+	snprintf(command, sizeof(command), "cp ports.elf a.elf; %s -o boot.img a.svc a.elf rs.svc "
+		 "rs.elf -n motd text.elf", mkboot);
+	check(run(output, sizeof(output), command) == 0, "a good boot set is accepted", output);
+	snprintf(path, sizeof(path), "%s/boot.img", dir);
+	f = fopen(path, "rb");
+	if (f == NULL)
+		return;
+	size = fread(bytes, 1, sizeof(bytes), f);
+	fclose(f);
+	check(size > sizeof(*header) && header->magic == ARCHIVE_MAGIC && header->size == size &&
+	      header->count == 5 && header->zero == 0, "the archive's header is right", "no");
+	check(header->crc == crc32(bytes + sizeof(*header), size - sizeof(*header)),
+	      "the checksum covers all that follows the header", "no");
+	check(strcmp(e[0].name, "rs") == 0 && is_file(bytes, &e[0], "rs"),
+	      "rs comes first, and without its symbols", e[0].name);
+	check(strcmp(e[1].name, "a.svc") == 0 && is_file(bytes, &e[1], "a.svc") &&
+	      strcmp(e[2].name, "a") == 0 && is_file(bytes, &e[2], "a.elf") &&
+	      strcmp(e[4].name, "motd") == 0 && is_file(bytes, &e[4], "text.elf"),
+	      "the rest follows in order, under its names", "no");
+}
+
+static void test_check_only(void)
+{
+	char output[4096], command[2048];
+
+	snprintf(command, sizeof(command), "%s -c a.svc a.elf", mkboot);
+	check(run(output, sizeof(output), command) == 0, "-c checks a set without rs", output);
+	snprintf(command, sizeof(command), "cp plain.elf x.elf; %s -o no.img a.svc a.elf", mkboot);
+	check(run(output, sizeof(output), command) == 1 && strstr(output, "no program 'rs'"),
+	      "an archive without rs is refused", output);
+}
+
+int main(int argc, char **argv)
+{
+	char output[4096], absolute[600], *cut;
+
+	if (getcwd(absolute, sizeof(absolute)) == NULL)
+		return 2;
+	snprintf(mkboot, sizeof(mkboot), "%s%s%s", argv[argc > 1][0] == '/' ? "" : absolute,
+		 argv[argc > 1][0] == '/' ? "" : "/", argv[argc > 1]);
+	cut = strstr(mkboot, "/host/bin/");
+	if (argc == 1 && cut != NULL)
+		strcpy(cut, "/tools/mkboot");
+	if (mkdtemp(dir) == NULL)
+		return 2;
+	write_file("rs.svc", RS);
+	write_file("b.svc", "service b\nid 30\nrank 7\nmemory 64K\n");
+	if (run(output, sizeof(output), programs) != 0) {
+		check(false, "test programs are built", output);
+		return 1;
+	}
+	for (size_t i = 0; i < COUNT(refusals); i++)
+		test_refusal(&refusals[i]);
+	test_archive();
+	test_check_only();
+	run(output, sizeof(output), "cd / && rm -rf $OLDPWD");
+	return failures != 0;
+}
