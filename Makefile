@@ -250,9 +250,35 @@ BOOT_NAMES := $(filter $(notdir $(basename $(MANIFESTS))),\
 BOOT_SVC := $(foreach n,$(BOOT_NAMES),$(filter %/$n.svc,$(MANIFESTS)))
 BOOT_ELF := $(foreach n,$(filter $(SERVICES),$(BOOT_NAMES)),$(BUILD)/services/$n/$n.elf)
 
-$(BUILD)/boot.img: $(BUILD)/tools/mkboot $(BOOT_ELF) $(BOOT_ELF:.elf=) $(BOOT_SVC) image/boot.list
+# Skink's own programs and those of the tests: static, with Debian's musl, as any Linux program.
+MUSLCC := musl-gcc
+COMMANDS := $(patsubst commands/%/,%,$(dir $(wildcard commands/*/*.c)))
+PROGRAMS := $(patsubst tests/programs/%.c,%,$(wildcard tests/programs/*.c))
+ROOT_BIN := $(COMMANDS:%=$(BUILD)/rootfs/usr/sbin/%) $(PROGRAMS:%=$(BUILD)/rootfs/usr/lib/skink/%)
+PROGRAM_CFLAGS := -O2 -g -std=gnu17 -static $(WARN) -I. -I$(GEN)
+
+$(BUILD)/rootfs/usr/sbin/%: commands/%/*.c lib/ipc.S Makefile $(GEN)/files.mk
+	$(call say,PROGRAM)
+	@mkdir -p $(@D)
+	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -s -o $@ $(filter %.c %.S,$^)
+
+$(BUILD)/rootfs/usr/lib/skink/%: tests/programs/%.c lib/ipc.S Makefile $(GEN)/files.mk
+	$(call say,PROGRAM)
+	@mkdir -p $(@D)
+	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -s -pthread -o $@ $< lib/ipc.S
+
+# The root file system of an image without a disk; BUSYBOX is Debian's busybox-static.
+BUSYBOX := /bin/busybox
+ROOT_FILES := $(shell find image/root -type f)
+
+$(BUILD)/root.cpio: tools/mkroot $(BUSYBOX) $(ROOT_FILES) $(ROOT_BIN)
+	$(call say,MKROOT)
+	$(Q)tools/mkroot -o $@ --busybox $(BUSYBOX) --overlay $(BUILD)/rootfs image/root
+
+$(BUILD)/boot.img: $(BUILD)/tools/mkboot $(BOOT_ELF) $(BOOT_ELF:.elf=) $(BOOT_SVC) image/boot.list \
+		$(BUILD)/root.cpio
 	$(call say,MKBOOT)
-	$(Q)$(BUILD)/tools/mkboot -o $@ $(BOOT_SVC) $(BOOT_ELF)
+	$(Q)$(BUILD)/tools/mkboot -o $@ $(BOOT_SVC) $(BOOT_ELF) $(BUILD)/root.cpio
 
 boot: $(KERNEL) $(KVMPROBE) $(if $(filter $(BUILD)/tools/mkboot,$(TOOLS)),$(BUILD)/boot.img)
 

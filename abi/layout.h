@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * layout.h - where things are in address spaces: of programs, of vfs, of services that share memory.
+ * layout.h - where things are in address spaces: programs, vfs, services that share memory.
  */
 #ifndef ABI_LAYOUT_H
 #define ABI_LAYOUT_H
@@ -34,6 +34,11 @@ enum { VDSO_PAGES_MAX = 4 };
 #define SHARE_VA 0x0000300000000000ull
 #define SHARE_MAX (16ull << 20)                 /* bytes of one share */
 enum { NR_SHARES = 128 };
+
+/* ---- drivers: device memory (vm.device_map), at DEVICE_VA + its physical address ---- */
+#define DEVICE_VA 0x0000500000000000ull
+#define DEVICE_END (1ull << 44)                 /* physical */
+#define DEVICE_MAX (64ull << 20)                /* bytes that one call maps */
 
 /* ---- vm: a page of somebody else that it works on ---- */
 #define SCRATCH_VA 0x0000400000000000ull

@@ -99,7 +99,9 @@ err_t ring_submit(struct ring_client *c, volatile struct ring_memory *m, uint32_
 		return -EAGAIN;                         /* R2 */
 	if (size > PAYLOAD_BYTES)
 		return -EINVAL;
-	undo_before(c, offsetof(struct ring_client, pending));
+	undo_before(&c->submitted, sizeof(c->submitted));
+	undo_before(&c->uses[slot], sizeof(c->uses[slot]));
+	undo_before(&c->used, sizeof(c->used));
 	undo_before(e, sizeof(*e));
 	fill(e, payload, size);
 	e->id = ++c->uses[slot] << ID_SLOT_BITS | slot;
@@ -175,7 +177,11 @@ bool ring_client_returned(struct ring_client *c, struct ring_entry *request)
 
 unsigned ring_client_pending(const struct ring_client *c)
 {
-	return (unsigned)__builtin_popcountll(c->used);
+	unsigned n = 0;
+
+	for (uint64_t used = c->used; used != 0; used &= used - 1)
+		n++;
+	return n;
 }
 
 /* ---- server ---- */

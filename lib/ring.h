@@ -3,11 +3,11 @@
  * that both have mapped (vm.lend, vm.borrow).
  *
  * Neither side waits for the other and neither trusts it: every index and entry is copied out and
- * checked; the worst that a hostile peer can do is to answer its own requests wrongly or not at all.
+ * checked; the worst that a hostile peer can do is to answer requests wrongly or not at all.
  *
  * Each side keeps what it knows in a struct of its own that belongs in its `struct state`: it is
- * rolled back and committed with the rest. What the other side sees changes only by publish(), which
- * commits first: so a crash repeats a request or an answer that was not published, and never half.
+ * rolled back and committed with the rest. What the other side sees changes only by publish(),
+ * which commits first: so a crash repeats what was not published, and nothing is seen by halves.
  *
  * Epochs. The client numbers its connection by the time it began. When either side has lost its
  * memory the client begins a new epoch: client_reset() on its own start, or when client_next() says
@@ -18,9 +18,9 @@
  *
  *	client                                          server
  *	ring_client_reset(&c, mem, now)                 ring_server_reset(&s, mem)
- *	ring_submit(&c, mem, type, &req, size, &id)     while ((err = ring_accept(&s, mem, &e)) == 0)
+ *	ring_submit(&c, mem, type, &req, size, &id)     while (ring_accept(&s, mem, &e) == 0)
  *	ring_client_publish(&c, mem); notify server             row for e.id ...
- *	                                                err == -ECONNRESET: forget all rows
+ *	                                                (-ECONNRESET: forget all rows)
  *	while (ring_client_next(&c, mem, &e) == 0)      ring_complete(&s, mem, id, err, &rep, size)
  *		row of e.id is done: e.type, e.w        ring_server_publish(&s, mem); notify client
  */

@@ -20,6 +20,8 @@
 
 enum phase { IDLE, RUNNING, ANSWERED };
 
+#define FAULT_REFUSED (7ll << 32 | 2)           /* SIGBUS, BUS_ADRERR */
+
 static struct {
 	uint32_t phase;
 	uint32_t which;
@@ -199,7 +201,7 @@ static void reply_and_receive(const struct server *s)
 	struct delivery *reply = &row.d[row.which ^ 1];
 	const struct copy *vector = place_copies(d, &reply->m);
 	struct copy_stop stop;
-	err_t err;
+	err_t err, got;
 
 	reply->serial = d->serial;
 	undo_commit();
@@ -209,8 +211,14 @@ static void reply_and_receive(const struct server *s)
 		if (err >= 0)
 			break;
 		assert(row.nr_copies != 0);     /* without copies nothing can be refused */
-		if (err == -EFAULT && s->populate != NULL && s->populate(d, stop.address) == 0)
+		got = err == -EFAULT && s->populate != NULL ? s->populate(d, stop.address) : -EFAULT;
+		if (got == 0)
 			continue;
+		if (got == NO_REPLY) {
+			undo_commit();
+			receive();
+			return;
+		}
 		answer_with(&reply->m, d, -EFAULT);
 	}
 	received();
@@ -247,7 +255,8 @@ static void resume(const struct server *s)
 		return;
 	}
 	reply->m = (struct message){ .peer = d->m.peer };
-	answer_with(&reply->m, d, is_linux(d) ? -EIO : -ERECOVERED);
+	answer_with(&reply->m, d, is_linux(d) ? -EIO : d->m.type == TYPE_FAULT ? FAULT_REFUSED
+										 : -ERECOVERED);
 	reply_and_receive(s);
 }
 

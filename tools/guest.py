@@ -45,8 +45,8 @@ def die_with_parent():
 class Guest:
     started = 0                 # guests of this process so far, for log names
 
-    def __init__(self, name=None, **options):
-        self.machine = machine.Machine(**options)
+    def __init__(self, name=None, made=None, **options):
+        self.machine = made or machine.Machine(**options)
         Guest.started += 1
         script = os.path.splitext(os.path.basename(sys.argv[0] or 'guest'))[0]
         self.name = name or (script if Guest.started == 1 else '%s-%d' % (script, Guest.started))

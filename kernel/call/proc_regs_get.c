@@ -9,10 +9,12 @@
 err_t do_proc_regs_get(struct proc *caller, const struct proc_regs_get_request *req)
 {
 	struct proc *p;
-	err_t err = managed_held(caller, req->proc, &p);
+	err_t err = managed(caller, req->proc, &p);
 
 	if (err)
 		return err;
+	if (p->state == 0)
+		return -EBUSY;
 	if (copy_to_proc(caller, req->address, &p->regs, sizeof(p->regs)) != sizeof(p->regs))
 		return -EFAULT;
 	return 0;

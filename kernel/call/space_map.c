@@ -117,13 +117,14 @@ err_t do_space_map(struct proc *caller, const struct space_map_request *req,
 	struct space *s = space_find(req->space);
 	struct spares spares;
 	struct window runs;
+	uint32_t i, count = req->count < SPACE_STEP ? req->count : SPACE_STEP;
 	err_t err = 0;
 
 	if (!s)
 		return -EINVAL;
 	window_init(&runs, caller, false);
 	spares_init(&spares, caller, req->spares, req->nr_spares);
-	for (uint32_t i = 0; i < req->count && i < SPACE_STEP && !err && rep->done < SPACE_STEP; i++) {
+	for (i = 0; i < count && !err && rep->done < SPACE_STEP; i++) {
 		struct map_run run;
 		unsigned flags;
 

@@ -201,7 +201,8 @@ static void aim_at_process(struct proc *p, unsigned n, const struct proc *q)
 		w[1] = RAM_VA + below(3) * PAGE_SIZE;
 		break;
 	case SYS_PROC_SCHED:
-		w[0] = q->ep.v | (uint64_t)below(NR_PRIORITIES + 1) << 32 | (uint64_t)below(110) << 40;
+		w[0] = q->ep.v | (uint64_t)below(NR_PRIORITIES + 1) << 32 |
+		       (uint64_t)below(110) << 40;
 		break;
 	case SYS_PROC_EXT_COPY:
 		w[0] = q->ep.v | (uint64_t)any_proc()->ep.v << 32;

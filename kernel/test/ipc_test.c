@@ -502,6 +502,26 @@ static void t_server_dies(void)
 	check();
 }
 
+/* A route may name a service that rs has not started yet. */
+static void t_server_not_born(void)
+{
+	unsigned space;
+
+	fake_cast();
+	routes[PERSONALITY_PROGRAM][CALL_NOBODY] = ROUTE_SERVER | 20;
+	privs[20].desc = privs[VFS].desc;
+	fake_linux(prog, CALL_NOBODY, 3);
+	CHECK_EQ(prog->state, STATE_SENDING);
+	check();
+	space = fake_space(20);
+	GIVES(0, rs, proc_create, .proc = ENDPOINT(1, 20), .owner = ENDPOINT(1, 20), .priv = 20,
+	      .space = (uint16_t)space, .entry = TEXT_VA, .stack = RAM_VA);
+	GIVES(0, rs, proc_resume, .proc = ENDPOINT(1, 20));
+	CHECK_EQ(fake_receive(&procs[20], ENDPOINT_ANY), 0);
+	CHECK_EQ(procs[20].msg.w[0], 3);
+	check();
+}
+
 static void t_fault_server_dies(void)
 {
 	fake_cast();
@@ -574,6 +594,7 @@ int main(void)
 	TEST("a fault that nobody resolves is an exception", t_fault_without_handler);
 	TEST("a dead server's callers wake with an error, programs not served yet wait",
 	      t_server_dies);
+	TEST("a program's call waits for a server that is not started yet", t_server_not_born);
 	TEST("a fault in the hands of a dead vm parks the program", t_fault_server_dies);
 	TEST("a dying server is not woken by its own callers' stops",
 	     t_exception_server_dies_receiving);

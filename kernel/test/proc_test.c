@@ -173,7 +173,8 @@ static void t_regs_of_a_caller(void)
 {
 	fake_cast();
 	fake_linux(prog, CALL_KILL, 0);
-	GIVES(EBUSY, pm, proc_regs_get, .proc = prog->ep, .address = RAM_VA);
+	GIVES(0, pm, proc_regs_get, .proc = prog->ep, .address = RAM_VA);
+	GIVES(EBUSY, pm, proc_regs_set, .proc = prog->ep, .address = RAM_VA);
 	fake_receive(pm, ENDPOINT_ANY);
 	GIVES(0, pm, proc_regs_get, .proc = prog->ep, .address = RAM_VA);
 	GIVES(0, pm, proc_regs_set, .proc = prog->ep, .address = RAM_VA);

@@ -276,6 +276,32 @@ static void t_recover_tells_cancels_again(void)
 	check();
 }
 
+/* vfs is given something, and frozen before it runs. */
+static void t_recover_unread(void)
+{
+	fake_cast();
+	fake_receive(vfs, ENDPOINT_ANY);
+	fake_run(rs);
+	fake_linux(prog, CALL_READ, 7);
+	fake_run(rs);
+	vfs->regs.orig_rax = IPC_RECEIVE;       /* it has not run since */
+	GIVES(0, rs, proc_freeze, .proc = vfs->ep);
+	GIVES(0, rs, proc_recover, .proc = vfs->ep, .entry = TEXT_VA, .stack = RAM_VA);
+	CHECK_EQ(prog->state, STATE_SENDING);
+	check();
+	CHECK_EQ(fake_receive(vfs, ENDPOINT_ANY), 0);
+	CHECK_EQ(vfs->msg.w[0], 7);
+	vfs->regs.orig_rax = IPC_RECEIVE;
+	GIVES(0, pm, proc_stop, .proc = prog->ep, .flags = STOP_SIGNAL);
+	fake_run(rs);
+	vfs->regs.orig_rax = IPC_RECEIVE;
+	GIVES(0, rs, proc_freeze, .proc = vfs->ep);
+	GIVES(0, rs, proc_recover, .proc = vfs->ep, .entry = TEXT_VA, .stack = RAM_VA);
+	CHECK_EQ(prog->state, STATE_PARKED);    /* taken back, so it can be stopped at once */
+	CHECK_EQ((int64_t)prog->regs.rax, -ERESTARTSYS);
+	check();
+}
+
 static void t_recover_parked_at_entry(void)
 {
 	fake_cast();
@@ -310,6 +336,7 @@ int main(void)
 	TEST("a service that waited is recovered with what came meanwhile", t_recover_receiving);
 	TEST("a recovered service is told again of interrupted calls",
 	      t_recover_tells_cancels_again);
+	TEST("a recovered service is given again what it had no time to see", t_recover_unread);
 	TEST("a service frozen while parked keeps neither its stop nor its call",
 	     t_recover_parked_at_entry);
 	return test_result();

@@ -12,11 +12,15 @@
 #include <lib/clock.h>
 #include <lib/service_ids.h>
 
+/* Programs of user 0; services whose manifest says `user 0 ...` in so many words. */
 static bool may_manage(const struct call *c)
 {
 	struct proc_public_get_request req = { .proc = c->client };
 	struct proc_public_get_reply reply;
+	const struct manifest *m = manifest_of(endpoint_slot(c->client));
 
+	if (endpoint_slot(c->client) < FIRST_PROGRAM)
+		return m != NULL && m->line[WORD_USER] != 0 && m->uid == 0;
 	return sys_proc_public_get(&req, &reply) == 0 && reply.word[PUBLIC_EUID] == 0;
 }
 
@@ -202,7 +206,34 @@ static err_t do_rs_stats(const struct call *c, struct rs_stats_reply *reply)
 	return 0;
 }
 
+static bool lists_pci(const struct manifest *m, uint16_t vendor, uint16_t device)
+{
+	for (unsigned i = 0; i < m->nr_pci; i++)
+		if (m->pci[i].vendor == vendor && m->pci[i].device == device)
+			return true;
+	return false;
+}
+
+static err_t do_rs_pci_grant(const struct call *c, const struct rs_pci_grant_request *req)
+{
+	unsigned id = endpoint_slot(req->driver);
+	struct pfn_range range[COUNT(req->range) / 2];
+
+	if (endpoint_slot(c->client) != ID_PCI || manifest_of(id) == NULL ||
+	    !lists_pci(manifest_of(id), req->vendor, req->device))
+		return -EPERM;
+	if (!endpoint_eq(req->driver, who(id)))
+		return -EDEADPEER;
+	for (unsigned i = 0; i < COUNT(range); i++) {
+		range[i] = (struct pfn_range){ req->range[2 * i], req->range[2 * i + 1] };
+		if (range[i].count > UINT32_MAX - range[i].first)
+			return -EINVAL;
+	}
+	return rights_grant(id, range, COUNT(range));
+}
+
 const struct rs_ops rs_operations = {
 	.list = do_rs_list, .status = do_rs_status, .start = do_rs_start, .stop = do_rs_stop,
 	.restart = do_rs_restart, .kill = do_rs_kill, .stats = do_rs_stats,
+	.pci_grant = do_rs_pci_grant,
 };

@@ -53,29 +53,42 @@ static void begin(unsigned id)
 	s->published = false;
 	s->fresh = false;
 	s->beats_out = 0;
+	memset(s->granted, 0, sizeof(s->granted));
 	err = service_start(id);
 	s->phase = err == 0 ? RS_STATE_STARTING : RS_STATE_GONE;
 	if (err != 0)
 		say("%s: cannot be started: error %d", s->name, -err);
 }
 
+/* All memory is given out before anything starts: vm owns the frames that are left then. */
+static void build_all(void)
+{
+	for (unsigned id = 1; id < NR_SERVICES; id++) {
+		struct service *s = &state.service[id];
+		err_t err;
+
+		if (!s->name[0] || s->built)
+			continue;
+		err = service_build(id);
+		s->built = true;
+		if (err == 0)
+			continue;
+		say("%s: cannot be built: error %d", s->name, -err);
+		s->phase = RS_STATE_GONE;
+	}
+}
+
 /* Boot, and whenever something has become ready: start what waits for nothing else. */
 void start_what_can(void)
 {
-	for (unsigned id = 0; id < NR_SERVICES; id++) {
+	build_all();
+	for (unsigned id = 1; id < NR_SERVICES; id++) {
 		struct service *s = &state.service[id];
-		err_t err;
 
 		if (!s->name[0] || s->phase != RS_STATE_STOPPED || s->generation != 0 ||
 		    !needs_are_met(id))
 			continue;
-		err = service_build(id);
 		s->generation = FIRST_GENERATION;
-		if (err != 0) {
-			say("%s: cannot be built: error %d", s->name, -err);
-			s->phase = RS_STATE_GONE;
-			continue;
-		}
 		begin(id);
 	}
 }
@@ -176,8 +189,8 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code)
 	s->repaired_ns = 0;
 	s->cause = (uint8_t)cause;
 	s->code = code;
-	if (cause == RS_CAUSE_OPERATOR)
-		s->recent = 1;
+	if (cause == RS_CAUSE_OPERATOR || cause == RS_CAUSE_KILLED)
+		s->recent = 1;          /* somebody's wish, not a defect: no backoff */
 	say("%s: %s %u", s->name, cause_text(cause), code);
 	if (manifest_of(id)->restart == RESTART_NEVER && cause != RS_CAUSE_OPERATOR) {
 		struct proc_destroy_request req = { .proc = service_endpoint(id) };

@@ -199,12 +199,24 @@ endpoint_t service_endpoint(unsigned id)
 	return ENDPOINT(state.service[id].generation, id);
 }
 
+/* The words of the manifest's `args`, at the top of the stack (lib/args.h). */
+static err_t args_write(unsigned id, endpoint_t p)
+{
+	struct proc_copy_request req = {
+		.proc = p, .dir = COPY_OUT, .remote = IMAGE_STACK_TOP - MANIFEST_ARGS,
+		.local = (uint64_t)manifest_of(id)->args, .len = MANIFEST_ARGS,
+	};
+	struct proc_copy_reply reply;
+
+	return sys_proc_copy(&req, &reply);
+}
+
 err_t service_start(unsigned id)
 {
 	struct proc_create_request create = {
 		.proc = service_endpoint(id), .owner = service_endpoint(id),
 		.space = (uint16_t)id, .priv = (uint16_t)id,
-		.stack = IMAGE_STACK_TOP, .arg = START_FRESH,
+		.stack = IMAGE_STACK_TOP - MANIFEST_ARGS, .arg = START_FRESH,
 	};
 	struct proc_resume_request resume = { .proc = create.proc };
 	struct image image;
@@ -219,6 +231,8 @@ err_t service_start(unsigned id)
 	if (err == 0)
 		err = image_write(&image, create.proc, service_stack(id), false);
 	if (err == 0)
+		err = args_write(id, create.proc);
+	if (err == 0)
 		err = sys_proc_resume(&resume);
 	return err;
 }
@@ -226,12 +240,15 @@ err_t service_start(unsigned id)
 err_t service_recover(unsigned id)
 {
 	struct proc_recover_request req = { .proc = service_endpoint(id),
-					    .stack = IMAGE_STACK_TOP, .arg = START_RECOVER };
+					    .stack = IMAGE_STACK_TOP - MANIFEST_ARGS,
+					    .arg = START_RECOVER };
 	struct image image;
 	err_t err = image_of(id, &image);
 
 	if (err == 0)
 		err = image_write(&image, req.proc, service_stack(id), true);
+	if (err == 0)
+		err = args_write(id, req.proc);
 	if (err != 0)
 		return err;
 	req.entry = image_entry(&image);

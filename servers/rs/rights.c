@@ -5,7 +5,7 @@
  *           that all programs share.
  * Speaks:   kernel calls priv_set and route_set.
  * Touches:  privilege structures, routing tables.
- * Trusts:   the manifests, checked.
+ * Trusts:   the manifests, checked; pci for where device memory is.
  * On crash: every call is absolute; they are made again at the next start of the service.
  */
 #include "rs.h"
@@ -96,6 +96,23 @@ static err_t public_routes(void)
 	return err;
 }
 
+/* Its manifest's ranges, and behind them those granted. */
+static bool add_granted(unsigned id, struct priv_desc *d)
+{
+	unsigned n = 0;
+
+	while (n < PRIV_MMIO && d->mmio[n].count != 0)
+		n++;
+	for (unsigned i = 0; i < RS_GRANTS; i++) {
+		if (state.service[id].granted[i].count == 0)
+			continue;
+		if (n == PRIV_MMIO)
+			return false;
+		d->mmio[n++] = state.service[id].granted[i];
+	}
+	return true;
+}
+
 err_t rights_set(unsigned id)
 {
 	static struct priv_desc d;
@@ -104,6 +121,8 @@ err_t rights_set(unsigned id)
 	err_t err = 0;
 
 	manifest_priv(manifest_of(id), set, n, &d);
+	if (!add_granted(id, &d))
+		return -ENOSPC;
 	err = priv_put(id, &d);
 	if (err == 0)
 		err = routes_put(manifest_of(id));
@@ -114,5 +133,46 @@ err_t rights_set(unsigned id)
 		if (err == 0)
 			err = public_routes();
 	}
+	return err;
+}
+
+static bool has_range(const struct service *s, const struct pfn_range *r)
+{
+	for (unsigned i = 0; i < RS_GRANTS; i++)
+		if (s->granted[i].first == r->first && s->granted[i].count == r->count)
+			return true;
+	return false;
+}
+
+static bool add_range(struct service *s, const struct pfn_range *r)
+{
+	for (unsigned i = 0; i < RS_GRANTS; i++)
+		if (s->granted[i].count == 0) {
+			s->granted[i] = *r;
+			return true;
+		}
+	return false;
+}
+
+/* Device memory besides what the manifest lists. What is there already changes nothing: setting
+ * rights anew would take the claims of interrupt lines away. */
+err_t rights_grant(unsigned id, const struct pfn_range *range, unsigned n)
+{
+	struct service *s = &state.service[id];
+	struct pfn_range before[RS_GRANTS];
+	bool changed = false, fits = true;
+	err_t err = 0;
+
+	memcpy(before, s->granted, sizeof(before));
+	for (unsigned i = 0; i < n; i++) {
+		if (range[i].count == 0 || has_range(s, &range[i]))
+			continue;
+		changed = true;
+		fits = fits && add_range(s, &range[i]);
+	}
+	if (changed)
+		err = fits ? rights_set(id) : -ENOSPC;
+	if (err != 0)
+		memcpy(s->granted, before, sizeof(before));
 	return err;
 }

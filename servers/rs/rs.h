@@ -16,7 +16,8 @@ const struct manifest *const *manifest_set(unsigned *n);
 int service_by_name(const char *name);          /* id, or -1 */
 
 /* rights.c: manifest to privilege structure and routes. */
-err_t rights_set(unsigned id) MUST_CHECK;
+err_t rights_set(unsigned id) MUST_CHECK;       /* by its manifest and what was granted */
+err_t rights_grant(unsigned id, const struct pfn_range *range, unsigned n) MUST_CHECK;
 
 /* load.c: the boot set's memory, and processes in it. */
 err_t service_build(unsigned id) MUST_CHECK;    /* once: space and memory */

@@ -8,7 +8,7 @@
 #include <lib/undo.h>
 #include <abi/kernel.h>
 
-enum { NR_SERVICES = PRIV_PROGRAM, RS_NAME = 16 };
+enum { NR_SERVICES = PRIV_PROGRAM, RS_NAME = 16, RS_GRANTS = 6 };
 
 /* One service; its index is its privilege id, which is its slot. name empty: no such service. */
 struct service {
@@ -16,6 +16,7 @@ struct service {
 	uint8_t phase;                  /* RS_STATE_ */
 	uint8_t cause;                  /* RS_CAUSE_ of the latest defect */
 	uint8_t beats_out;              /* heartbeats sent and not answered */
+	bool built;                     /* it has its memory */
 	bool published;                 /* ds knows the endpoint */
 	bool named;                     /* log knows the name */
 	bool fresh;                     /* the next start is to discard state */
@@ -28,6 +29,7 @@ struct service {
 	uint64_t started_ns;
 	uint64_t due_ns;                /* RS_STATE_DEAD: when it is started again */
 	uint64_t beat_ns;               /* when the next heartbeat goes out */
+	struct pfn_range granted[RS_GRANTS];    /* device memory, through pci; count 0: unused */
 	endpoint_t waiter;              /* a program that waits for it to be ready, with its serial */
 	uint32_t waiter_serial;
 };

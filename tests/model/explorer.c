@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * explorer.c - drives the real kernel through every interleaving (build/host/bin/tests/model/explorer).
+ * explorer.c - drives the real kernel through every interleaving.
  *
  * Limit: 300
  *
- * Breadth first from a start state: each state is the kernel's own memory (plus ghosts that say what
- * ought to be), saved and restored by copying; a step is one entry into kernel/core or kernel/call,
- * by any process that could run, or an interrupt. States that look the same are visited once. After
- * each step the invariants of kernel/test/host/check.c and of the scene must hold. The first that
- * does not is printed with the shortest way there.
+ * Breadth first from a start state: each state is the kernel's own memory (plus ghosts that say
+ * what ought to be), saved and restored by copying; a step is one entry into kernel/core or
+ * kernel/call, by any process that could run, or an interrupt. States that look the same are
+ * visited once. After each step the invariants of kernel/test/host/check.c and of the scene must
+ * hold. The first that does not is printed with the shortest way there.
  *
  *	explorer [--full] [--depth N] [--seconds N] [SCENE...]
  */
@@ -21,7 +21,7 @@
 
 enum { MAX_BLOBS = 64, MAX_WORDS = 16384, TABLE_BITS = 26 };
 enum { FULL_SECONDS = 110, QUICK_SECONDS = 30 };
-#define MAX_LEVEL (3ul << 30)           /* bytes; beyond that it is as if time were up */
+#define MAX_LEVEL (2ul << 30)           /* bytes; beyond that it is as if time were up */
 
 /* ---- states: what the scene keeps,
       as one array of words; packed: what differs from the start ---- */

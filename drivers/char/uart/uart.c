@@ -16,6 +16,7 @@
 #include <contract/serial.h>
 #include <contract/vm.h>
 #include <lib/assert.h>
+#include <lib/boot.h>
 #include <lib/peer.h>
 #include <lib/ring.h>
 #include <lib/server.h>
@@ -35,6 +36,8 @@ static volatile struct ring_memory *ring_memory;
 static uint32_t reads[READS], nr_reads;         /* requests that wait for input */
 static struct ring_entry held;                  /* a write that did not fit yet */
 static bool has_held;
+
+static bool shows_log = true;
 
 static struct peer vm = PEER("vm"), tty = PEER("tty"), log = PEER("log");
 
@@ -90,25 +93,39 @@ static void chip_init(void)
 	set(ENABLE, ENABLE_RX | ENABLE_LINE);
 }
 
-/* Take what has been received: status and data of a whole FIFO in one call. True: something came. */
+static bool has_room(void)
+{
+	return IN_SIZE - fifo_used(&in) >= FIFO;
+}
+
+/* Take what has been received, unless there is no room: then it stays in the chip, which makes the
+ * sender wait. The data register must not be read for a byte that is not there yet, it might come just
+ * then and be lost: one byte is there if the status says so, TRIGGER if the interrupt does. True: some
+ * came. */
 static bool receive(void)
 {
-	struct port_op op[2 * FIFO];
-	bool any = false;
+	struct port_op op[TRIGGER] = {
+		{ .port = COM1 + FIFO_CONTROL, .width = 1 }, { .port = COM1 + LINE_STATUS, .width = 1 },
+	};
+	uint32_t status, n;
 
-	for (unsigned i = 0; i < COUNT(op); i++)
-		op[i] = (struct port_op){ .port = COM1 + (i % 2 ? DATA : LINE_STATUS), .width = 1 };
-	ports(op, COUNT(op));
-	for (unsigned i = 0; i < COUNT(op); i += 2) {
-		if (!(op[i].value & STATUS_DATA))
-			continue;
-		any = true;
-		if (op[i].value & STATUS_BREAK)
-			in_flags |= SERIAL_GOT_BREAK;
-		if (op[i].value & STATUS_OVERRUN || !fifo_put(&in, (uint8_t)op[i + 1].value))
-			in_flags |= SERIAL_OVERRUN;
-	}
-	return any;
+	if (!has_room())
+		return false;
+	ports(op, 2);
+	status = op[1].value;
+	if (!(status & STATUS_DATA))
+		return false;
+	n = (op[0].value & CAUSE_MASK) == CAUSE_TRIGGER ? TRIGGER : 1;
+	if (status & STATUS_BREAK)
+		in_flags |= SERIAL_GOT_BREAK;
+	if (status & STATUS_OVERRUN)
+		in_flags |= SERIAL_OVERRUN;
+	for (uint32_t i = 0; i < n; i++)
+		op[i] = (struct port_op){ .port = COM1 + DATA, .width = 1 };
+	ports(op, n);
+	for (uint32_t i = 0; i < n; i++)
+		fifo_put(&in, (uint8_t)op[i].value);
+	return true;
 }
 
 /* Give the chip as much as its FIFO takes, and be told when it is empty again. */
@@ -124,7 +141,7 @@ static void transmit(void)
 						  .value = fifo_get(&out) };
 	}
 	op[n] = (struct port_op){ .port = COM1 + ENABLE, .width = 1, .write = 1,
-				  .value = ENABLE_RX | ENABLE_LINE |
+				  .value = (has_room() ? ENABLE_RX : 0u) | ENABLE_LINE |
 					   (fifo_used(&out) ? ENABLE_TX : 0u) };
 	ports(op, n + 1);
 }
@@ -138,7 +155,7 @@ static void show_log(void)
 	struct log_read_request req = { .seq = UINT64_MAX };    /* from where we ended */
 	struct log_read_reply reply;
 
-	while (OUT_SIZE - fifo_used(&out) > 2 * sizeof(text)) {
+	while (shows_log && OUT_SIZE - fifo_used(&out) > 2 * sizeof(text)) {
 		if (log_read(&log, &req, text, sizeof(text), &reply) != 0 || reply.done == 0)
 			return;
 		for (uint32_t i = 0; i < reply.done; i++) {
@@ -261,6 +278,8 @@ static void work(void)
 	}
 	show_log();
 	answer_reads();
+	if (has_room() && receive())
+		answer_reads();
 	transmit();
 	if (ring_memory) {
 		ring_server_publish(&ring, ring_memory);
@@ -286,12 +305,25 @@ static void on_notify(uint64_t services)
 	work();
 }
 
+/* log=off on the boot command line: the line belongs to tty alone. */
+static void read_cmdline(void)
+{
+	static struct boot_info boot;
+	struct boot_info_request req = { .address = (uint64_t)&boot };
+	char value[8];
+
+	assert(sys_boot_info(&req) == 0);
+	if (boot_option(boot.cmdline, "log", value, sizeof(value)))
+		shows_log = strcmp(value, "off") != 0;
+}
+
 static void init(enum start_kind kind)
 {
 	struct irq_claim_request claim = { .line = COM1_LINE, .bit = IRQ_BIT };
 	struct irq_ack_request ack = { .line = COM1_LINE };
 	struct irq_claim_reply reply;
 
+	read_cmdline();
 	chip_init();
 	assert(sys_irq_claim(&claim, &reply) == 0);
 	assert(sys_irq_ack(&ack) == 0);

@@ -104,8 +104,8 @@ static const char *check_states(const struct proc *p)
 	      "P1: runnable and not where it would run from, or the reverse");
 	HOLDS(times_queued[slot] <= 1, "P1: queued twice");
 	HOLDS(!(p->flags & PROC_QUEUED) || times_queued[slot], "P2: PROC_QUEUED and in no queue");
-	HOLDS(!in_call(p) == (p->kind == CALL_NONE), "a call's kind without a call,
-	      or the reverse");
+	HOLDS(!in_call(p) == (p->kind == CALL_NONE),
+	      "a call's kind without a call, or the reverse");
 	HOLDS(!(p->flags & PROC_AT_ENTRY) || p->state & STATE_PARKED, "PROC_AT_ENTRY, not parked");
 	HOLDS(!(p->flags & PROC_CANCELLED) || in_call(p), "PROC_CANCELLED without a call");
 	HOLDS(!(p->state & STATE_SENDING) || !(p->flags & PROC_CANCELLED) ||

@@ -184,12 +184,10 @@ static void notification_arrives(unsigned i)
 static void call_arrives(unsigned i, unsigned c)
 {
 	const struct proc *q = who[i];
-	unsigned word = ghost.asked[c] == CALL_FAULT ? 0 : 0;
 
 	if (!ghost.asked[c] || ghost.held[c] || ghost.target[c] != i)
-		wrong("a call arrives that was not made, or made to another,
-		      or for the second time");
-	else if (q->msg.w[word] != ghost.token[c] || (uint32_t)q->regs.r14 != who[c]->serial)
+		wrong("a call arrives that was not made here, or for the second time");
+	else if (q->msg.w[0] != ghost.token[c] || (uint32_t)q->regs.r14 != who[c]->serial)
 		wrong("a call arrives with another's contents");
 	ghost.held[c] = 1;
 	ghost.unread_token[i] = ghost.token[c];
@@ -308,7 +306,8 @@ static void check_result(const struct action *a, int64_t result, bool held)
 	if (a->op == OP_REPLY && (result == 0) != (held && a->b == CURRENT))
 		wrong("a reply was taken that answers no call, or refused though it does");
 	if (a->op == OP_COPY) {
-		int64_t expected = !held ? -EDEADPEER : ghost.asked[a->a] == CALL_LINUX ? 0 : -EPERM;
+		int64_t may = ghost.asked[a->a] == CALL_LINUX ? 0 : -EPERM;
+		int64_t expected = held ? may : -EDEADPEER;
 
 		if (result != expected)
 			wrong("a copy under a call that is not held, or none under one that is");

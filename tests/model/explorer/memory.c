@@ -76,8 +76,8 @@ static pfn_t frame_of(unsigned choice)
 }
 
 #define CALL(name, ...) \
-	fake_call(vm_proc, #name, &(struct name##_request){ __VA_ARGS__ },
-	      sizeof(struct name##_request))
+	fake_call(vm_proc, #name, &(struct name##_request){ __VA_ARGS__ }, \
+		  sizeof(struct name##_request))
 
 /* Each run maps the frame at both pages: the second costs a table of its own. */
 static int64_t map(const struct step *s)

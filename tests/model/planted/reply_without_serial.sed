@@ -1,3 +1,4 @@
 # A reply is taken for whatever call the client is in now.
 # File: kernel/core/ipc.c
+# Scene: stop
 s/ || c->serial != serial//

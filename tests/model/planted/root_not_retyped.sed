@@ -1,3 +1,4 @@
 # A destroyed space leaves its root a table.
 # File: kernel/call/space_destroy.c
+# Scene: memory
 s/frame_from_table(s->root);//

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * block_client.c - what a file server asks disks with.
+ *
+ * Job:      requests on a ring to a block driver; finds the driver, and its successors, by name,
+ *           and hands them what was not answered.
+ * Speaks:   contracts/block on a ring; ds (subscribe, retrieve); vm.lend; kernel call grant_create.
+ * Touches:  the ring; the caller's struct block_client, in its state.
+ * Trusts:   the driver for what is on the disk, not for the form of its answers.
+ * On crash: the struct goes with the caller's state; block_client_recovered goes on from there.
+ *
+ * C1  cookie[slot] belongs to the request in that slot of the ring, open or handed back.
+ * C2  A request handed back is submitted again before anything else is.
+ *
+ * Files of lib/ are not compiled with the logging of stores: hence undo_before() in front of each.
+ */
+#include <contract/ds.h>
+#include <contract/kernel.h>
+#include <contract/vm.h>
+#include <lib/assert.h>
+#include <lib/block.h>
+#include <lib/clock.h>
+#include <lib/peer.h>
+#include <lib/service_ids.h>
+
+enum { COMMIT_EACH = 16, SLOT_OF_ID = 0xff, ERRNO_MAX = 4095 };
+
+static struct peer ds = PEER("ds"), vm = PEER("vm");
+
+grant_t block_grant(const struct block_client *c, unsigned n)
+{
+	return GRANT(c->seq, c->id, c->first_row + n);
+}
+
+/* Lend a region to the driver that there is now. A driver that is dead already: its successor's
+ * coming brings us here again. */
+static void grant_region(const struct block_client *c, unsigned n)
+{
+	struct grant_create_request req = {
+		.grant = block_grant(c, n), .borrower = c->driver, .base = c->region[n].base,
+		.len = c->region[n].len, .dir = GRANT_READ | GRANT_WRITE, .client = ENDPOINT_NONE,
+	};
+
+	if (c->region[n].len != 0 && c->driver.v != 0) {
+		err_t err = sys_grant_create(&req);
+
+		assert(err == 0 || err == -EDEADPEER);
+	}
+}
+
+void block_client_region(struct block_client *c, unsigned n, void *base, uint64_t len)
+{
+	assert(n < BLOCK_REGIONS);
+	undo_before(&c->region[n], sizeof(c->region[n]));
+	c->region[n].base = (uint64_t)(uintptr_t)base;
+	c->region[n].len = len;
+	grant_region(c, n);
+}
+
+/* ---- submitting ---- */
+
+static err_t submit(struct block_client *c, volatile struct ring_memory *m, uint32_t type,
+		    const void *payload, size_t size, uint64_t cookie)
+{
+	uint32_t id;
+	err_t err = ring_submit(&c->ring, m, type, payload, size, &id);
+	uint64_t *at = &c->cookie[id % RING_ENTRIES];
+
+	if (err != 0)
+		return err;
+	undo_before(at, sizeof(*at));
+	*at = cookie;                                   /* C1 */
+	return 0;
+}
+
+err_t block_submit(struct block_client *c, volatile struct ring_memory *m,
+		   const struct block_io *io, uint64_t cookie)
+{
+	struct block_read_request transfer = {
+		.disk = io->disk, .grant = io->grant, .offset = io->offset, .pos = io->pos,
+		.len = io->len,
+	};
+	struct block_info_request disk = { .disk = io->disk };
+
+	_Static_assert(sizeof(struct block_read_request) == sizeof(struct block_write_request) &&
+		       sizeof(struct block_info_request) == sizeof(struct block_flush_request),
+		       "requests of one form");
+	if (io->op == BLOCK_READ || io->op == BLOCK_WRITE)
+		return submit(c, m, io->op, &transfer, sizeof(transfer), cookie);
+	if (io->op == BLOCK_INFO || io->op == BLOCK_FLUSH)
+		return submit(c, m, io->op, &disk, sizeof(disk), cookie);
+	return -EINVAL;
+}
+
+static void publish(struct block_client *c, volatile struct ring_memory *m)
+{
+	ring_client_publish(&c->ring, m);
+	if (c->driver.v != 0)
+		ipc_notify(c->driver);
+}
+
+void block_publish(struct block_client *c, volatile struct ring_memory *m)
+{
+	if (m->submitted != c->ring.submitted)
+		publish(c, m);
+}
+
+/* What a reset has handed back goes out again (C2). Any part of it may be committed. */
+static void submit_again(struct block_client *c, volatile struct ring_memory *m)
+{
+	struct ring_entry e;
+	unsigned n = 0;
+
+	while (ring_client_returned(&c->ring, &e)) {
+		uint64_t cookie = c->cookie[(e.id & SLOT_OF_ID) % RING_ENTRIES];
+		err_t err = submit(c, m, e.type, e.w, sizeof(e.w), cookie);
+
+		assert(err == 0);                       /* it has left a slot free */
+		undo_before(&c->resubmitted, sizeof(c->resubmitted));
+		c->resubmitted++;
+		if (++n % COMMIT_EACH == 0)
+			undo_commit();
+	}
+	publish(c, m);
+}
+
+static void begin_anew(struct block_client *c, volatile struct ring_memory *m)
+{
+	ring_client_reset(&c->ring, m, clock_monotonic_ns());
+	submit_again(c, m);
+}
+
+/* ---- the driver comes, goes, comes again ---- */
+
+static void attach(struct block_client *c, volatile struct ring_memory *m, endpoint_t driver)
+{
+	struct vm_lend_request lend = {
+		.to = driver, .key = BLOCK_RING_KEY, .address = (uint64_t)(uintptr_t)m,
+		.len = sizeof(*m),
+	};
+	err_t err = vm_lend(&vm, &lend);
+
+	if (err != 0)
+		return;                                 /* vm has no room: at the next notification */
+	undo_before(c, offsetof(struct block_client, ring));
+	c->driver = driver;
+	c->drivers++;
+	for (unsigned n = 0; n < BLOCK_REGIONS; n++)
+		grant_region(c, n);
+	publish(c, m);                  /* it refuses our epoch: block_next begins anew */
+}
+
+static void look_for_driver(struct block_client *c, volatile struct ring_memory *m)
+{
+	struct ds_retrieve_request req = { .name = "" };
+	struct ds_retrieve_reply reply;
+
+	strlcpy(req.name, c->name, sizeof(req.name));
+	if (ds_retrieve(&ds, &req, &reply) == 0 && !endpoint_eq(reply.who, c->driver))
+		attach(c, m, reply.who);
+}
+
+void block_client_notified(struct block_client *c, volatile struct ring_memory *m,
+			   uint64_t services)
+{
+	if (services & BIT(ID_DS) || c->driver.v == 0)
+		look_for_driver(c, m);
+}
+
+void block_client_open(struct block_client *c, volatile struct ring_memory *m, const char *driver,
+		       unsigned id, unsigned first_row)
+{
+	struct ds_subscribe_request req = { .pattern = "" };
+	uint64_t now = clock_monotonic_ns();
+	err_t err;
+
+	undo_before(c, offsetof(struct block_client, ring));
+	strlcpy(c->name, driver, sizeof(c->name));
+	c->id = (uint8_t)id;
+	c->first_row = (uint8_t)first_row;
+	c->seq = (uint16_t)(now >> 16 | 1);             /* an earlier life's grants are not ours */
+	ring_client_reset(&c->ring, m, now);
+	strlcpy(req.pattern, driver, sizeof(req.pattern));
+	err = ds_subscribe(&ds, &req);
+	assert(err == 0);
+	look_for_driver(c, m);
+}
+
+void block_client_recovered(struct block_client *c, volatile struct ring_memory *m)
+{
+	submit_again(c, m);                             /* and publishes in any case */
+	look_for_driver(c, m);
+}
+
+/* ---- answers ---- */
+
+static bool info_makes_sense(const struct block_info_reply *i)
+{
+	return i->sector >= 512 && i->sector <= BLOCK_SIZE_MAX &&
+	       (i->sector & (i->sector - 1)) == 0 && i->size % i->sector == 0 &&
+	       i->size <= INT64_MAX && i->max >= i->sector && i->max <= BLOCK_SIZE_MAX &&
+	       i->max % i->sector == 0 && i->depth != 0;
+}
+
+bool block_next(struct block_client *c, volatile struct ring_memory *m, struct block_answer *a)
+{
+	struct ring_entry e;
+	unsigned slot;
+	err_t err;
+
+	err = ring_client_next(&c->ring, m, &e);
+	if (err == -EDEADPEER)
+		begin_anew(c, m);
+	if (err != 0)
+		return false;
+	slot = (e.id & SLOT_OF_ID) % RING_ENTRIES;
+	*a = (struct block_answer){
+		.cookie = c->cookie[slot], .op = c->ring.pending[slot].type, .err = (err_t)e.type,
+	};
+	if (a->err > 0 || a->err < -ERRNO_MAX)
+		a->err = -EIO;
+	if (a->op != BLOCK_INFO || a->err != 0)
+		return true;
+	memcpy(&a->info, e.w, sizeof(a->info));
+	if (!info_makes_sense(&a->info))
+		a->err = -EIO;
+	return true;
+}
+
+unsigned block_open_requests(const struct block_client *c)
+{
+	return ring_client_pending(&c->ring);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * boot.h - the boot command line: name=value pairs, separated by blanks.
+ */
+#ifndef LIB_BOOT_H
+#define LIB_BOOT_H
+
+#include <abi/boot.h>
+
+/* The value of the last pair with that name, cut to size; false: there is none. */
+bool boot_option(const char *cmdline, const char *name, char *value, size_t size);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * dma.h - memory of a driver as its device sees it. A service's memory never moves, so addresses
+ * are asked for once, at the start. Needs `talks vm`.
+ */
+#ifndef LIB_DMA_H
+#define LIB_DMA_H
+
+#include <abi/errors.h>
+#include <abi/types.h>
+
+/* Physical addresses of the pages of [at, at + pages * PAGE_SIZE); at is page aligned. */
+err_t dma_pages(const volatile void *at, unsigned pages, uint64_t *physical) MUST_CHECK;
+
+#endif

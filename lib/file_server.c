@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * file_server.c - the class library of file servers: takes requests off vfs's board.
+ *
+ * Job:      borrows the board, decodes and checks each request by the generated dispatch, calls
+ *           the handler, answers.
+ * Speaks:   contracts/file; contracts/vm (borrow); the kernel call grant_copy.
+ * Touches:  the board, which vfs lends; `data`, which vfs grants.
+ * Trusts:   vfs for nothing but the board's existence: entries are copied before they are checked.
+ * On crash: holds no state. The board says what is still to do.
+ */
+#include <contract/kernel.h>
+#include <contract/vm.h>
+#include <lib/file.h>
+#include <lib/peer.h>
+#include <lib/service_ids.h>
+
+enum { DIRENT_HEAD = 19 };              /* bytes of struct linux_dirent64 before the name */
+
+extern const struct contract file_contract;
+
+static const struct file_ops *file_ops;
+static struct board *board;
+static struct peer vm = PEER("vm");
+static struct peer vfs = PEER("vfs");
+static struct file_entry work[BOARD_ENTRIES];
+static bool busy[BOARD_ENTRIES];        /* taken, not answered yet */
+
+void file_server_init(const struct file_ops *ops)
+{
+	file_ops = ops;
+}
+
+struct file_entry *file_entry(const struct call *c)
+{
+	return &work[c->serial - 1];
+}
+
+/* vfs lends the board before its first notification. */
+static err_t open_board(endpoint_t from)
+{
+	struct vm_borrow_request req = { .from = from, .key = FILE_BOARD_KEY };
+	struct vm_borrow_reply reply;
+	err_t err = vm_borrow(&vm, &req, &reply);
+
+	if (err != 0)
+		return err;
+	if (reply.len < FILE_BOARD_BYTES)
+		return -EINVAL;
+	board = (struct board *)(uintptr_t)reply.address;
+	return 0;
+}
+
+static struct file_entry *shared(unsigned n)
+{
+	return board_entry(board, n, sizeof(struct file_entry));
+}
+
+void file_complete(const struct call *c, err_t err)
+{
+	unsigned n = c->serial - 1;
+	struct file_entry *to = shared(n);
+
+	work[n].err = err;
+	memcpy(to->w, work[n].w, sizeof(to->w));
+	to->attr = work[n].attr;
+	memcpy(to->name2, work[n].name2, sizeof(to->name2));
+	to->err = err;
+	undo_commit();
+	board_barrier();
+	board->phase[n] = BOARD_DONE;
+	busy[n] = false;
+	ipc_notify(vfs.at);
+}
+
+/* One request, as if it were a message: the generated decoder does the checks. */
+static void serve(unsigned n)
+{
+	struct file_entry *e = &work[n];
+	uint64_t reply[MESSAGE_WORDS] = { 0 };
+	struct call c = {
+		.client = vfs.at, .serial = n + 1, .owner = vfs.at,
+		.lent_dir = GRANT_READ | GRANT_WRITE,
+	};
+	err_t err;
+
+	*e = *shared(n);
+	busy[n] = true;
+	e->name[FILE_NAME - 1] = '\0';
+	e->name2[FILE_NAME - 1] = '\0';
+	c.type = e->type;
+	c.lent = e->data.v != 0 ? e->len : 0;
+	err = file_contract.dispatch(file_ops, &c, e->w, reply);
+	if (err == NO_REPLY)
+		return;
+	memcpy(e->w, reply, sizeof(e->w));
+	file_complete(&c, err);
+}
+
+void file_server_notified(uint64_t services)
+{
+	if (!(services & BIT(ID_VFS)))
+		return;
+	if (vfs.at.v == 0 && peer_refresh(&vfs) != 0)
+		return;
+	if (board == NULL && open_board(vfs.at) != 0)
+		return;
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
+		if (board->phase[n] == BOARD_ASKED && !busy[n]) {
+			board_barrier();
+			serve(n);
+		}
+}
+
+static err_t move(const struct call *c, uint32_t dir, uint64_t offset, uint64_t local, size_t len)
+{
+	const struct file_entry *e = file_entry(c);
+
+	if (offset > c->lent || len > c->lent - offset)
+		return -EINVAL;
+	while (len > 0) {
+		uint64_t part = len < COPY_MAX ? len : COPY_MAX;
+		struct grant_copy_request req = {
+			.grant = e->data, .dir = dir, .offset = offset, .local = local, .len = part,
+		};
+		struct grant_copy_reply reply;
+		err_t err = sys_grant_copy(&req, &reply);
+
+		if (err != 0)
+			return err;
+		offset += part;
+		local += part;
+		len -= part;
+	}
+	return 0;
+}
+
+err_t file_data_write(const struct call *c, uint64_t offset, const void *from, size_t len)
+{
+	return move(c, COPY_OUT, offset, (uint64_t)(uintptr_t)from, len);
+}
+
+err_t file_data_read(const struct call *c, uint64_t offset, void *to, size_t len)
+{
+	undo_before(to, len);
+	return move(c, COPY_IN, offset, (uint64_t)(uintptr_t)to, len);
+}
+
+bool file_dirent(struct file_dirents *d, uint64_t ino, uint64_t next_pos, uint32_t mode,
+		 const char *name)
+{
+	size_t len = strlen(name), size = (DIRENT_HEAD + len + 1 + 7) & ~(size_t)7;
+	uint16_t reclen = (uint16_t)size;
+	char *at = d->at + d->used;
+
+	if (size > d->room - d->used)
+		return false;
+	memset(at, 0, size);
+	memcpy(at, &ino, 8);
+	memcpy(at + 8, &next_pos, 8);
+	memcpy(at + 16, &reclen, 2);
+	at[18] = (char)(mode >> 12 & 15);       /* DT_ is S_IFMT's upper bits */
+	memcpy(at + DIRENT_HEAD, name, len);
+	d->used += size;
+	return true;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * fork.c - new processes and threads.
+ *
+ * Job:      makes the child of fork, vfork, clone and clone3; starts it when vfs hands the call over.
+ * Speaks:   contracts/pm fork; vm.space_fork, vm.attach; kernel calls proc_create, proc_regs_*.
+ * Touches:  rows of threads and processes.
+ * Trusts:   vfs to have read the arguments of the call that it names.
+ * On crash: a child that was not started yet is taken down by fork_undo, or ends with vfs's restart.
+ * Spec:     clone(2).
+ */
+#include "pm.h"
+#include "signals.h"
+
+enum {
+	CLONE_VM_ = 0x100, CLONE_FS_ = 0x200, CLONE_FILES_ = 0x400, CLONE_SIGHAND_ = 0x800,
+	CLONE_VFORK_ = 0x4000, CLONE_PARENT_ = 0x8000, CLONE_THREAD_ = 0x10000,
+	CLONE_SETTLS_ = 0x80000, CLONE_PARENT_SETTID_ = 0x100000,
+	CLONE_CHILD_CLEARTID_ = 0x200000, CLONE_CHILD_SETTID_ = 0x1000000,
+	CLONE_NEW_ = 0x7e020000,
+	RLIMIT_NPROC_ = 6,
+};
+
+static err_t check_flags(uint64_t flags, uint64_t stack)
+{
+	if (flags & CLONE_NEW_)
+		return -EINVAL;         /* namespaces */
+	if (flags & CLONE_THREAD_ && !(flags & CLONE_SIGHAND_))
+		return -EINVAL;
+	if (flags & CLONE_SIGHAND_ && !(flags & CLONE_VM_))
+		return -EINVAL;
+	/* Handlers shared without being one process, or a table of files of one thread's own:
+	 * no program asks for it. */
+	if (!(flags & CLONE_THREAD_) && flags & CLONE_SIGHAND_)
+		return -EINVAL;
+	if (flags & CLONE_THREAD_ && !(flags & CLONE_FILES_))
+		return -EINVAL;
+	return flags & CLONE_THREAD_ && !stack ? -EINVAL : 0;
+}
+
+static unsigned processes_of_user(uint32_t uid)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < NR_PROCESSES; i++)
+		n += state.process[i].state != PROCESS_FREE && state.process[i].uid == uid;
+	return n;
+}
+
+/* The process row of a child: a copy, with what a child does not inherit cleared. */
+static struct process *process_copy(const struct process *p, uint64_t flags, uint32_t signal)
+{
+	struct process *q = process_new();
+
+	if (!q || (p->uid != 0 && processes_of_user(p->uid) >= p->limit[RLIMIT_NPROC_].soft))
+		return NULL;
+	memcpy(q, p, sizeof(*q));
+	q->state = PROCESS_LIVE;
+	q->exit_signal = (uint8_t)signal;
+	q->stopped = q->untold = q->did_exec = 0;
+	q->parent = flags & CLONE_PARENT_ ? p->parent : (uint16_t)process_index(p);
+	q->vfork_thread = NONE;
+	q->threads = 0;
+	q->death_signal = 0;
+	q->pending = 0;
+	q->dead_ticks = q->child_ticks = 0;
+	q->itimer_ns = q->itimer_interval_ns = 0;
+	q->start_ns = clock_monotonic_ns();
+	q->space = 0;
+	return q;
+}
+
+/* Registers of the child: the parent's, returning 0, on its stack, with its thread pointer. */
+static err_t start_state(const struct thread *parent, const struct thread *child,
+			 const struct pm_fork_request *req)
+{
+	struct user_regs r;
+	struct proc_regs_get_request get = { .proc = endpoint_of(parent), .address = (uint64_t)&r };
+	struct proc_regs_set_request set = { .proc = endpoint_of(child), .address = (uint64_t)&r };
+	struct proc_ext_copy_request ext = { .from = get.proc, .to = set.proc };
+	err_t err = sys_proc_regs_get(&get);
+
+	if (err != 0)
+		return err;
+	r.rax = 0;
+	r.orig_rax = UINT64_MAX;
+	if (req->stack)
+		r.rsp = req->stack;
+	if (req->flags & CLONE_SETTLS_)
+		r.fs_base = req->tls;
+	err = sys_proc_regs_set(&set);
+	return err != 0 ? err : sys_proc_ext_copy(&ext);
+}
+
+static err_t space_for(const struct thread *parent, struct process *q, uint64_t flags)
+{
+	struct vm_space_fork_request req = { .parent = endpoint_of(parent) };
+	struct vm_space_fork_reply reply;
+	err_t err;
+
+	if (flags & CLONE_VM_) {
+		q->space = process_of(parent)->space;
+		return 0;
+	}
+	err = vm_space_fork(&vm, &req, &reply);
+	q->space = reply.space;
+	return err;
+}
+
+static void space_undo(struct process *q, uint64_t flags)
+{
+	struct vm_space_free_request req = { .space = q->space };
+
+	if (!(flags & CLONE_VM_) && q->space && vm_space_free(&vm, &req) != 0)
+		print("space %u could not be freed\n", q->space);
+}
+
+static err_t make(struct thread *parent, struct thread *t, const struct pm_fork_request *req)
+{
+	struct process *q = process_of(t);
+	struct proc_create_request create = {
+		.proc = endpoint_of(t), .owner = endpoint_of(t), .priv = PRIV_PROGRAM,
+		.space = q->space, .entry = PAGE_SIZE,
+	};
+	struct vm_attach_request attach = { .proc = create.proc, .space = q->space };
+	err_t err;
+
+	if (q->pid != t->tid)
+		create.owner = endpoint_of(thread_by_tid(q->pid));
+	err = sys_proc_create(&create);
+	if (err == 0)
+		err = vm_attach(&vm, &attach);
+	if (err == 0)
+		err = start_state(parent, t, req);
+	if (err != 0)
+		thread_end(t);
+	return err;
+}
+
+static void inherit(const struct thread *parent, struct thread *t, const struct pm_fork_request *req)
+{
+	t->blocked = parent->blocked;
+	strlcpy(t->name, parent->name, sizeof(t->name));
+	if (req->flags & CLONE_CHILD_CLEARTID_)
+		t->clear_tid = req->child_tid;
+	if (!(req->flags & CLONE_VM_)) {
+		t->alt_sp = parent->alt_sp;
+		t->alt_size = parent->alt_size;
+		t->alt_flags = parent->alt_flags;
+	}
+}
+
+static void write_tids(struct thread *parent, struct thread *t, const struct pm_fork_request *req)
+{
+	if (req->flags & CLONE_PARENT_SETTID_ &&
+	    user_write(parent, req->parent_tid, &t->tid, sizeof(t->tid)) != 0)
+		return;                 /* as Linux: the address is the program's affair */
+	if (req->flags & CLONE_CHILD_SETTID_ &&
+	    user_write(t, req->child_tid, &t->tid, sizeof(t->tid)) != 0)
+		return;
+}
+
+err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req, struct pm_fork_reply *reply)
+{
+	struct thread *parent = thread_of(req->client), *t;
+	struct process *p, *q;
+	err_t err = check_flags(req->flags, req->stack);
+
+	if (endpoint_slot(c->client) != ID_VFS)
+		return -EPERM;
+	if (!parent)
+		return -ESRCH;
+	if (err != 0 || req->signal > NR_SIGNALS)
+		return -EINVAL;
+	p = q = process_of(parent);
+	if (!(req->flags & CLONE_THREAD_)) {
+		q = process_copy(p, req->flags, req->signal);
+		if (!q)
+			return -EAGAIN;
+		err = space_for(parent, q, req->flags);
+	}
+	t = err == 0 ? thread_new(q) : NULL;
+	if (t) {
+		if (q != p)
+			q->pid = t->tid;
+		inherit(parent, t, req);
+		err = make(parent, t, req);
+	}
+	if (!t || err != 0) {
+		if (t)
+			thread_free(t);
+		if (q != p) {
+			space_undo(q, req->flags);
+			process_free(q);
+		}
+		return err == -ENOMEM ? err : -EAGAIN;
+	}
+	if (req->flags & CLONE_VFORK_)
+		q->vfork_thread = (uint16_t)thread_index(parent);
+	publish_ids(t);
+	write_tids(parent, t, req);
+	parent->wait_arg[0] = thread_index(t);  /* for call_forked */
+	parent->wait_arg[1] = req->flags;
+	state.forks++;
+	reply->child = endpoint_of(t);
+	reply->pid = t->tid;
+	return 0;
+}
+
+err_t do_pm_fork_undo(const struct call *c, const struct pm_fork_undo_request *req)
+{
+	struct thread *t = thread_of(req->child);
+	struct process *q;
+
+	if (endpoint_slot(c->client) != ID_VFS)
+		return -EPERM;
+	if (!t)
+		return 0;
+	q = process_of(t);
+	thread_end(t);
+	thread_free(t);
+	if (q->threads == 0)
+		process_free(q);
+	return 0;
+}
+
+/* vfs has forwarded the parent's call: the child may run. */
+int64_t call_forked(struct thread *parent, const struct delivery *d)
+{
+	struct thread *t = &state.thread[parent->wait_arg[0] % NR_THREADS];
+	struct proc_resume_request req = { .proc = endpoint_of(t) };
+	uint32_t tid = t->tid;
+
+	if (!t->alive || sys_proc_resume(&req) != 0)
+		return -EAGAIN;
+	if (parent->wait_arg[1] & CLONE_VFORK_ && process_of(t)->vfork_thread != NONE) {
+		parent->wait = WAIT_VFORK;
+		parent->serial = d->serial;
+		return NO_REPLY;
+	}
+	return tid;
+}
+
+/* ---- process 1 ---- */
+
+static void default_limits(struct process *p)
+{
+	enum { RLIMIT_STACK_ = 3, RLIMIT_CORE_ = 4, RLIMIT_NOFILE_ = 7, RLIMIT_SIGPENDING_ = 11,
+	       RLIMIT_MSGQUEUE_ = 12, RLIMIT_NICE_ = 13, RLIMIT_RTPRIO_ = 14 };
+
+	for (unsigned i = 0; i < NR_LIMITS; i++)
+		p->limit[i] = (struct limit){ UINT64_MAX, UINT64_MAX };
+	p->limit[RLIMIT_STACK_].soft = 8 << 20;
+	p->limit[RLIMIT_CORE_].soft = 0;
+	p->limit[RLIMIT_NOFILE_] = (struct limit){ 256, 256 };
+	p->limit[RLIMIT_NPROC_] = (struct limit){ NR_PROCESSES / 2, NR_PROCESSES };
+	p->limit[RLIMIT_SIGPENDING_] = (struct limit){ NR_QUEUED, NR_QUEUED };
+	p->limit[RLIMIT_MSGQUEUE_] = (struct limit){ 819200, 819200 };
+	p->limit[RLIMIT_NICE_] = (struct limit){ 0, 0 };
+	p->limit[RLIMIT_RTPRIO_] = (struct limit){ 0, 0 };
+}
+
+/* A row without a kernel process: vfs is asked to exec into it. */
+void first_process(void)
+{
+	struct process *p = process_new();
+	struct thread *t;
+
+	*p = (struct process){ .state = PROCESS_LIVE, .parent = (uint16_t)process_index(p),
+			       .vfork_thread = NONE, .exit_signal = SIG_CHLD, .dumpable = 1,
+			       .start_ns = clock_monotonic_ns() };
+	default_limits(p);
+	t = thread_new(p);
+	p->pid = p->pgid = p->sid = t->tid;
+	job_add(PM_JOB_INIT, t, p);
+}

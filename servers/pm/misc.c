@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * misc.c - names, limits, scheduling parameters, prctl and other small calls.
+ *
+ * Job:      answers what is only a number or a row; refuses what is not supported with its error.
+ * Speaks:   Linux's uname, prlimit64, prctl, sched_*, sysinfo and their kin.
+ * Touches:  the caller's rows; its FS and GS base.
+ * Trusts:   nothing in an argument.
+ * On crash: every call is a change of rows.
+ * Spec:     the manual page (section 2) of each call.
+ */
+#include "pm.h"
+#include "signals.h"
+
+#define VERSION "6.1.0-skink"
+
+int64_t call_uname(struct thread *t, const struct delivery *d)
+{
+	char u[6][65] = { "Linux", "", VERSION, "#1 Skink", "x86_64", "" };
+
+	strlcpy(u[1], state.host, sizeof(u[1]));
+	strlcpy(u[5], state.domain, sizeof(u[5]));
+	return user_write(t, d->m.w[0], u, sizeof(u));
+}
+
+static int64_t set_name(struct thread *t, const struct delivery *d, char *to)
+{
+	char name[65] = "";
+
+	if (process_of(t)->euid != 0)
+		return -EPERM;
+	if (d->m.w[1] > 64)
+		return -EINVAL;
+	if (user_read(t, d->m.w[0], name, d->m.w[1]) != 0)
+		return -EFAULT;
+	memcpy(to, name, sizeof(name));
+	return 0;
+}
+
+int64_t call_sethostname(struct thread *t, const struct delivery *d)
+{
+	return set_name(t, d, state.host);
+}
+
+int64_t call_setdomainname(struct thread *t, const struct delivery *d)
+{
+	return set_name(t, d, state.domain);
+}
+
+int64_t call_sysinfo(struct thread *t, const struct delivery *d)
+{
+	struct { int64_t uptime; uint64_t load[3], total, free, shared, buffer, swap, free_swap;
+		 uint16_t procs, pad; uint32_t pad2; uint64_t high, free_high; uint32_t unit;
+		 uint32_t pad3; } s = { .unit = PAGE_SIZE };
+	struct vm_totals_reply v;
+
+	_Static_assert(sizeof(s) == 112, "struct sysinfo");
+	if (vm_totals(&vm, &v) != 0)
+		return -EIO;
+	s.uptime = (int64_t)(clock_monotonic_ns() / 1000000000);
+	s.total = v.frames;
+	s.free = v.free;
+	s.buffer = v.cache;
+	for (unsigned i = 0; i < NR_PROCESSES; i++)
+		s.procs = (uint16_t)(s.procs + (state.process[i].state == PROCESS_LIVE ?
+					       state.process[i].threads : 0));
+	return user_write(t, d->m.w[0], &s, sizeof(s));
+}
+
+/* ---- limits ---- */
+
+static int64_t limit_change(struct thread *t, struct process *q, uint64_t which, uint64_t new_at,
+			    uint64_t old_at)
+{
+	struct limit new, old;
+
+	if (which >= NR_LIMITS)
+		return -EINVAL;
+	old = q->limit[which];
+	if (new_at && user_read(t, new_at, &new, sizeof(new)) != 0)
+		return -EFAULT;
+	if (new_at) {
+		if (new.soft > new.hard)
+			return -EINVAL;
+		if (new.hard > old.hard && process_of(t)->euid != 0)
+			return -EPERM;
+	}
+	if (old_at && user_write(t, old_at, &old, sizeof(old)) != 0)
+		return -EFAULT;
+	if (new_at)
+		q->limit[which] = new;
+	return 0;
+}
+
+int64_t call_prlimit64(struct thread *t, const struct delivery *d)
+{
+	struct process *p = process_of(t), *q;
+	uint32_t pid = (uint32_t)d->m.w[0];
+
+	q = pid == 0 ? p : process_by_pid(pid);
+	if (!q)
+		return -ESRCH;
+	if (q != p && p->euid != 0 && p->uid != q->uid)
+		return -EPERM;
+	return limit_change(t, q, d->m.w[1], d->m.w[2], d->m.w[3]);
+}
+
+int64_t call_getrlimit(struct thread *t, const struct delivery *d)
+{
+	return limit_change(t, process_of(t), d->m.w[0], 0, d->m.w[1]);
+}
+
+int64_t call_setrlimit(struct thread *t, const struct delivery *d)
+{
+	return limit_change(t, process_of(t), d->m.w[0], d->m.w[1], 0);
+}
+
+/* ---- the thread itself ---- */
+
+enum { ARCH_SET_GS_ = 0x1001, ARCH_SET_FS_, ARCH_GET_FS_, ARCH_GET_GS_ };
+
+int64_t call_arch_prctl(struct thread *t, const struct delivery *d)
+{
+	struct user_regs r;
+	struct proc_regs_get_request get = { .proc = endpoint_of(t), .address = (uint64_t)&r };
+	struct proc_regs_set_request set = { .proc = get.proc, .address = (uint64_t)&r };
+
+	if (sys_proc_regs_get(&get) != 0)
+		return -ESRCH;
+	switch (d->m.w[0]) {
+	case ARCH_SET_FS_:
+		r.fs_base = d->m.w[1];
+		break;
+	case ARCH_SET_GS_:
+		r.gs_base = d->m.w[1];
+		break;
+	case ARCH_GET_FS_:
+		return user_write(t, d->m.w[1], &r.fs_base, 8);
+	case ARCH_GET_GS_:
+		return user_write(t, d->m.w[1], &r.gs_base, 8);
+	default:
+		return -EINVAL;
+	}
+	return sys_proc_regs_set(&set) == 0 ? 0 : -EPERM;
+}
+
+int64_t call_set_tid_address(struct thread *t, const struct delivery *d)
+{
+	t->clear_tid = d->m.w[0];
+	return t->tid;
+}
+
+enum { ROBUST_HEAD = 24 };
+
+int64_t call_set_robust_list(struct thread *t, const struct delivery *d)
+{
+	if (d->m.w[1] != ROBUST_HEAD)
+		return -EINVAL;
+	t->robust_list = d->m.w[0];
+	return 0;
+}
+
+int64_t call_get_robust_list(struct thread *t, const struct delivery *d)
+{
+	struct thread *o = d->m.w[0] ? thread_by_tid((uint32_t)d->m.w[0]) : t;
+	uint64_t len = ROBUST_HEAD;
+
+	if (!o || !o->alive)
+		return -ESRCH;
+	if (process_of(o)->uid != process_of(t)->uid && process_of(t)->euid != 0)
+		return -EPERM;
+	if (user_write(t, d->m.w[1], &o->robust_list, 8) != 0 ||
+	    user_write(t, d->m.w[2], &len, 8) != 0)
+		return -EFAULT;
+	return 0;
+}
+
+enum { PR_SET_PDEATHSIG_ = 1, PR_GET_PDEATHSIG_ = 2, PR_GET_DUMPABLE_ = 3, PR_SET_DUMPABLE_ = 4,
+       PR_SET_NAME_ = 15, PR_GET_NAME_ = 16, PR_CAPBSET_READ_ = 23, PR_GET_SECUREBITS_ = 27,
+       PR_GET_TIMERSLACK_ = 30, PR_GET_NO_NEW_PRIVS_ = 39, PR_CAP_AMBIENT_ = 47, CAP_LAST_ = 40 };
+
+static int64_t name_set(struct thread *t, uint64_t at)
+{
+	char name[NAME] = "";
+
+	/* Up to sixteen bytes; a shorter name may end at the end of a page. */
+	for (unsigned i = 0; i < NAME - 1; i++) {
+		if (user_read(t, at + i, &name[i], 1) != 0)
+			return -EFAULT;
+		if (!name[i])
+			break;
+	}
+	memcpy(t->name, name, sizeof(name));
+	return 0;
+}
+
+int64_t call_prctl(struct thread *t, const struct delivery *d)
+{
+	struct process *p = process_of(t);
+	int32_t number;
+
+	switch (d->m.w[0]) {
+	case PR_SET_NAME_:
+		return name_set(t, d->m.w[1]);
+	case PR_GET_NAME_:
+		return user_write(t, d->m.w[1], t->name, NAME);
+	case PR_SET_PDEATHSIG_:
+		if (d->m.w[1] > NR_SIGNALS)
+			return -EINVAL;
+		p->death_signal = (uint32_t)d->m.w[1];
+		return 0;
+	case PR_GET_PDEATHSIG_:
+		number = (int32_t)p->death_signal;
+		return user_write(t, d->m.w[1], &number, sizeof(number));
+	case PR_GET_DUMPABLE_:
+		return p->dumpable;
+	case PR_SET_DUMPABLE_:
+		if (d->m.w[1] > 1)
+			return -EINVAL;
+		p->dumpable = (uint8_t)d->m.w[1];
+		return 0;
+	case PR_CAPBSET_READ_:
+		return d->m.w[1] > CAP_LAST_ ? -EINVAL : 1;
+	case PR_GET_SECUREBITS_:
+	case PR_GET_NO_NEW_PRIVS_:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+int64_t call_capget(struct thread *t, const struct delivery *d)
+{
+	struct { uint32_t version; int32_t pid; } head;
+	uint64_t all = process_of(t)->euid == 0 ? BIT(CAP_LAST_ + 1) - 1 : 0;
+	uint32_t lo = (uint32_t)all, hi = (uint32_t)(all >> 32);
+	uint32_t data[6] = { lo, lo, 0, hi, hi, 0 };
+
+	if (user_read(t, d->m.w[0], &head, sizeof(head)) != 0)
+		return -EFAULT;
+	if (head.version != 0x20080522) {
+		head.version = 0x20080522;
+		return user_write(t, d->m.w[0], &head, sizeof(head)) != 0 ? -EFAULT : -EINVAL;
+	}
+	return d->m.w[1] ? user_write(t, d->m.w[1], data, sizeof(data)) : 0;
+}
+
+int64_t call_personality(struct thread *t, const struct delivery *d)
+{
+	struct process *p = process_of(t);
+	uint32_t old = p->persona, new = (uint32_t)d->m.w[0];
+
+	if (new != UINT32_MAX)
+		p->persona = new;
+	return old;
+}
+
+/* ---- scheduling ---- */
+
+static struct process *whose(struct thread *t, uint64_t pid)
+{
+	struct thread *o = pid ? thread_by_tid((uint32_t)pid) : t;
+
+	return o && o->alive ? process_of(o) : NULL;
+}
+
+/* nice -20..19 becomes a priority of the kernel around 8; each step of five counts. */
+static void apply_nice(struct process *p)
+{
+	FOR_THREADS(p, t) {
+		struct proc_sched_request req = {
+			.proc = endpoint_of(t), .quantum = 5,
+			.priority = (uint8_t)(8 + (p->nice < 0 ? p->nice / 10 : (p->nice + 4) / 5)),
+		};
+
+		if (sys_proc_sched(&req) != 0)
+			continue;
+	}
+}
+
+int64_t call_setpriority(struct thread *t, const struct delivery *d)
+{
+	struct process *p = process_of(t), *q = whose(t, d->m.w[1]);
+	int32_t nice = (int32_t)d->m.w[2];
+
+	if (d->m.w[0] != 0)
+		return d->m.w[0] <= 2 ? -EOPNOTSUPP : -EINVAL;
+	if (!q)
+		return -ESRCH;
+	nice = nice < -20 ? -20 : nice > 19 ? 19 : nice;
+	if (p->euid != 0 && p->euid != q->uid)
+		return -EPERM;
+	if (nice < q->nice && p->euid != 0)
+		return -EACCES;
+	q->nice = nice;
+	apply_nice(q);
+	return 0;
+}
+
+int64_t call_getpriority(struct thread *t, const struct delivery *d)
+{
+	const struct process *q = whose(t, d->m.w[1]);
+
+	if (d->m.w[0] != 0)
+		return d->m.w[0] <= 2 ? -EOPNOTSUPP : -EINVAL;
+	return q ? 20 - q->nice : -ESRCH;
+}
+
+int64_t call_sched_yield(struct thread *t, const struct delivery *d)
+{
+	return 0;
+}
+
+int64_t call_sched_getaffinity(struct thread *t, const struct delivery *d)
+{
+	uint64_t one = 1;
+
+	if (!whose(t, d->m.w[0]))
+		return -ESRCH;
+	if (d->m.w[1] < sizeof(one) || d->m.w[1] % sizeof(one))
+		return -EINVAL;
+	return user_write(t, d->m.w[2], &one, sizeof(one)) == 0 ? (int64_t)sizeof(one) : -EFAULT;
+}
+
+int64_t call_sched_setaffinity(struct thread *t, const struct delivery *d)
+{
+	uint64_t mask = 0;
+
+	if (!whose(t, d->m.w[0]))
+		return -ESRCH;
+	if (user_read(t, d->m.w[2], &mask, d->m.w[1] < 8 ? d->m.w[1] : 8) != 0)
+		return -EFAULT;
+	return mask & 1 ? 0 : -EINVAL;
+}
+
+int64_t call_sched_getscheduler(struct thread *t, const struct delivery *d)
+{
+	return whose(t, d->m.w[0]) ? 0 : -ESRCH;
+}
+
+int64_t call_sched_setscheduler(struct thread *t, const struct delivery *d)
+{
+	int32_t priority;
+
+	if (!whose(t, d->m.w[0]))
+		return -ESRCH;
+	if (user_read(t, d->m.w[2], &priority, sizeof(priority)) != 0)
+		return -EFAULT;
+	if (d->m.w[1] == 0 || d->m.w[1] == 3 || d->m.w[1] == 5)        /* OTHER, BATCH, IDLE */
+		return priority == 0 ? 0 : -EINVAL;
+	return d->m.w[1] <= 2 ? -EPERM : -EINVAL;
+}
+
+int64_t call_sched_getparam(struct thread *t, const struct delivery *d)
+{
+	int32_t zero = 0;
+
+	return whose(t, d->m.w[0]) ? user_write(t, d->m.w[1], &zero, sizeof(zero)) : -ESRCH;
+}
+
+static int64_t priority_limit(uint64_t policy, int real_time)
+{
+	if (policy == 1 || policy == 2)
+		return real_time;
+	return policy == 0 || policy == 3 || policy == 5 ? 0 : -EINVAL;
+}
+
+int64_t call_sched_priority_max(struct thread *t, const struct delivery *d)
+{
+	return priority_limit(d->m.w[0], 99);
+}
+
+int64_t call_sched_priority_min(struct thread *t, const struct delivery *d)
+{
+	return priority_limit(d->m.w[0], 1);
+}
+
+int64_t call_ioprio_get(struct thread *t, const struct delivery *d)
+{
+	return 0;
+}
+
+int64_t call_ioprio_set(struct thread *t, const struct delivery *d)
+{
+	return d->m.w[0] == 1 && (d->m.w[2] == 0 || d->m.w[2] >> 13 == 2) ? 0 : -EPERM;
+}
+
+int64_t call_getcpu(struct thread *t, const struct delivery *d)
+{
+	uint32_t zero = 0;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (d->m.w[i] && user_write(t, d->m.w[i], &zero, sizeof(zero)) != 0)
+			return -EFAULT;
+	return 0;
+}

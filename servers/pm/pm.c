@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * pm.c - the process manager: POSIX processes, threads, signals, ids, timers, waiting.
+ *
+ * Job:      answers the Linux calls on processes; decides for every program that stands still.
+ * Speaks:   contracts/pm to vfs, tty and procfs; contracts/vm as a client; Linux calls (linux.c).
+ * Touches:  registers and memory of programs, as their manager.
+ * Trusts:   vm; vfs for what contracts/pm lets only vfs ask. Nothing that a program says.
+ * On crash: recovers in place; the interrupted request is rolled back and done again.
+ */
+#include "pm.h"
+#include "signals.h"
+
+#include <lib/assert.h>
+
+struct peer vm = { .name = "vm" };
+
+/* ---- calls of programs ---- */
+
+static int64_t linux_call(const struct delivery *d)
+{
+	struct thread *t = thread_of(d->m.peer);
+
+	if (!t)
+		return -ESRCH;
+	if (d->m.type >= linux_table_size || !linux_table[d->m.type])
+		return -ENOSYS;
+	return finish(t, linux_table[d->m.type](t, d));
+}
+
+/* ---- programs that stand still ---- */
+
+struct cause { uint8_t signal, code; };
+
+/* What a CPU exception means to a program (Linux arch/x86/kernel/traps.c). */
+static const struct cause exceptions[32] = {
+	[0] = { SIG_FPE, 1 }, [1] = { SIG_TRAP, 2 }, [3] = { SIG_TRAP, SI_KERNEL_ },
+	[4] = { SIG_SEGV, SI_KERNEL_ }, [5] = { SIG_SEGV, SI_KERNEL_ }, [6] = { SIG_ILL, 2 },
+	[10] = { SIG_SEGV, SI_KERNEL_ }, [11] = { SIG_BUS, SI_KERNEL_ },
+	[12] = { SIG_BUS, SI_KERNEL_ }, [13] = { SIG_SEGV, SI_KERNEL_ },
+	[16] = { SIG_FPE, 7 }, [17] = { SIG_BUS, 1 }, [19] = { SIG_FPE, 7 },
+};
+
+static struct signal_info info_of_exception(const struct proc_next_reply *e)
+{
+	if (e->vector == 14 && e->code >> 32)   /* vm's word: signal << 32 | si_code */
+		return (struct signal_info){ .signal = (int)(e->code >> 32 & 63),
+					     .code = (int)(e->code & 0xffffffff),
+					     .value = e->address };
+	if (e->vector < COUNT(exceptions) && exceptions[e->vector].signal)
+		return (struct signal_info){ .signal = exceptions[e->vector].signal,
+					     .code = exceptions[e->vector].code,
+					     .value = e->address };
+	return (struct signal_info){ .signal = SIG_SEGV, .code = SI_KERNEL_ };
+}
+
+static void parked(struct thread *t, const struct proc_next_reply *e)
+{
+	t->parked = 1;
+	if (e->cause == CAUSE_EXCEPTION) {
+		struct signal_info info = info_of_exception(e);
+
+		if (info.signal == SIG_KILL) {          /* vm is out of memory */
+			process_exit(process_of(t), SIG_KILL);
+			return;
+		}
+		signal_force(t, &info);
+	}
+	unpark(t);
+}
+
+static void on_parked(void)
+{
+	struct proc_next_reply e;
+
+	while (sys_proc_next(&e) == 0) {
+		struct thread *t = thread_of(e.proc);
+
+		if (t)
+			parked(t, &e);
+	}
+}
+
+/* ---- contracts/pm: signals and numbers ---- */
+
+static bool may_send(const struct call *c)
+{
+	return endpoint_slot(c->client) < FIRST_PROGRAM;
+}
+
+static err_t do_pm_signal(const struct call *c, const struct pm_signal_request *req)
+{
+	struct signal_info info = { .signal = (int)req->signal, .code = req->code };
+	struct thread *t = thread_of(req->proc);
+
+	if (!may_send(c))
+		return -EPERM;
+	if (!t)
+		return -ESRCH;
+	if (req->signal < 1 || req->signal > NR_SIGNALS)
+		return -EINVAL;
+	signal_thread(t, &info);
+	return 0;
+}
+
+static err_t do_pm_signal_group(const struct call *c, const struct pm_signal_group_request *req)
+{
+	struct signal_info info = { .signal = (int)req->signal, .code = SI_KERNEL_ };
+	err_t err = -ESRCH;
+
+	if (!may_send(c))
+		return -EPERM;
+	if (req->signal < 1 || req->signal > NR_SIGNALS || req->pgid == 0)
+		return -ESRCH;
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		struct process *p = &state.process[i];
+
+		if (p->state != PROCESS_LIVE || p->pgid != req->pgid)
+			continue;
+		signal_process(p, &info);
+		err = 0;
+	}
+	return err;
+}
+
+static err_t do_pm_group(const struct call *c, const struct pm_group_request *req,
+			 struct pm_group_reply *reply)
+{
+	const struct thread *t = thread_of(req->proc);
+	bool inside = false;
+
+	if (!t)
+		return -ESRCH;
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		const struct process *q = &state.process[i], *up = &state.process[q->parent];
+
+		if (q->state != PROCESS_LIVE || q->pgid != req->pgid)
+			continue;
+		reply->session = q->sid;
+		inside |= up->state == PROCESS_LIVE && up->sid == q->sid && up->pgid != q->pgid;
+	}
+	reply->orphaned = !inside;
+	if (req->signal >= 1 && req->signal <= NR_SIGNALS)
+		reply->ignored = (t->blocked & SIGNAL_BIT(req->signal)) ||
+				 process_of(t)->action[req->signal - 1].handler == SIG_IGN_;
+	return 0;
+}
+
+static char state_letter(const struct process *p)
+{
+	struct proc_info_request req;
+	struct proc_info_reply reply;
+	const struct thread *t = thread_by_tid(p->pid);
+
+	if (p->state != PROCESS_LIVE)
+		return 'Z';
+	if (p->stopped)
+		return 'T';
+	req.slot = FIRST_PROGRAM + thread_index(t);
+	if (sys_proc_info(&req, &reply) != 0)
+		return 'S';
+	return reply.state == 0 ? 'R' : 'S';
+}
+
+static const struct process *process_at(uint32_t pid, uint32_t from)
+{
+	const struct process *best = NULL;
+
+	if (pid)
+		return process_by_pid(pid);
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		const struct process *p = &state.process[i];
+
+		if (p->state != PROCESS_FREE && p->pid >= from && (!best || p->pid < best->pid))
+			best = p;
+	}
+	return best;
+}
+
+static err_t do_pm_info(const struct call *c, const struct pm_info_request *req,
+			struct pm_info_reply *reply)
+{
+	const struct process *p = process_at(req->pid, req->from);
+	const struct thread *t = p ? thread_by_tid(p->pid) : NULL;
+
+	if (!p || !t)
+		return -ENOENT;
+	*reply = (struct pm_info_reply){
+		.proc = t->alive ? endpoint_of(t) : ENDPOINT_NONE, .pid = p->pid,
+		.ppid = p->pid == 1 ? 0 : state.process[p->parent].pid, .pgid = p->pgid,
+		.sid = p->sid, .uid = p->euid, .gid = p->egid, .state = (uint8_t)state_letter(p),
+		.threads = (uint8_t)(p->threads < 255 ? p->threads : 255),
+	};
+	memcpy(reply->name, t->name, sizeof(reply->name));
+	return 0;
+}
+
+static err_t do_pm_times(const struct call *c, const struct pm_times_request *req,
+			 struct pm_times_reply *reply)
+{
+	const struct process *p = process_by_pid(req->pid);
+
+	if (!p)
+		return -ENOENT;
+	*reply = (struct pm_times_reply){
+		.start_ns = p->start_ns, .user_ticks = process_ticks(p),
+		.child_ticks = p->child_ticks, .tty = p->tty, .nice = p->nice,
+	};
+	return 0;
+}
+
+static err_t do_pm_signals(const struct call *c, const struct pm_signals_request *req,
+			   struct pm_signals_reply *reply)
+{
+	const struct process *p = process_by_pid(req->pid);
+	const struct thread *t = p ? thread_by_tid(p->pid) : NULL;
+
+	if (!t)
+		return -ENOENT;
+	reply->pending = p->pending | t->pending;
+	reply->blocked = t->blocked;
+	for (unsigned i = 0; i < NR_SIGNALS; i++) {
+		if (p->action[i].handler == SIG_IGN_)
+			reply->ignored |= BIT(i);
+		else if (p->action[i].handler != SIG_DFL_)
+			reply->caught |= BIT(i);
+	}
+	return 0;
+}
+
+static err_t do_pm_text(const struct call *c, const struct pm_text_request *req,
+			struct pm_text_reply *reply)
+{
+	static char bytes[1024];
+	const struct process *p = process_by_pid(req->pid);
+	const struct thread *t = p ? thread_by_tid(p->pid) : NULL;
+	uint64_t at, len, n = c->lent < sizeof(bytes) ? c->lent : sizeof(bytes);
+	err_t err;
+
+	if (!t || !t->alive)
+		return -ENOENT;
+	at = req->which ? p->env_at : p->args_at;
+	len = req->which ? p->env_len : p->args_len;
+	if (req->pos >= len)
+		return 0;
+	n = n < len - req->pos ? n : len - req->pos;
+	if (user_read(t, at + req->pos, bytes, n) != 0)
+		return 0;               /* the program has unmapped them */
+	err = call_write(c, 0, bytes, n);
+	reply->done = (uint32_t)n;
+	return err;
+}
+
+static err_t do_pm_totals(const struct call *c, struct pm_totals_reply *reply)
+{
+	uint32_t last = 0;
+
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		const struct process *p = &state.process[i];
+
+		if (p->state == PROCESS_FREE)
+			continue;
+		reply->processes++;
+		reply->running += p->state == PROCESS_LIVE && state_letter(p) == 'R';
+		last = p->pid > last ? p->pid : last;
+	}
+	reply->forks = state.forks;
+	reply->last_pid = last;
+	return 0;
+}
+
+static err_t do_pm_host(const struct call *c, struct pm_host_reply *reply)
+{
+	strlcpy(reply->name, state.host, sizeof(reply->name));
+	return 0;
+}
+
+static err_t do_pm_limit(const struct call *c, const struct pm_limit_request *req,
+			 struct pm_limit_reply *reply)
+{
+	const struct thread *t = thread_of(req->proc);
+
+	if (!t)
+		return -ESRCH;
+	if (req->resource >= NR_LIMITS)
+		return -EINVAL;
+	reply->soft = process_of(t)->limit[req->resource].soft;
+	reply->hard = process_of(t)->limit[req->resource].hard;
+	return 0;
+}
+
+static err_t do_pm_set_tty(const struct call *c, const struct pm_set_tty_request *req)
+{
+	struct thread *t = thread_of(req->proc);
+	struct process *p;
+
+	if (!may_send(c))
+		return -EPERM;
+	if (!t)
+		return -ESRCH;
+	p = process_of(t);
+	if (p->sid != p->pid)
+		return -EPERM;
+	for (unsigned i = 0; i < NR_PROCESSES; i++)
+		if (state.process[i].state == PROCESS_LIVE && state.process[i].sid == p->sid)
+			state.process[i].tty = req->tty;
+	return 0;
+}
+
+/* ---- start ---- */
+
+static void init(enum start_kind kind)
+{
+	if (kind != START_FRESH)
+		return;
+	strlcpy(state.host, "skink", sizeof(state.host));
+	strlcpy(state.domain, "(none)", sizeof(state.domain));
+	first_process();
+}
+
+static err_t check_thread(const struct thread *t)
+{
+	unsigned i = thread_index(t);
+
+	if (t->tid && t->tid % TID_STEP != i)                           /* Q1 */
+		return -EINVAL;
+	if (t->alive && (t->process >= NR_PROCESSES ||
+			 process_of(t)->state == PROCESS_FREE || t->wait > WAIT_VFORK))
+		return -EINVAL;
+	return 0;
+}
+
+static err_t check(void)
+{
+	unsigned threads[NR_PROCESSES] = { 0 };
+
+	for (unsigned i = 0; i < NR_THREADS; i++) {
+		if (check_thread(&state.thread[i]) != 0)
+			return -EINVAL;
+		if (state.thread[i].alive)
+			threads[state.thread[i].process]++;
+	}
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		const struct process *p = &state.process[i];
+
+		if (p->state == PROCESS_LIVE && threads[i] != p->threads)       /* Q3 */
+			return -EINVAL;
+		if (p->state != PROCESS_FREE && p->parent >= NR_PROCESSES)
+			return -EINVAL;
+	}
+	on_parked();
+	alarm_plan();
+	return 0;
+}
+
+/* vfs has (re)started: it asks for all jobs that are not finished. vm is out of memory. */
+static void on_notify(uint64_t services)
+{
+	struct vm_victim_next_reply victim;
+
+	if (services & BIT(ID_VFS))
+		state.job_given = state.job_first;
+	while (services & BIT(ID_VM) && vm_victim_next(&vm, &victim) == 0) {
+		struct thread *t = thread_of(victim.proc);
+
+		if (t)
+			process_exit(process_of(t), SIG_KILL);
+	}
+}
+
+static const struct pm_ops ops = {
+	.fork = do_pm_fork, .fork_undo = do_pm_fork_undo, .exec_begin = do_pm_exec_begin,
+	.exec_finish = do_pm_exec_finish, .exec_fail = do_pm_exec_fail,
+	.job_next = do_pm_job_next, .signal = do_pm_signal, .signal_group = do_pm_signal_group,
+	.group = do_pm_group, .info = do_pm_info, .times = do_pm_times,
+	.text = do_pm_text, .totals = do_pm_totals, .host = do_pm_host, .signals = do_pm_signals, .limit = do_pm_limit, .set_tty = do_pm_set_tty,
+};
+
+int main(void)
+{
+	static const struct server pm = {
+		.name = "pm",
+		.serves = { { .contract = &pm_contract, .ops = &ops } },
+		.init = init, .check = check, .linux_call = linux_call, .on_parked = on_parked,
+		.on_alarm = on_alarm, .on_cancel = cancel_waits, .on_notify = on_notify,
+	};
+
+	server_run(&pm);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * pm.h - what the files of pm share.
+ */
+#ifndef PM_H
+#define PM_H
+
+#include "state.h"
+#include <contract/kernel.h>
+#include <contract/pm.h>
+#include <contract/vm.h>
+#include <lib/clock.h>
+#include <lib/peer.h>
+#include <lib/print.h>
+#include <lib/server.h>
+#include <lib/service_ids.h>
+
+extern struct peer vm;
+
+/* ---- table.c: rows ---- */
+struct thread *thread_of(endpoint_t e);                 /* NULL: not a live thread */
+struct thread *thread_by_tid(uint32_t tid);
+struct process *process_of(const struct thread *t);
+struct process *process_by_pid(uint32_t pid);           /* live or zombie */
+static inline unsigned thread_index(const struct thread *t)
+{
+	return (unsigned)(t - state.thread);
+}
+
+static inline endpoint_t endpoint_of(const struct thread *t)
+{
+	return ENDPOINT(t->generation, FIRST_PROGRAM + thread_index(t));
+}
+
+unsigned process_index(const struct process *p);
+struct thread *thread_new(struct process *p);           /* NULL: none free */
+struct process *process_new(void);
+void thread_free(struct thread *t);                     /* Q2: keeps the row of a pid */
+void process_free(struct process *p);
+bool process_has_pid_row(const struct thread *t);
+struct thread *next_thread(const struct process *p, struct thread *after);
+#define FOR_THREADS(p, t) \
+	for (struct thread *t = next_thread(p, NULL); t; t = next_thread(p, t))
+void publish_ids(struct thread *t);
+void publish_process(struct process *p);
+uint64_t ticks_of(const struct thread *t);
+uint64_t process_ticks(const struct process *p);
+
+/* ---- memory.c: bytes of programs ---- */
+err_t user_read(const struct thread *t, uint64_t from, void *to, size_t len) MUST_CHECK;
+err_t user_write(const struct thread *t, uint64_t to, const void *from, size_t len) MUST_CHECK;
+
+/* ---- signal.c: sending ---- */
+struct signal_info { int signal; int code; uint32_t pid, uid; uint64_t value; };
+void signal_process(struct process *p, const struct signal_info *info);
+void signal_thread(struct thread *t, const struct signal_info *info);
+/* One that cannot be ignored: an exception. */
+void signal_force(struct thread *t, const struct signal_info *info);
+bool signal_is_ignored(const struct process *p, int signal);
+uint64_t deliverable(const struct thread *t);
+bool queue_take(struct thread *t, int signal, struct signal_info *info);
+void queue_flush(const struct process *p, const struct thread *t);
+struct signal_info info_of_sender(const struct thread *t, int signal, int code);
+#define SIGNAL_BIT(n) (1ull << ((n) - 1))
+
+/* ---- deliver.c: handing a signal to a thread that stands still ---- */
+enum { DELIVER_RUN, DELIVER_STOPPED, DELIVER_DEAD };
+/* In a call to pm: the result to reply, or NO_REPLY. */
+int64_t finish(struct thread *t, int64_t result);
+/* Parked: handle what is pending, let it run. */
+void unpark(struct thread *t);
+int64_t call_sigreturn(struct thread *t, const struct delivery *d);
+
+/* ---- frame.c ---- */
+err_t frame_push(struct thread *t, struct user_regs *r, const struct action *a,
+		 const struct signal_info *info, uint64_t mask) MUST_CHECK;
+err_t frame_pop(struct thread *t, struct user_regs *r, uint64_t *mask) MUST_CHECK;
+
+/* ---- exit.c ---- */
+void process_exit(struct process *p, uint32_t status);
+void thread_exit(struct thread *t);
+void thread_end(struct thread *t);                      /* the kernel's and vm's part */
+void job_add(unsigned kind, const struct thread *t, const struct process *p);
+void vfork_release(struct process *p);
+int64_t call_wait4(struct thread *t, const struct delivery *d);
+int64_t call_waitid(struct thread *t, const struct delivery *d);
+void wait_look(struct process *parent);                 /* a child has changed */
+err_t do_pm_job_next(const struct call *c, const struct pm_job_next_request *req,
+		     struct pm_job_next_reply *reply);
+
+/* ---- fork.c, exec.c ---- */
+err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req, struct pm_fork_reply *reply);
+err_t do_pm_fork_undo(const struct call *c, const struct pm_fork_undo_request *req);
+int64_t call_forked(struct thread *t, const struct delivery *d);
+void first_process(void);
+err_t do_pm_exec_begin(const struct call *c, const struct pm_exec_begin_request *req,
+		       struct pm_exec_begin_reply *reply);
+err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_request *req,
+			struct pm_exec_finish_reply *reply);
+err_t do_pm_exec_fail(const struct call *c, const struct pm_exec_fail_request *req);
+
+/* ---- time.c ---- */
+void alarm_plan(void);
+void on_alarm(void);
+void cancel_waits(void);
+int64_t call_nanosleep(struct thread *t, const struct delivery *d);
+int64_t call_clock_nanosleep(struct thread *t, const struct delivery *d);
+int64_t call_restart(struct thread *t, const struct delivery *d);
+int64_t call_setitimer(struct thread *t, const struct delivery *d);
+int64_t call_getitimer(struct thread *t, const struct delivery *d);
+int64_t call_alarm(struct thread *t, const struct delivery *d);
+int64_t call_clock_gettime(struct thread *t, const struct delivery *d);
+int64_t call_clock_getres(struct thread *t, const struct delivery *d);
+int64_t call_gettimeofday(struct thread *t, const struct delivery *d);
+int64_t call_time(struct thread *t, const struct delivery *d);
+int64_t call_times(struct thread *t, const struct delivery *d);
+int64_t call_getrusage(struct thread *t, const struct delivery *d);
+err_t rusage_write(struct thread *t, uint64_t address, uint64_t ticks) MUST_CHECK;
+
+/* ---- the rest: one file for each topic; linux.c has the table ---- */
+typedef int64_t linux_handler(struct thread *t, const struct delivery *d);
+extern linux_handler *const linux_table[];
+extern const unsigned linux_table_size;
+linux_handler call_rt_sigaction, call_rt_sigprocmask, call_rt_sigpending, call_rt_sigsuspend,
+	call_rt_sigtimedwait, call_rt_sigqueueinfo, call_sigaltstack, call_kill, call_tkill,
+	call_tgkill, call_pause;
+linux_handler call_setpgid, call_getpgid, call_getsid, call_setsid, call_setuid, call_setgid,
+	call_setreuid, call_setregid, call_setresuid, call_setresgid, call_getresuid,
+	call_getresgid, call_getgroups, call_setgroups, call_setfsuid, call_setfsgid;
+linux_handler call_uname, call_sethostname, call_setdomainname, call_sysinfo, call_prlimit64,
+	call_getrlimit, call_setrlimit, call_prctl, call_arch_prctl, call_set_tid_address,
+	call_set_robust_list, call_get_robust_list, call_getpriority, call_setpriority,
+	call_sched_yield, call_sched_getaffinity, call_sched_setaffinity, call_sched_getscheduler,
+	call_sched_getparam, call_sched_setscheduler, call_sched_priority_max,
+	call_sched_priority_min, call_personality, call_exit, call_exit_group, call_getrandom,
+	call_reboot, call_capget, call_ioprio_get, call_ioprio_set, call_getcpu;
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * signal.c - sending signals: what becomes pending, and who is stopped to take it.
+ *
+ * Job:      marks a signal pending for a process or a thread, keeps its siginfo, and stops a thread at
+ *           the boundary if it must act.
+ * Speaks:   kernel call proc_stop.
+ * Touches:  pending sets, state.queued.
+ * Trusts:   its callers in pm to have checked permission.
+ * On crash: pending sets are state; a thread parked meanwhile is told of again by the kernel.
+ * Spec:     POSIX.1-2017 2.4; signal(7).
+ */
+#include "pm.h"
+#include "signals.h"
+
+#define DEFAULT_IGNORED \
+	(SIGNAL_BIT(SIG_CHLD) | SIGNAL_BIT(SIG_URG) | SIGNAL_BIT(SIG_WINCH) | SIGNAL_BIT(SIG_CONT))
+#define STOPS \
+	(SIGNAL_BIT(SIG_STOP) | SIGNAL_BIT(SIG_TSTP) | SIGNAL_BIT(SIG_TTIN) | SIGNAL_BIT(SIG_TTOU))
+
+bool signal_is_ignored(const struct process *p, int signal)
+{
+	uint64_t handler = p->action[signal - 1].handler;
+
+	if (handler == SIG_IGN_)
+		return true;
+	return handler == SIG_DFL_ && (DEFAULT_IGNORED & SIGNAL_BIT(signal));
+}
+
+/* ---- siginfo of pending signals ---- */
+
+static bool queued_for(const struct queued *q, const struct process *p, unsigned thread)
+{
+	return q->signal && q->process == process_index(p) && q->thread == thread;
+}
+
+static void queue_put(const struct process *p, unsigned thread, const struct signal_info *info)
+{
+	for (unsigned i = 0; i < NR_QUEUED; i++) {
+		struct queued *q = &state.queued[i];
+
+		if (q->signal)
+			continue;
+		*q = (struct queued){
+			.process = (uint16_t)process_index(p), .thread = (uint16_t)thread,
+			.signal = (uint8_t)info->signal, .code = info->code, .pid = info->pid,
+			.uid = info->uid, .value = info->value,
+		};
+		return;
+	}
+	/* Full: the signal stays pending without its siginfo, as Linux does for standard ones. */
+}
+
+/* Take one siginfo of this signal; *more: another one is queued. */
+static bool queue_get(const struct process *p, unsigned thread, int signal,
+		      struct signal_info *info, bool *more)
+{
+	struct queued *found = NULL;
+
+	*more = false;
+	for (unsigned i = 0; i < NR_QUEUED; i++) {
+		struct queued *q = &state.queued[i];
+
+		if (!queued_for(q, p, thread) || q->signal != signal)
+			continue;
+		if (found) {
+			*more = true;
+			break;
+		}
+		found = q;
+	}
+	if (!found)
+		return false;
+	*info = (struct signal_info){ found->signal, found->code, found->pid, found->uid,
+				      found->value };
+	found->signal = 0;
+	return true;
+}
+
+/* Signal n, pending for t or its process, is taken. */
+bool queue_take(struct thread *t, int signal, struct signal_info *info)
+{
+	struct process *p = process_of(t);
+	bool own = t->pending & SIGNAL_BIT(signal), more;
+
+	if (!own && !(p->pending & SIGNAL_BIT(signal)))
+		return false;
+	if (!queue_get(p, own ? thread_index(t) : NONE, signal, info, &more))
+		*info = (struct signal_info){ .signal = signal, .code = SI_KERNEL_ };
+	if (more)
+		return true;
+	if (own)
+		t->pending &= ~SIGNAL_BIT(signal);
+	else
+		p->pending &= ~SIGNAL_BIT(signal);
+	return true;
+}
+
+void queue_flush(const struct process *p, const struct thread *t)
+{
+	for (unsigned i = 0; i < NR_QUEUED; i++) {
+		struct queued *q = &state.queued[i];
+
+		if (!q->signal)
+			continue;
+		if ((p && q->process == process_index(p)) || (t && q->thread == thread_index(t)))
+			q->signal = 0;
+	}
+}
+
+static void drop_signals(struct process *p, uint64_t set)
+{
+	p->pending &= ~set;
+	FOR_THREADS(p, t)
+		t->pending &= ~set;
+	for (unsigned i = 0; i < NR_QUEUED; i++) {
+		struct queued *q = &state.queued[i];
+
+		if (q->signal && q->process == process_index(p) && (set & SIGNAL_BIT(q->signal)))
+			q->signal = 0;
+	}
+}
+
+/* ---- stopping who must act ---- */
+
+uint64_t deliverable(const struct thread *t)
+{
+	return (t->pending | process_of(t)->pending) & ~t->blocked;
+}
+
+/* Bring t to the boundary; what is pending is looked at when it stands still. */
+static void kick(struct thread *t)
+{
+	struct proc_stop_request req = { .proc = endpoint_of(t), .flags = STOP_SIGNAL };
+	struct proc_stop_reply reply;
+
+	if (t->parked) {
+		if (!process_of(t)->stopped)
+			unpark(t);
+		return;
+	}
+	if (sys_proc_stop(&req, &reply) != 0)
+		return;
+	/* Parked at once: the kernel tells by EVENT_PARKED as well, so nothing more is done here. */
+}
+
+static bool wants(const struct thread *t, int signal)
+{
+	return !(t->blocked & SIGNAL_BIT(signal)) ||
+	       (t->wait == WAIT_SIGTIMED && t->wait_arg[0] & SIGNAL_BIT(signal));
+}
+
+static void continue_process(struct process *p)
+{
+	drop_signals(p, STOPS);
+	if (!p->stopped)
+		return;
+	p->stopped = 0;
+	p->untold = UNTOLD_CONTINUE;
+	if (state.process[p->parent].state == PROCESS_LIVE)
+		wait_look(&state.process[p->parent]);
+	FOR_THREADS(p, t)
+		if (t->parked)
+			unpark(t);
+}
+
+/* Effects that a signal has when it is sent, not when it is taken. True: nothing is left to do. */
+static bool sent_at_once(struct process *p, int signal)
+{
+	if (signal == SIG_KILL) {
+		process_exit(p, SIG_KILL);
+		return true;
+	}
+	if (signal == SIG_CONT)
+		continue_process(p);
+	else if (STOPS & SIGNAL_BIT(signal))
+		drop_signals(p, SIGNAL_BIT(SIG_CONT));
+	return false;
+}
+
+void signal_process(struct process *p, const struct signal_info *info)
+{
+	int n = info->signal;
+	struct thread *first = NULL;
+
+	if (p->state != PROCESS_LIVE || sent_at_once(p, n))
+		return;
+	FOR_THREADS(p, t) {
+		if (wants(t, n) && (!first || t->tid == p->pid))
+			first = t;
+	}
+	if (signal_is_ignored(p, n) && first && first->wait != WAIT_SIGTIMED)
+		return;
+	if (n < SIG_RTMIN_ && p->pending & SIGNAL_BIT(n))
+		return;
+	p->pending |= SIGNAL_BIT(n);
+	queue_put(p, NONE, info);
+	if (first)
+		kick(first);
+}
+
+void signal_thread(struct thread *t, const struct signal_info *info)
+{
+	struct process *p = process_of(t);
+	int n = info->signal;
+
+	if (p->state != PROCESS_LIVE || sent_at_once(p, n))
+		return;
+	if (signal_is_ignored(p, n) && wants(t, n) && t->wait != WAIT_SIGTIMED)
+		return;
+	if (n < SIG_RTMIN_ && t->pending & SIGNAL_BIT(n))
+		return;
+	t->pending |= SIGNAL_BIT(n);
+	queue_put(p, thread_index(t), info);
+	if (wants(t, n))
+		kick(t);
+}
+
+/* An exception of t itself, which is parked: neither blocked nor ignored. */
+void signal_force(struct thread *t, const struct signal_info *info)
+{
+	struct process *p = process_of(t);
+	struct action *a = &p->action[info->signal - 1];
+
+	if (t->blocked & SIGNAL_BIT(info->signal) || a->handler == SIG_IGN_)
+		*a = (struct action){ .handler = SIG_DFL_ };
+	t->blocked &= ~SIGNAL_BIT(info->signal);
+	t->pending |= SIGNAL_BIT(info->signal);
+	queue_put(p, thread_index(t), info);
+}
+
+struct signal_info info_of_sender(const struct thread *t, int signal, int code)
+{
+	const struct process *p = process_of(t);
+
+	return (struct signal_info){ .signal = signal, .code = code, .pid = p->pid, .uid = p->uid };
+}

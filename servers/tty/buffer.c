@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * buffer.c - a line's two buffers.
+ *
+ * Job:      rings of bytes; input remembers which bytes are ends of file.
+ * Speaks:   nothing.
+ * Touches:  rows of state.line.
+ * Trusts:   its callers.
+ * On crash: buffers are state.
+ */
+#include "tty.h"
+
+uint32_t in_used(const struct line *l)
+{
+	return l->in.head - l->in.tail;
+}
+
+uint32_t out_room(const struct line *l)
+{
+	return OUT_SIZE - (l->out.head - l->out.tail);
+}
+
+bool in_put(struct line *l, uint8_t byte, bool mark)
+{
+	uint32_t at = l->in.head % IN_SIZE;
+
+	if (in_used(l) == IN_SIZE)
+		return false;
+	l->in_byte[at] = byte;
+	l->in_mark[at] = mark;
+	l->in.head++;
+	return true;
+}
+
+void in_unput(struct line *l)
+{
+	if (in_used(l))
+		l->in.head--;
+}
+
+uint8_t in_peek(const struct line *l, uint32_t n)
+{
+	return l->in_byte[(l->in.tail + n) % IN_SIZE];
+}
+
+bool in_is_mark(const struct line *l, uint32_t n)
+{
+	return l->in_mark[(l->in.tail + n) % IN_SIZE];
+}
+
+void in_drop(struct line *l, uint32_t n)
+{
+	l->in.tail += n;
+}
+
+bool out_put(struct line *l, uint8_t byte)
+{
+	if (out_room(l) == 0)
+		return false;
+	l->out_byte[l->out.head++ % OUT_SIZE] = byte;
+	return true;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * input.c - the line discipline: what comes from the terminal.
+ *
+ * Job:      maps, edits, echoes and signals, as termios says.
+ * Speaks:   pm.signal_group.
+ * Touches:  the line.
+ * Trusts:   nothing in a byte.
+ * On crash: the line is state.
+ * Spec:     POSIX.1-2017 11.1 (General Terminal Interface); termios(3).
+ */
+#include "tty.h"
+
+#include <contract/pm.h>
+#include <lib/peer.h>
+
+enum { SIG_INT_ = 2, SIG_QUIT_ = 3, SIG_TSTP_ = 20, DISABLED = 0 };
+
+static struct peer pm = PEER("pm");
+
+void signal_foreground(const struct line *l, unsigned signal)
+{
+	struct pm_signal_group_request req = { .pgid = l->pgrp, .signal = signal };
+
+	if (l->pgrp && pm_signal_group(&pm, &req) != 0)
+		return;                 /* the group has ended meanwhile */
+}
+
+static bool is(const struct line *l, uint8_t byte, unsigned which)
+{
+	return byte != DISABLED && byte == l->termios.cc[which];
+}
+
+static bool has(const struct line *l, uint32_t flag)
+{
+	return l->termios.lflag & flag;
+}
+
+static bool is_end(const struct line *l, uint8_t byte)
+{
+	return byte == '\n' || is(l, byte, C_EOL) || (is(l, byte, C_EOL2) && has(l, L_IEXTEN));
+}
+
+void flush_input(struct line *l)
+{
+	l->in.tail = l->in.head;
+	l->ready = 0;
+}
+
+void recount(struct line *l)
+{
+	l->ready = 0;
+	for (uint32_t i = 0; i < in_used(l); i++)
+		l->ready += in_is_mark(l, i) || is_end(l, in_peek(l, i));
+}
+
+uint32_t input_ready(const struct line *l, bool *eof)
+{
+	uint32_t n = in_used(l);
+
+	*eof = false;
+	if (!has(l, L_ICANON))
+		return n;
+	if (l->ready == 0)
+		return 0;
+	for (uint32_t i = 0; i < n; i++) {
+		if (in_is_mark(l, i)) {
+			*eof = true;
+			return i;
+		}
+		if (is_end(l, in_peek(l, i)))
+			return i + 1;
+	}
+	return 0;
+}
+
+/* ---- editing ---- */
+
+/* Is there a byte of the unfinished line? */
+static bool editable(const struct line *l)
+{
+	uint32_t n = in_used(l);
+
+	return n > 0 && !in_is_mark(l, n - 1) && !is_end(l, in_peek(l, n - 1));
+}
+
+static void rub_out(struct line *l, uint8_t byte)
+{
+	unsigned width = byte < 32 || byte == 127 ? (has(l, L_ECHOCTL) ? 2 : 0) : 1;
+
+	if ((byte & 0xc0) == 0x80 && l->termios.iflag & I_IUTF8)
+		width = 0;              /* a continuation byte: the first one has the column */
+	for (unsigned i = 0; i < width; i++) {
+		out_put(l, '\b');
+		out_put(l, ' ');
+		out_put(l, '\b');
+	}
+}
+
+static void erase_one(struct line *l)
+{
+	uint8_t byte;
+
+	do {
+		byte = in_peek(l, in_used(l) - 1);
+		in_unput(l);
+		if (has(l, L_ECHO) && has(l, L_ECHOE))
+			rub_out(l, byte);
+	} while ((byte & 0xc0) == 0x80 && l->termios.iflag & I_IUTF8 && editable(l));
+}
+
+static void erase_word(struct line *l)
+{
+	bool seen = false;
+
+	while (editable(l)) {
+		uint8_t byte = in_peek(l, in_used(l) - 1);
+		bool blank = byte == ' ' || byte == '\t';
+
+		if (blank && seen)
+			break;
+		seen |= !blank;
+		erase_one(l);
+	}
+}
+
+static void erase_line(struct line *l)
+{
+	bool visual = has(l, L_ECHOK) && has(l, L_ECHOKE) && has(l, L_ECHOE);
+
+	while (editable(l)) {
+		if (visual)
+			erase_one(l);
+		else
+			in_unput(l);
+	}
+	if (!visual && has(l, L_ECHO) && has(l, L_ECHOK))
+		output_byte(l, '\n');
+}
+
+static void reprint(struct line *l)
+{
+	uint32_t n = in_used(l), first = n;
+
+	while (first > 0 && !in_is_mark(l, first - 1) && !is_end(l, in_peek(l, first - 1)))
+		first--;
+	output_byte(l, '\n');
+	for (uint32_t i = first; i < n; i++)
+		echo_byte(l, in_peek(l, i));
+}
+
+/* ---- one byte ---- */
+
+static bool signal_byte(struct line *l, uint8_t byte)
+{
+	unsigned signal;
+
+	if (!has(l, L_ISIG))
+		return false;
+	if (is(l, byte, C_INTR))
+		signal = SIG_INT_;
+	else if (is(l, byte, C_QUIT))
+		signal = SIG_QUIT_;
+	else if (is(l, byte, C_SUSP))
+		signal = SIG_TSTP_;
+	else
+		return false;
+	if (!has(l, L_NOFLSH)) {
+		flush_input(l);
+		l->out.tail = l->out.head;
+	}
+	if (has(l, L_ECHO))
+		echo_byte(l, byte);
+	signal_foreground(l, signal);
+	return true;
+}
+
+static bool flow_byte(struct line *l, uint8_t byte)
+{
+	if (!(l->termios.iflag & I_IXON))
+		return false;
+	if (is(l, byte, C_STOP)) {
+		l->stopped = 1;
+		return true;
+	}
+	if (is(l, byte, C_START)) {
+		l->stopped = 0;
+		return true;
+	}
+	if (l->stopped && l->termios.iflag & I_IXANY)
+		l->stopped = 0;
+	return false;
+}
+
+static bool edit_byte(struct line *l, uint8_t byte)
+{
+	if (is(l, byte, C_ERASE) || (byte == '\b' && l->termios.cc[C_ERASE] == 127)) {
+		if (editable(l))
+			erase_one(l);
+		return true;
+	}
+	if (is(l, byte, C_KILL)) {
+		erase_line(l);
+		return true;
+	}
+	if (is(l, byte, C_WERASE) && has(l, L_IEXTEN)) {
+		erase_word(l);
+		return true;
+	}
+	if (is(l, byte, C_REPRINT) && has(l, L_IEXTEN)) {
+		reprint(l);
+		return true;
+	}
+	if (is(l, byte, C_EOF)) {
+		if (in_put(l, 0, true))
+			l->ready++;
+		return true;
+	}
+	return false;
+}
+
+static void store(struct line *l, uint8_t byte)
+{
+	bool canonical = has(l, L_ICANON), end = canonical && is_end(l, byte);
+
+	/* The last place is kept for an end of line, so that a full line can always be ended. */
+	if (in_used(l) + (canonical && !end) >= IN_SIZE || !in_put(l, byte, false)) {
+		if (l->termios.iflag & I_IMAXBEL)
+			out_put(l, '\a');
+		return;
+	}
+	if (end)
+		l->ready++;
+	if (has(l, L_ECHO) || (byte == '\n' && canonical && has(l, L_ECHONL)))
+		echo_byte(l, byte);
+}
+
+void input_byte(struct line *l, uint8_t byte)
+{
+	uint32_t iflag = l->termios.iflag;
+
+	if (iflag & I_ISTRIP)
+		byte &= 0x7f;
+	if (l->literal) {
+		l->literal = 0;
+		store(l, byte);
+		return;
+	}
+	if (flow_byte(l, byte))
+		return;
+	if (has(l, L_ICANON) && has(l, L_IEXTEN) && is(l, byte, C_LNEXT)) {
+		l->literal = 1;
+		if (has(l, L_ECHO) && has(l, L_ECHOCTL)) {
+			out_put(l, '^');
+			out_put(l, '\b');
+		}
+		return;
+	}
+	if (signal_byte(l, byte))
+		return;
+	if (byte == '\r') {
+		if (iflag & I_IGNCR)
+			return;
+		if (iflag & I_ICRNL)
+			byte = '\n';
+	} else if (byte == '\n' && iflag & I_INLCR) {
+		byte = '\r';
+	}
+	if (has(l, L_ICANON) && edit_byte(l, byte))
+		return;
+	store(l, byte);
+}
+
+void input_break(struct line *l)
+{
+	if (l->termios.iflag & I_IGNBRK)
+		return;
+	if (l->termios.iflag & I_BRKINT) {
+		flush_input(l);
+		signal_foreground(l, SIG_INT_);
+	} else {
+		in_put(l, 0, false);
+	}
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * output.c - the line discipline: what goes to the terminal.
+ *
+ * Job:      post-processing and echo; says what poll would answer.
+ * Speaks:   chardev events to vfs.
+ * Touches:  the line.
+ * Trusts:   its callers.
+ * On crash: the line is state.
+ * Spec:     POSIX.1-2017 11.2.3 (output modes); termios(3).
+ */
+#include "tty.h"
+
+static bool put_newline(struct line *l)
+{
+	if (l->termios.oflag & O_ONLCR) {
+		if (out_room(l) < 2)
+			return false;
+		out_put(l, '\r');
+		l->column = 0;
+	}
+	return out_put(l, '\n');
+}
+
+bool output_byte(struct line *l, uint8_t byte)
+{
+	if (!(l->termios.oflag & O_OPOST))
+		return out_put(l, byte);
+	switch (byte) {
+	case '\n':
+		return put_newline(l);
+	case '\r':
+		if (l->termios.oflag & O_OCRNL)
+			return put_newline(l);
+		if (l->termios.oflag & O_ONOCR && l->column == 0)
+			return true;
+		l->column = 0;
+		break;
+	case '\b':
+		l->column -= l->column > 0;
+		break;
+	case '\t':
+		l->column = (l->column | 7) + 1;
+		break;
+	default:
+		l->column += byte >= 32;
+		break;
+	}
+	return out_put(l, byte);
+}
+
+void echo_byte(struct line *l, uint8_t byte)
+{
+	bool control = (byte < 32 && byte != '\n' && byte != '\t') || byte == 127;
+
+	if (control && l->termios.lflag & L_ECHOCTL) {
+		out_put(l, '^');
+		out_put(l, byte ^ 0x40);
+		l->column += 2;
+	} else {
+		output_byte(l, byte);
+	}
+}
+
+void events(struct line *l)
+{
+	uint32_t now = 0;
+	bool eof;
+
+	if (input_ready(l, &eof) || eof || l->hung_up)
+		now |= POLL_IN;
+	if (out_room(l) >= OUT_SIZE / 4)
+		now |= POLL_OUT;
+	if (l->hung_up)
+		now |= POLL_HUP;
+	chardev_event((uint32_t)(l - state.line), now);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * state.h - all that tty remembers: its lines.
+ *
+ * Y1 0 <= head - tail <= size for both buffers of a line.
+ * Y2 ready counts the line ends (newline, VEOL, VEOF marks) in the input buffer, in canonical mode.
+ */
+#ifndef TTY_STATE_H
+#define TTY_STATE_H
+
+#include <abi/types.h>
+#include <lib/ring.h>
+#include <lib/undo.h>
+
+enum { NR_LINES_ = 1, IN_SIZE = 4096, OUT_SIZE = 8192, NR_CC = 19, READS_OUT = 4 };
+
+/* struct termios as the kernel has it (uapi/asm-generic/termbits.h). */
+struct termios_ {
+	uint32_t iflag, oflag, cflag, lflag;
+	uint8_t line, cc[NR_CC];
+};
+_Static_assert(sizeof(struct termios_) == 36, "struct termios");
+
+struct winsize_ { uint16_t rows, cols, xpixel, ypixel; };
+
+struct buffer { uint32_t head, tail; };
+
+struct line {
+	struct termios_ termios;
+	struct winsize_ window;
+	uint32_t opens;
+	uint32_t pgrp, session;
+	uint32_t ready;                 /* Y2 */
+	uint32_t column;
+	uint8_t stopped;                /* ^S */
+	uint8_t literal;                /* ^V: the next byte as it is */
+	uint8_t hung_up;
+	struct buffer in, out;
+	uint8_t in_byte[IN_SIZE];
+	uint8_t in_mark[IN_SIZE];       /* 1: an end of line that is VEOF: not part of the data */
+	uint8_t out_byte[OUT_SIZE];
+};
+
+struct state {
+	struct line line[NR_LINES_];
+	struct ring_client uart;
+	uint32_t reads_out;             /* read requests that the driver holds */
+};
+
+extern struct state state;
+extern struct ring_memory uart_memory;
+
+#endif

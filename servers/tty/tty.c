@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * tty.c - terminals: the line discipline between programs and the drivers of lines.
+ *
+ * Job:      /dev/console, /dev/ttyS0 and /dev/tty: canonical and raw input, echo, signals, job control.
+ * Speaks:   contracts/chardev to vfs; contracts/serial to uart; contracts/pm for signals.
+ * Touches:  nothing but its state.
+ * Trusts:   vfs for who calls; nothing in an argument, nothing in a byte.
+ * On crash: recovers in place; no byte that was taken is lost.
+ */
+#include "tty.h"
+
+#include <lib/service_ids.h>
+
+enum { MAJOR_TTYS = 4, MAJOR_TTY = 5, MINOR_TTYS0 = 64, SIG_TTIN_ = 21, SIG_TTOU_ = 22, NOCTTY = 0400 };
+
+struct line *line_of(uint32_t n)
+{
+	return n < NR_LINES_ ? &state.line[n] : NULL;
+}
+
+/* A session leader without a terminal that opens one gets it. */
+static void adopt(struct line *l, const struct chardev_open_request *req)
+{
+	uint32_t sid = public_word(req->proc, PUBLIC_SID);
+
+	if (req->flags & NOCTTY || l->session || sid == 0 || sid != public_word(req->proc, PUBLIC_PID))
+		return;
+	l->session = sid;
+	l->pgrp = public_word(req->proc, PUBLIC_PGID);
+}
+
+static err_t do_chardev_open(const struct call *c, const struct chardev_open_request *req,
+			     struct chardev_open_reply *reply)
+{
+	struct line *l = &state.line[0];
+	bool console = req->device == CHARDEV_DEVICE(MAJOR_TTY, 1);
+
+	if (req->device == CHARDEV_DEVICE(MAJOR_TTY, 0)) {
+		if (!l->session || public_word(req->proc, PUBLIC_SID) != l->session)
+			return -ENXIO;
+	} else if (req->device != CHARDEV_DEVICE(MAJOR_TTYS, MINOR_TTYS0) && !console) {
+		return -ENXIO;
+	}
+	if (!console)
+		adopt(l, req);
+	l->opens++;
+	reply->line = 0;
+	reply->device = console ? req->device : CHARDEV_DEVICE(MAJOR_TTYS, MINOR_TTYS0);
+	events(l);
+	return 0;
+}
+
+static err_t do_chardev_close(const struct call *c, const struct chardev_close_request *req)
+{
+	struct line *l = line_of(req->line);
+
+	if (!l)
+		return -ENXIO;
+	l->opens -= l->opens > 0;
+	return 0;
+}
+
+/* Raw mode: is what is there enough (VMIN, VTIME in tenths of a second)? */
+static bool enough(const struct line *l, uint32_t n, uint32_t waited_ms, uint32_t *retry_ms)
+{
+	uint32_t min = l->termios.cc[C_MIN], time_ms = l->termios.cc[C_TIME] * 100u;
+
+	*retry_ms = 0;
+	if (n >= (min ? min : 1))
+		return true;
+	if (min == 0 && (time_ms == 0 || waited_ms >= time_ms))
+		return true;
+	if (min == 0)
+		*retry_ms = time_ms - waited_ms;
+	else if (n > 0 && time_ms)
+		*retry_ms = time_ms;    /* between bytes: near enough, from the call on */
+	return n > 0 && min > 0 && time_ms && waited_ms >= time_ms;
+}
+
+static err_t hand_over(const struct call *c, struct line *l, uint32_t n, bool eof)
+{
+	static uint8_t bytes[CHARDEV_DATA_MAX];
+	err_t err;
+
+	for (uint32_t i = 0; i < n; i++)
+		bytes[i] = in_peek(l, i);
+	err = n ? chardev_data_write(c, 0, bytes, n) : 0;
+	if (err != 0)
+		return err;
+	in_drop(l, n + (eof ? 1 : 0));
+	recount(l);
+	return 0;
+}
+
+static err_t do_chardev_read(const struct call *c, const struct chardev_read_request *req,
+			     struct chardev_read_reply *reply)
+{
+	struct line *l = line_of(req->line);
+	uint32_t n;
+	bool eof;
+	err_t err;
+
+	if (!l)
+		return -ENXIO;
+	err = job_check(l, req->proc, SIG_TTIN_);
+	if (err != 0)
+		return err;
+	reply->seq = chardev_seq(req->line);
+	n = input_ready(l, &eof);
+	if (l->hung_up && n == 0)
+		return 0;
+	if (l->termios.lflag & L_ICANON) {
+		if (n == 0 && !eof)
+			return -EAGAIN;
+	} else if (!enough(l, n, req->waited_ms, &reply->retry_ms)) {
+		return -EAGAIN;
+	}
+	if (n > c->lent) {
+		n = (uint32_t)c->lent;
+		eof = false;
+	}
+	if (n > CHARDEV_DATA_MAX) {
+		n = CHARDEV_DATA_MAX;
+		eof = false;
+	}
+	err = hand_over(c, l, n, eof);
+	if (err != 0)
+		return err;
+	reply->done = n;
+	events(l);
+	return 0;
+}
+
+static err_t do_chardev_write(const struct call *c, const struct chardev_write_request *req,
+			      struct chardev_write_reply *reply)
+{
+	static uint8_t bytes[CHARDEV_DATA_MAX];
+	struct line *l = line_of(req->line);
+	uint32_t n = c->lent < sizeof(bytes) ? (uint32_t)c->lent : (uint32_t)sizeof(bytes);
+	err_t err;
+
+	if (!l)
+		return -ENXIO;
+	if (l->hung_up)
+		return -EIO;
+	if (l->termios.lflag & L_TOSTOP) {
+		err = job_check(l, req->proc, SIG_TTOU_);
+		if (err != 0)
+			return err;
+	}
+	reply->seq = chardev_seq(req->line);
+	err = n ? chardev_data_read(c, 0, bytes, n) : 0;
+	if (err != 0)
+		return err;
+	while (reply->done < n && output_byte(l, bytes[reply->done]))
+		reply->done++;
+	if (n && reply->done == 0)
+		return -EAGAIN;
+	serial_pump();
+	events(l);
+	return 0;
+}
+
+static void on_notify(uint64_t services)
+{
+	if (services & BIT(ID_UART))
+		serial_pump();
+	chardev_server_notified(services);
+}
+
+static void init(enum start_kind kind)
+{
+	if (kind != START_FRESH)
+		return;
+	for (unsigned i = 0; i < NR_LINES_; i++)
+		termios_reset(&state.line[i]);
+	serial_open();
+	serial_pump();
+}
+
+static err_t check(void)
+{
+	for (unsigned i = 0; i < NR_LINES_; i++) {
+		struct line *l = &state.line[i];
+
+		if (in_used(l) > IN_SIZE || l->out.head - l->out.tail > OUT_SIZE)       /* Y1 */
+			return -EINVAL;
+		recount(l);
+	}
+	ring_client_publish(&state.uart, &uart_memory);
+	return 0;
+}
+
+int main(void)
+{
+	static const struct chardev_ops ops = {
+		.open = do_chardev_open, .close = do_chardev_close, .read = do_chardev_read,
+		.write = do_chardev_write, .ioctl = do_chardev_ioctl,
+	};
+	static const struct server tty = {
+		.name = "tty", .init = init, .check = check, .on_notify = on_notify,
+	};
+
+	chardev_server_init(&ops);
+	server_run(&tty);
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * mount.c - trees and where they hang.
+ *
+ * Job:      mount, umount2; the mounts of the boot, as soon as their servers are there.
+ * Speaks:   Linux calls; contracts/file (mount, unmount).
+ * Touches:  state.mount.
+ * Trusts:   a file server for its root's attributes.
+ * On crash: recovers in place; `mount` is idempotent.
+ * Spec:     mount(2), umount(2).
+ */
+#include "vfs.h"
+
+enum { MS_RDONLY_ = 1, MS_REMOUNT_ = 32, MS_BIND_ = 4096, MS_MOVE_ = 8192,
+       MS_PROPAGATION_ = 0x1e0000 };
+
+/* What is mounted without being asked, in this order; the first is the root. */
+static const struct { const char *server, *type, *path; } automount[] = {
+	{ "tmpfs", "tmpfs", "/" },
+	{ "procfs", "proc", "/proc" },
+};
+
+static const struct { const char *type, *server; } types[] = {
+	{ "tmpfs", "tmpfs" }, { "ramfs", "tmpfs" }, { "devtmpfs", "devfs" }, { "proc", "procfs" },
+	{ "ext2", "ext2" }, { "iso9660", "iso9660" },
+};
+
+static char path[PATH_MAX_], source[SOURCE], type_name[16];
+
+static unsigned mount_row(unsigned server, const char *from, const char *type, uint32_t flags)
+{
+	for (unsigned n = 1; n < NR_MOUNTS; n++) {
+		struct mount *m = &state.mount[n];
+
+		if (m->used)
+			continue;
+		memset(m, 0, sizeof(*m));
+		m->used = 1;
+		m->server = (uint8_t)server;
+		m->ms_flags = flags;
+		strlcpy(m->source, from, sizeof(m->source));
+		strlcpy(m->type, type, sizeof(m->type));
+		return n;
+	}
+	return 0;
+}
+
+static void mount_undo(unsigned n)
+{
+	struct mount *m = &state.mount[n];
+
+	if (m->root != 0)
+		inode_release(m->root);
+	memset(m, 0, sizeof(*m));
+}
+
+/* The server's answer: the root gets its row. Before the row goes on. */
+void mount_done(struct request *q, struct file_entry *e)
+{
+	const struct file_mount_reply *reply = (const struct file_mount_reply *)e->w;
+	struct mount *m = &state.mount[q->keep % NR_MOUNTS];
+	struct file_attr attr = e->attr;
+	unsigned root;
+
+	if (e->err != 0 || !m->used || m->root != 0)
+		return;
+	m->block = reply->block;
+	m->flags = (uint8_t)(reply->flags | (m->ms_flags & MS_RDONLY_ ? FILE_MOUNT_READONLY : 0));
+	attr.file = reply->root;
+	root = inode_get((unsigned)q->keep, &attr, q->stamp);
+	m->root = (uint16_t)root;
+	inode_hold(root);
+}
+
+static int64_t ask_mount(struct op *o, unsigned n)
+{
+	struct mount *m = &state.mount[n];
+	struct request *q;
+	struct file_entry *e = ask_file(o, n, FILE_MOUNT, &q);
+
+	if (e == NULL) {
+		mount_undo(n);
+		return state.server[m->server].who.v != 0 ? -PARKED : -ENODEV;
+	}
+	q->keep = n;
+	((struct file_mount_request *)e->w)->flags = m->ms_flags & MS_RDONLY_;
+	strlcpy(e->name, m->source, sizeof(e->name));
+	row_get(o)->step = 1;
+	o->row->total = n;
+	return ask_send(o, q);
+}
+
+/* The answer is there: hang it over `covers` (0: it is the root of all). */
+static int64_t hang(unsigned n, unsigned covers, int64_t err)
+{
+	struct mount *m = &state.mount[n];
+
+	if (err == 0 && m->root == 0)
+		err = -EIO;
+	if (err == 0 && covers != 0 && state.inode[covers].mounted != 0)
+		err = -EBUSY;
+	if (err != 0) {
+		mount_undo(n);
+		return err;
+	}
+	m->covers = (uint16_t)covers;
+	m->ready = 1;
+	if (covers == 0) {
+		state.root_mount = (uint16_t)n;
+	} else {
+		inode_hold(covers);
+		state.inode[covers].mounted = (uint16_t)n;
+	}
+	return 0;
+}
+
+/* ---- at boot ---- */
+
+static bool is_mounted(unsigned i)
+{
+	for (unsigned n = 1; n < NR_MOUNTS; n++)
+		if (state.mount[n].ready && strcmp(state.mount[n].path, automount[i].path) == 0)
+			return true;
+	return false;
+}
+
+bool mounts_pending(void)
+{
+	for (unsigned i = 0; i < COUNT(automount); i++)
+		if (!is_mounted(i))
+			return true;
+	return false;
+}
+
+void mounts_try(void)
+{
+	for (unsigned i = 0; i < COUNT(automount); i++) {
+		unsigned server = server_find(automount[i].server);
+		struct row *r = &state.row[ROW_MOUNT + i];
+
+		if (is_mounted(i) || state.server[server].who.v == 0 || r->phase != ROW_FREE ||
+		    (i > 0 && state.root_mount == 0))
+			continue;
+		row_ready(row_internal(ROW_MOUNT + i, TYPE_AUTOMOUNT));
+	}
+	init_look();
+	rows_run();
+}
+
+int64_t linux_automount(struct op *o)
+{
+	unsigned i = row_index(o->row) - ROW_MOUNT, n;
+	struct found f = { .inode = 0 };
+	int64_t err = 0;
+
+	if (i > 0)
+		err = walk_text(o, AT_FDCWD_, automount[i].path, WALK_FOLLOW, &f);
+	if (err == -PARKED)
+		return err;
+	if (err == 0 && o->row->step == 0) {
+		n = mount_row(server_find(automount[i].server), automount[i].type,
+			      automount[i].type, 0);
+		return n == 0 ? -ENOSPC : ask_mount(o, n);
+	}
+	if (err == 0) {
+		n = (unsigned)o->row->total;
+		err = hang(n, f.inode, o->row->result);
+		if (err == 0)
+			strlcpy(state.mount[n].path, automount[i].path,
+				sizeof(state.mount[n].path));
+	}
+	if (err != 0)
+		print("%s not mounted: %d\n", automount[i].path, (int)-err);
+	row_free(o->row);
+	if (err == 0)
+		mounts_try();
+	return NO_REPLY;
+}
+
+/* ---- calls ---- */
+
+static unsigned server_of_type(const char *type)
+{
+	for (unsigned i = 0; i < COUNT(types); i++)
+		if (strcmp(types[i].type, type) == 0)
+			return server_find(types[i].server);
+	return 0;
+}
+
+static int64_t new_mount(struct op *o, uint32_t flags)
+{
+	int64_t err = user_string(o, o->a[2], type_name, sizeof(type_name));
+	unsigned server, n;
+
+	if (err < 0)
+		return err == -ENAMETOOLONG ? -ENODEV : err;
+	err = o->a[0] != 0 ? user_string(o, o->a[0], source, sizeof(source)) : 0;
+	if (err < 0 && err != -ENAMETOOLONG)
+		return err;
+	source[o->a[0] != 0 ? sizeof(source) - 1 : 0] = '\0';
+	server = server_of_type(type_name);
+	if (server == 0 || state.server[server].who.v == 0)
+		return -ENODEV;
+	n = mount_row(server, source, type_name, flags);
+	return n == 0 ? -ENOSPC : ask_mount(o, n);
+}
+
+int64_t linux_mount(struct op *o)
+{
+	uint32_t flags = (uint32_t)o->a[3];
+	struct found f;
+	int64_t err;
+	unsigned n;
+
+	op_cred(o);
+	if (o->uid != 0)
+		return -EPERM;
+	err = walk(o, AT_FDCWD_, o->a[1], WALK_FOLLOW, &f);
+	if (err != 0)
+		return err;
+	if (flags & MS_PROPAGATION_)
+		return 0;
+	if (flags & (MS_BIND_ | MS_MOVE_))
+		return -EINVAL;
+	if (flags & MS_REMOUNT_) {
+		struct mount *m = &state.mount[state.inode[f.inode].mount];
+
+		if (m->root != f.inode)
+			return -EINVAL;
+		m->flags = (uint8_t)((m->flags & ~FILE_MOUNT_READONLY) |
+				     (flags & MS_RDONLY_ ? FILE_MOUNT_READONLY : 0));
+		m->ms_flags = flags & ~(uint32_t)MS_REMOUNT_;
+		return 0;
+	}
+	if (!is_dir(&state.inode[f.inode]))
+		return -ENOTDIR;
+	if (o->row == NULL || o->row->step == 0)
+		return new_mount(o, flags);
+	n = (unsigned)o->row->total;
+	err = hang(n, f.inode, o->row->result);
+	if (err == 0 && path_of(NULL, f.inode, 0, path, sizeof(path)) < 0)
+		path[0] = '\0';
+	if (err == 0)
+		strlcpy(state.mount[n].path, path, sizeof(state.mount[n].path));
+	return err;
+}
+
+/* Is anything of the tree in use besides its root by the mount itself? */
+static bool in_use(unsigned mount)
+{
+	for (unsigned n = 1; n < state.inode_top; n++) {
+		const struct inode *i = &state.inode[n];
+		unsigned children = 0;
+
+		if (!(i->flags & INODE_USED) || i->mount != mount)
+			continue;
+		for (unsigned e = i->child; e != 0; e = state.name[e].sibling)
+			if (state.name[e].inode != 0 && is_dir(&state.inode[state.name[e].inode]) &&
+			    state.inode[state.name[e].inode].parent == n)
+				children++;
+		if (i->refs > children + (state.mount[mount].root == n) || i->mounted != 0)
+			return true;
+	}
+	return false;
+}
+
+static int64_t dirty_back(struct op *o, unsigned mount)
+{
+	for (unsigned n = 1; n < state.inode_top; n++)
+		if (state.inode[n].flags & INODE_USED && state.inode[n].mount == mount &&
+		    state.inode[n].dirty_pages != 0)
+			return write_back(o, n);
+	return 0;
+}
+
+int64_t linux_umount2(struct op *o)
+{
+	struct found f;
+	struct mount *m;
+	struct request *q;
+	struct file_entry *e;
+	unsigned n;
+	int64_t err;
+
+	op_cred(o);
+	if (o->uid != 0)
+		return -EPERM;
+	if (o->row != NULL && o->row->step == 1)
+		return o->row->result;
+	err = walk(o, AT_FDCWD_, o->a[0], WALK_FOLLOW, &f);
+	if (err != 0)
+		return err;
+	n = state.inode[f.inode].mount;
+	m = &state.mount[n];
+	if (m->root != f.inode || m->covers == 0)
+		return -EINVAL;
+	if (in_use(n))
+		return -EBUSY;
+	err = dirty_back(o, n);
+	if (err != 0)
+		return err;
+	e = ask_file(o, n, FILE_UNMOUNT, &q);
+	if (e == NULL)
+		return -PARKED;
+	state.inode[m->covers].mounted = 0;
+	inode_release(m->covers);
+	inode_release(m->root);
+	inodes_of_mount_drop(n);
+	memset(m, 0, sizeof(*m));
+	row_get(o)->step = 1;
+	return ask_send(o, q);
+}

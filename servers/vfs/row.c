@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * row.c - calls that are not answered yet, and the queues they wait in.
+ *
+ * Job:      parks a call as a row; when what it waits for has come, does it again from the start.
+ * Speaks:   the kernel calls call_cancelled and alarm_set; replies.
+ * Touches:  state.row and the heads of queues.
+ * Trusts:   nothing.
+ * On crash: rows stay. What was being done is rolled back and done again.
+ *
+ * A queue is a ring of rows; the head is the first, its prev the last. Each row is in one or none.
+ */
+#include "vfs.h"
+
+#define NS_PER_TICK 5000000000ull       /* write-back */
+
+unsigned row_index(const struct row *r)
+{
+	return (unsigned)(r - state.row);
+}
+
+static uint16_t *head_of(unsigned queue, unsigned object)
+{
+	switch (queue) {
+	case QUEUE_READY:
+		return &state.ready;
+	case QUEUE_PIPE_READ:
+		return &state.pipe[object].read_queue;
+	case QUEUE_PIPE_WRITE:
+		return &state.pipe[object].write_queue;
+	case QUEUE_LINE:
+		return &state.server[object / BOARD_WORDS].line_queue[object % BOARD_WORDS];
+	case QUEUE_SERVER:
+		return &state.server[object].queue;
+	case QUEUE_INODE:
+		return &state.inode[object].queue;
+	default:
+		return &state.poll_all;
+	}
+}
+
+static void enqueue(struct row *r, unsigned queue, unsigned object)
+{
+	uint16_t *head = head_of(queue, object), n = (uint16_t)row_index(r);
+
+	r->queue = (uint16_t)queue;
+	r->object = (uint16_t)object;
+	if (*head == 0) {
+		r->next = r->prev = n;
+		*head = n;
+		return;
+	}
+	r->next = *head;
+	r->prev = state.row[*head].prev;
+	state.row[r->prev].next = n;
+	state.row[*head].prev = n;
+}
+
+void row_dequeue(struct row *r)
+{
+	uint16_t *head;
+
+	if (r->queue == QUEUE_NONE)
+		return;
+	head = head_of(r->queue, r->object);
+	if (r->next == row_index(r)) {
+		*head = 0;
+	} else {
+		state.row[r->prev].next = r->next;
+		state.row[r->next].prev = r->prev;
+		if (*head == row_index(r))
+			*head = r->next;
+	}
+	r->queue = QUEUE_NONE;
+}
+
+void row_ready(struct row *r)
+{
+	if (r->phase == ROW_FREE || r->queue == QUEUE_READY)
+		return;
+	row_dequeue(r);
+	r->phase = ROW_READY;
+	enqueue(r, QUEUE_READY, 0);
+}
+
+void queue_wake_one(uint16_t head)
+{
+	if (head != 0)
+		row_ready(&state.row[head]);
+}
+
+void queue_wake(uint16_t head)
+{
+	uint16_t n = head;
+
+	while (n != 0) {
+		uint16_t next = state.row[n].next;
+
+		row_ready(&state.row[n]);
+		n = next == n || next == head ? 0 : next;
+	}
+}
+
+void polls_wake(void)
+{
+	if (state.poll_all != 0)
+		queue_wake(state.poll_all);
+}
+
+/* ---- rows ---- */
+
+void row_free(struct row *r)
+{
+	row_dequeue(r);
+	if (r->deadline != 0)
+		row_set_deadline(r, 0);
+	r->phase = ROW_FREE;
+	r->client.v = 0;
+	r->step = 0;
+	r->request = 0;
+}
+
+static void row_begin(struct row *r)
+{
+	r->phase = ROW_WAITS;
+	r->began = stamp_next();
+	r->began_ns = clock_monotonic_ns();
+	r->deadline = 0;
+	r->done = r->total = 0;
+	r->result = 0;
+	r->queue = QUEUE_NONE;
+	r->request = 0;
+	r->step = r->cancelled = r->timed_out = r->polls = 0;
+	for (unsigned i = 0; i < COUNT(r->keep); i++)
+		r->keep[i] = 0;
+}
+
+struct row *row_get(struct op *o)
+{
+	struct row *r = o->row;
+
+	if (r != NULL)
+		return r;
+	r = &state.row[endpoint_slot(o->client)];
+	row_free(r);                    /* an older call of that slot has ended */
+	row_begin(r);
+	r->client = o->client;
+	r->owner = o->owner;
+	r->serial = o->serial;
+	r->type = o->type;
+	for (unsigned i = 0; i < COUNT(r->a); i++)
+		r->a[i] = o->a[i];
+	o->row = r;
+	o->began = r->began;
+	return r;
+}
+
+struct row *row_internal(unsigned n, uint32_t type)
+{
+	struct row *r = &state.row[n];
+
+	row_free(r);
+	row_begin(r);
+	r->type = type;
+	r->serial = (uint32_t)r->began;
+	for (unsigned i = 0; i < COUNT(r->a); i++)
+		r->a[i] = 0;
+	return r;
+}
+
+int64_t row_wait(struct op *o, enum queue q, unsigned object, int64_t cancelled)
+{
+	struct row *r = row_get(o);
+
+	if (r->cancelled && cancelled != 0)
+		return cancelled;
+	row_dequeue(r);
+	r->phase = ROW_WAITS;
+	enqueue(r, q, object);
+	return -PARKED;
+}
+
+bool op_timed_out(const struct op *o)
+{
+	return o->row != NULL && o->row->timed_out;
+}
+
+void row_set_deadline(struct row *r, uint64_t deadline)
+{
+	if (r->deadline != 0)
+		state.timed--;
+	r->deadline = deadline;
+	if (deadline != 0)
+		state.timed++;
+}
+
+void row_answer(struct row *r, int64_t result)
+{
+	endpoint_t client = r->client;
+	uint32_t serial = r->serial;
+
+	row_free(r);
+	if (client.v != 0)
+		call_reply_linux(client, serial, result);
+	else
+		undo_commit();
+}
+
+struct request *row_request(const struct row *r)
+{
+	return &state.request[0][0] + r->answered;
+}
+
+static void op_of_row(struct row *r, struct op *o)
+{
+	*o = (struct op){
+		.client = r->client, .owner = r->owner, .serial = r->serial, .type = r->type,
+		.began = r->began, .row = r, .again = true,
+		.internal = row_index(r) < FIRST_PROGRAM,
+	};
+	for (unsigned i = 0; i < COUNT(o->a); i++)
+		o->a[i] = r->a[i];
+	o->p = process_of(o->owner);
+}
+
+void row_again(struct row *r)
+{
+	handler *h = handler_of(r->type);
+	int64_t result = -ENOSYS;
+	struct op o;
+
+	row_dequeue(r);
+	r->phase = ROW_WAITS;
+	op_of_row(r, &o);
+	if (h != NULL && (o.p != NULL || o.internal))
+		result = h(&o);
+	if (result == -PARKED) {
+		undo_commit();
+		return;
+	}
+	if (result == NO_REPLY) {
+		row_free(r);
+		undo_commit();
+		return;
+	}
+	row_answer(r, result);
+}
+
+void rows_run(void)
+{
+	while (state.ready != 0)
+		row_again(&state.row[state.ready]);
+}
+
+/* ---- a call comes ---- */
+
+static struct { unsigned file, pipe; uint64_t pos; uint32_t head, tail; } late;
+
+void late_file(const struct file *f)
+{
+	if (late.file != 0)
+		return;
+	late.file = file_index(f);
+	late.pos = f->pos;
+}
+
+void late_pipe(const struct pipe *p)
+{
+	if (late.pipe != 0)
+		return;
+	late.pipe = (unsigned)(p - state.pipe);
+	late.head = p->head;
+	late.tail = p->tail;
+}
+
+static void op_of_delivery(const struct delivery *d, struct op *o)
+{
+	*o = (struct op){
+		.client = d->m.peer, .owner = d->owner, .serial = d->serial, .type = d->m.type,
+		.began = UINT64_MAX,
+	};
+	for (unsigned i = 0; i < COUNT(o->a); i++)
+		o->a[i] = d->m.w[i];
+	o->p = process_of(d->owner);
+}
+
+err_t call_late(const struct delivery *d)
+{
+	handler *h = handler_of(d->m.type);
+	struct op o;
+	int64_t result;
+
+	op_of_delivery(d, &o);
+	if (h == NULL || o.p == NULL)
+		return -EFAULT;
+	if (late.file != 0)
+		state.file[late.file].pos = late.pos;
+	if (late.pipe != 0) {
+		state.pipe[late.pipe].head = late.head;
+		state.pipe[late.pipe].tail = late.tail;
+	}
+	row_get(&o);
+	o.again = true;
+	result = h(&o);
+	if (result == NO_REPLY)
+		row_free(o.row);
+	else if (result != -PARKED)
+		row_answer(o.row, result);
+	rows_run();
+	return NO_REPLY;
+}
+
+int64_t vfs_linux_call(const struct delivery *d)
+{
+	handler *h = handler_of(d->m.type);
+	struct row *r = &state.row[endpoint_slot(d->m.peer)];
+	int64_t result;
+	struct op o;
+
+	reply_begin();
+	late.file = late.pipe = 0;
+	op_of_delivery(d, &o);
+	if (server_attempt() > 0) {     /* we died on it: was it done, is it parked? */
+		if (endpoint_eq(state.done.client, o.client) && state.done.serial == o.serial)
+			return state.done.result;
+		if (r->phase != ROW_FREE && endpoint_eq(r->client, o.client) &&
+		    r->serial == o.serial)
+			return NO_REPLY;
+	}
+	if (h == NULL || o.p == NULL)
+		return h == NULL ? -ENOSYS : -ESRCH;
+	result = h(&o);
+	if (result != -PARKED && o.row != NULL)
+		row_free(o.row);
+	if (result == -PARKED)
+		result = NO_REPLY;
+	if (state.ready != 0) {
+		struct done done = { o.client, o.serial, result };
+
+		state.done = done;
+		rows_run();
+	}
+	if (state.timed != 0 && o.row != NULL)
+		alarm_plan();
+	return result;
+}
+
+/* ---- ends that are not answers ---- */
+
+void rows_of_process_gone(endpoint_t owner)
+{
+	for (unsigned i = FIRST_PROGRAM; i < NR_PROCS; i++)
+		if (state.row[i].phase != ROW_FREE && endpoint_eq(state.row[i].owner, owner))
+			row_free(&state.row[i]);
+}
+
+/* A signal for a program that waits. What a server works on is waited for: it comes soon. */
+void on_cancel(void)
+{
+	struct call_cancelled_reply who;
+
+	while (sys_call_cancelled(&who) == 0) {
+		struct row *r = &state.row[endpoint_slot(who.client)];
+
+		if (r->phase == ROW_FREE || !endpoint_eq(r->client, who.client) ||
+		    r->serial != who.serial)
+			continue;
+		r->cancelled = 1;
+		if (r->request == 0)
+			row_ready(r);
+	}
+	rows_run();
+}
+
+void alarm_plan(void)
+{
+	uint64_t first = state.write_back_ns;
+	struct alarm_set_request req;
+
+	for (unsigned i = 1; i < NR_PROCS && state.timed != 0; i++) {
+		const struct row *r = &state.row[i];
+
+		if (r->phase != ROW_FREE && r->deadline != 0 && (first == 0 || r->deadline < first))
+			first = r->deadline;
+	}
+	if (state.init_wait_ns != 0 && (first == 0 || state.init_wait_ns < first))
+		first = state.init_wait_ns;
+	if (first == state.alarm)
+		return;
+	state.alarm = first;
+	req.deadline_ns = first;
+	if (sys_alarm_set(&req) != 0)
+		print("no alarm\n");
+}
+
+void on_alarm(void)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	state.alarm = 0;
+	for (unsigned i = 1; i < NR_PROCS && state.timed != 0; i++) {
+		struct row *r = &state.row[i];
+
+		if (r->phase == ROW_FREE || r->deadline == 0 || r->deadline > now)
+			continue;
+		row_set_deadline(r, 0);
+		r->timed_out = 1;
+		if (r->request == 0)
+			row_ready(r);
+	}
+	if (state.init_wait_ns != 0 && state.init_wait_ns <= now)
+		init_look();
+	if (state.write_back_ns != 0 && state.write_back_ns <= now)
+		cache_tick();
+	rows_run();
+	alarm_plan();
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * server.c - requests to file servers and character devices.
+ *
+ * Job:      knows the servers, lends each a board, writes requests on it, takes answers off it.
+ * Speaks:   lib/board.h; contracts/vm (lend), contracts/ds (subscribe, retrieve, event_next).
+ * Touches:  the boards, which the servers have mapped; grants.
+ * Trusts:   a server for the content of its files; nothing that it writes becomes an index here.
+ * On crash: boards lie in .undo and stay. ASKED ones go on, DONE ones are taken (again).
+ */
+#include "vfs.h"
+
+struct board_memory { char bytes[FILE_BOARD_BYTES]; } __attribute__((aligned(PAGE_SIZE)));
+_Static_assert(sizeof(struct board_memory) >= CHARDEV_BOARD_BYTES, "one size for all");
+
+static struct board_memory board[NR_SERVERS] SECTION_UNDO;
+static char bounce[GRANT_ROWS][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE))) SECTION_UNDO;
+
+static const struct { const char *name; uint8_t kind; } known[] = {
+	{ "", SERVER_NONE },            /* server 0 is nobody */
+	{ "tmpfs", SERVER_FILE }, { "devfs", SERVER_FILE }, { "procfs", SERVER_FILE },
+	{ "ext2", SERVER_FILE }, { "iso9660", SERVER_FILE },
+	{ "tty", SERVER_CHAR }, { "fb", SERVER_CHAR }, { "input", SERVER_CHAR },
+};
+_Static_assert(COUNT(known) <= NR_SERVERS, "rows for all servers");
+
+static struct board *board_of(unsigned server)
+{
+	return (struct board *)board[server].bytes;
+}
+
+unsigned server_find(const char *name)
+{
+	for (unsigned i = 1; i < COUNT(known); i++)
+		if (strcmp(known[i].name, name) == 0)
+			return i;
+	return 0;
+}
+
+unsigned request_server(const struct request *q)
+{
+	return (unsigned)((q - &state.request[0][0]) / BOARD_ENTRIES);
+}
+
+static unsigned request_entry(const struct request *q)
+{
+	return (unsigned)((q - &state.request[0][0]) % BOARD_ENTRIES);
+}
+
+static unsigned request_id(const struct request *q)
+{
+	return (unsigned)(q - &state.request[0][0]) + 1;
+}
+
+/* ---- asking ---- */
+
+static struct request *request_new(struct op *o, unsigned server, uint32_t type)
+{
+	struct board *b = board_of(server);
+
+	if (state.server[server].who.v == 0)
+		return NULL;
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
+		struct request *q = &state.request[server][n];
+
+		if (q->type != 0 || b->phase[n] != BOARD_FREE)
+			continue;
+		q->type = type;
+		q->row = q->dir = q->dir2 = q->inode = 0;
+		q->slot = 0;
+		q->pages = 0;
+		q->grant_seq = 0;
+		q->keep = 0;
+		q->stamp = stamp_next();
+		return q;
+	}
+	if (o != NULL)
+		row_wait(o, QUEUE_SERVER, server, 0);
+	return NULL;
+}
+
+struct file_entry *ask_file(struct op *o, unsigned mount, uint32_t type, struct request **q)
+{
+	unsigned server = state.mount[mount].server;
+	struct file_entry *e;
+
+	*q = request_new(o, server, type);
+	if (*q == NULL)
+		return NULL;
+	e = board_entry(board_of(server), request_entry(*q), sizeof(*e));
+	e->type = type;
+	e->tree = mount;
+	e->err = 0;
+	e->data.v = 0;
+	e->len = 0;
+	memset(e->w, 0, sizeof(e->w));
+	memset(&e->attr, 0, sizeof(e->attr));
+	e->name[0] = e->name2[0] = '\0';
+	return e;
+}
+
+struct chardev_entry *ask_char(struct op *o, unsigned server, uint32_t type, struct request **q)
+{
+	struct chardev_entry *e;
+
+	*q = request_new(o, server, type);
+	if (*q == NULL)
+		return NULL;
+	e = board_entry(board_of(server), request_entry(*q), sizeof(*e));
+	e->type = type;
+	e->err = 0;
+	e->data.v = 0;
+	e->len = 0;
+	e->arg_len = 0;
+	memset(e->w, 0, sizeof(e->w));
+	return e;
+}
+
+/* keep's low half: 1 + grant row. */
+bool ask_data(struct request *q, uint32_t slot, unsigned pages, unsigned len, unsigned dir)
+{
+	unsigned server = request_server(q), row;
+	struct grant_create_request req = {
+		.borrower = state.server[server].who, .len = len, .dir = dir,
+		.client = ENDPOINT_NONE,
+	};
+
+	if (state.grants == UINT32_MAX)
+		return false;
+	row = (unsigned)__builtin_ctz(~state.grants);
+	state.grant_seq++;
+	req.grant = GRANT(state.grant_seq, ID_VFS, row);
+	req.base = pages != 0 ? (uint64_t)(uintptr_t)page_data(slot) :
+		   (uint64_t)(uintptr_t)bounce[row];
+	if (sys_grant_create(&req) != 0)
+		return false;
+	state.grants |= (uint32_t)BIT(row);
+	q->grant_seq = (uint16_t)(row + 1);
+	q->slot = pages != 0 ? slot + 1 : 0;
+	q->pages = (uint16_t)pages;
+	if (state.server[server].kind == SERVER_FILE) {
+		struct file_entry *e = board_entry(board_of(server), request_entry(q), sizeof(*e));
+
+		e->data = req.grant;
+		e->len = len;
+	} else {
+		struct chardev_entry *e = board_entry(board_of(server), request_entry(q),
+						      sizeof(*e));
+
+		e->data = req.grant;
+		e->len = len;
+	}
+	return true;
+}
+
+char *request_bounce(const struct request *q)
+{
+	return bounce[q->grant_seq - 1];
+}
+
+const char *request_arg(const struct request *q)
+{
+	struct board *b = board_of(request_server(q));
+	struct chardev_entry *e = board_entry(b, request_entry(q), sizeof(*e));
+
+	return e->arg;
+}
+
+unsigned line_events(unsigned server, unsigned line)
+{
+	return board_of(server)->poll[line].events;
+}
+
+int64_t ask_send(struct op *o, struct request *q)
+{
+	unsigned server = request_server(q);
+
+	inode_hold(q->dir);
+	inode_hold(q->dir2);
+	inode_hold(q->inode);
+	if (o != NULL) {
+		struct row *r = row_get(o);
+
+		row_dequeue(r);
+		r->phase = ROW_ASKED;
+		r->request = (uint16_t)request_id(q);
+		q->row = (uint16_t)row_index(r);
+		q->gen = r->serial;
+	}
+	undo_commit();
+	board_barrier();
+	board_of(server)->phase[request_entry(q)] = BOARD_ASKED;
+	ipc_notify(state.server[server].who);
+	return -PARKED;
+}
+
+static void request_free(struct request *q)
+{
+	if (q->grant_seq != 0) {
+		struct grant_revoke_request req = { GRANT(0, ID_VFS, q->grant_seq - 1) };
+
+		if (sys_grant_revoke(&req) != 0)
+			print("grant not revoked\n");
+		state.grants &= (uint32_t)~BIT(q->grant_seq - 1);
+	}
+	q->type = 0;
+	q->grant_seq = 0;
+	q->row = 0;
+}
+
+int64_t ask_full(struct op *o, struct request *q)
+{
+	unsigned server = request_server(q);
+
+	request_free(q);
+	return o == NULL ? -EAGAIN : row_wait(o, QUEUE_SERVER, server, 0);
+}
+
+/* ---- answers ---- */
+
+static void complete(unsigned server, unsigned n)
+{
+	struct request *q = &state.request[server][n];
+	struct board *b = board_of(server);
+
+	if (q->type != 0) {
+		unsigned dir = q->dir, dir2 = q->dir2, inode = q->inode;
+
+		if (state.server[server].kind == SERVER_FILE)
+			file_done(q, board_entry(b, n, sizeof(struct file_entry)));
+		else
+			char_done(q, board_entry(b, n, sizeof(struct chardev_entry)));
+		request_free(q);
+		inode_release(dir);
+		inode_release(dir2);
+		inode_release(inode);
+	}
+	undo_commit();
+	b->phase[n] = BOARD_FREE;
+	queue_wake(state.server[server].queue);
+}
+
+static void lines_look(unsigned server)
+{
+	struct server_row *s = &state.server[server];
+	struct board *b = board_of(server);
+
+	for (unsigned line = 0; line < BOARD_WORDS; line++) {
+		uint32_t seq = b->poll[line].seq;
+
+		if (seq == s->seen[line])
+			continue;
+		s->seen[line] = seq;
+		queue_wake(s->line_queue[line]);
+		polls_wake();
+	}
+}
+
+static void server_look(unsigned server)
+{
+	struct board *b = board_of(server);
+
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
+		if (b->phase[n] == BOARD_DONE) {
+			board_barrier();
+			complete(server, n);
+		}
+	if (state.server[server].kind == SERVER_CHAR)
+		lines_look(server);
+}
+
+void servers_notified(uint64_t services)
+{
+	for (unsigned i = 1; i < COUNT(known); i++)
+		if (state.server[i].who.v != 0 &&
+		    services & BIT(endpoint_slot(state.server[i].who)))
+			server_look(i);
+}
+
+/* ---- who is there ---- */
+
+/* A server has died and its successor knows nothing: what was asked fails. */
+static void server_lost(unsigned server)
+{
+	struct board *b = board_of(server);
+
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
+		if (b->phase[n] != BOARD_ASKED)
+			continue;
+		((struct file_entry *)board_entry(b, n, state.server[server].kind == SERVER_FILE ?
+		  sizeof(struct file_entry) : sizeof(struct chardev_entry)))->err = -EIO;
+		b->phase[n] = BOARD_DONE;
+		complete(server, n);
+	}
+}
+
+static void server_here(unsigned server, endpoint_t who)
+{
+	struct server_row *s = &state.server[server];
+	struct vm_lend_request req = {
+		.to = who,
+		.key = known[server].kind == SERVER_FILE ? FILE_BOARD_KEY : CHARDEV_BOARD_KEY,
+		.address = (uint64_t)(uintptr_t)board_of(server),
+		.len = sizeof(struct board_memory),
+	};
+
+	if (endpoint_eq(s->who, who))
+		return;
+	if (s->who.v != 0)
+		server_lost(server);
+	s->kind = known[server].kind;
+	s->who = who;
+	board_of(server)->magic = BOARD_MAGIC;
+	if (vm_lend(&vm, &req) != 0) {
+		print("board of %s not lent\n", known[server].name);
+		s->who.v = 0;
+	}
+}
+
+static void look_for(unsigned server)
+{
+	struct ds_retrieve_request req;
+	struct ds_retrieve_reply reply;
+
+	strlcpy(req.name, known[server].name, sizeof(req.name));
+	if (ds_retrieve(&ds, &req, &reply) == 0)
+		server_here(server, reply.who);
+}
+
+void services_changed(void)
+{
+	struct ds_event_next_reply reply;
+
+	while (ds_event_next(&ds, &reply) == 0) {
+		unsigned server = server_find(reply.name);
+
+		if (server != 0 && !endpoint_eq(reply.who, ENDPOINT_NONE))
+			server_here(server, reply.who);
+	}
+	mounts_try();
+}
+
+void servers_init(void)
+{
+	struct ds_subscribe_request req = { .pattern = "*" };
+
+	if (ds_subscribe(&ds, &req) != 0)
+		print("ds does not tell of services\n");
+	for (unsigned i = 1; i < COUNT(known); i++)
+		look_for(i);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * state.h - all that vfs remembers. Rows refer to each other by index; index 0 is nobody.
+ *
+ * F1  inode.refs counts open files, working and root directories, children that are directories,
+ *     mounts on it, programs' files; an inode with refs 0 may be evicted, with its names and pages.
+ * F2  A name stands in one hash chain, in its directory's list of children, and, if it is not
+ *     negative, in its inode's list of names. A pinned name stays.
+ * F3  A page stands in one hash chain and in its inode's list, or it is free.
+ * F4  file.refs counts descriptors and rows; descriptor tables count their processes.
+ * F5  row[slot] is the one call of that process that vfs has not answered; rows below FIRST_PROGRAM
+ *     are vfs's own work. A row is in at most one queue.
+ * F6  request[n] of server s is what board s, entry n asks; the board's phase says how far it is.
+ */
+#ifndef VFS_STATE_H
+#define VFS_STATE_H
+
+#include <abi/kernel.h>
+#include <abi/layout.h>
+#include <abi/message.h>
+#include <lib/chardev.h>
+#include <lib/file.h>
+#include <lib/undo.h>
+
+enum {
+	NR_INODES = 16384,
+	NR_NAMES = 32768,
+	NR_LONG_NAMES = 1024,
+	NAME_INLINE = 28,               /* longer ones lie in long_name */
+	NAME_LIMIT = 255,
+	NR_PAGES = 65536,               /* slots of the cache window that are used: 256 MiB */
+	NR_FILES = 2048,
+	NR_TABLES = 512,
+	NR_CHUNKS = 2048,
+	CHUNK_FDS = 32,
+	TABLE_CHUNKS = 32,
+	NR_FDS = CHUNK_FDS * TABLE_CHUNKS,
+	NR_PIPES = 512,
+	PIPE_PAGES = 16,
+	NR_MOUNTS = 32,
+	NR_SERVERS = 12,                /* file servers and character devices */
+	NR_LOCKS = 512,
+	INODE_BUCKETS = 8192,
+	NAME_BUCKETS = 16384,
+	PAGE_BUCKETS = 32768,
+	SOURCE = 32,
+	ROW_INIT = 1,                   /* rows of vfs's own */
+	ROW_MOUNT = 2,                  /* .. + automounts */
+	ROW_FAULT = 16,                 /* .. ROW_FAULT_END: pages that programs wait for */
+	ROW_FAULT_END = 60,
+	ROW_WRITER = 60,                /* write-back */
+};
+
+enum {
+	INODE_USED = 1,
+	INODE_DIRTY = 2,                /* attr has changes that the server does not know */
+	INODE_MAPPED = 4,               /* vm may have regions of it */
+	INODE_SIZED = 8,                /* size among the changes */
+};
+
+struct inode {
+	struct file_attr attr;
+	uint64_t stamp;                 /* when attr was asked */
+	uint32_t gen;                   /* of the row */
+	uint32_t refs;
+	uint32_t changes;               /* of a directory's entries */
+	uint32_t page;                  /* first page */
+	uint32_t dirty_pages;
+	uint16_t next;                  /* hash chain; free list */
+	uint16_t parent;                /* directory: row that it is in, counted */
+	uint16_t name;                  /* directory: its name, pinned */
+	uint16_t child;                 /* directory: first name in it */
+	uint16_t alias;                 /* first name of it */
+	uint16_t mounted;               /* directory: mount that covers it */
+	uint16_t pipe;                  /* FIFO: pipe */
+	uint16_t locks;
+	uint16_t queue;                 /* rows that wait for a lock or a page */
+	uint8_t mount;
+	uint8_t flags;                  /* INODE_ */
+	uint8_t touched;                /* for eviction */
+};
+
+struct name {
+	uint64_t stamp;                 /* when it was asked */
+	uint32_t hash;
+	uint16_t parent;                /* directory; 0: the row is free */
+	uint16_t inode;                 /* 0: there is no such entry */
+	uint16_t next;                  /* hash chain; free list */
+	uint16_t sibling, before;       /* children of the directory */
+	uint16_t alias;                 /* names of the inode */
+	uint16_t pins;
+	uint16_t far;                   /* row of long_name, 0: inline */
+	uint8_t touched;
+	uint8_t gone;                   /* unlinked, but pinned */
+	char text[NAME_INLINE + 1];
+};
+
+enum { PAGE_VALID = 1, PAGE_DIRTY = 2, PAGE_BUSY = 4, PAGE_TOUCHED = 8, PAGE_PIPE = 16 };
+
+struct page {
+	uint32_t index;                 /* page of the file */
+	uint32_t next;                  /* hash chain; slot + 1 */
+	uint32_t sibling, before;       /* pages of the inode; slot + 1 */
+	uint16_t inode;                 /* 0: free */
+	uint8_t flags;                  /* PAGE_ */
+	uint8_t unused;
+};
+
+enum file_kind { FILE_FREE, FILE_INODE, FILE_PIPE_READ, FILE_PIPE_WRITE, FILE_FIFO_BOTH,
+		 FILE_CHAR, FILE_MEMORY };
+
+struct file {
+	uint64_t pos;
+	uint32_t refs;
+	uint32_t flags;                 /* O_ */
+	uint32_t line;                  /* CHAR */
+	uint32_t device;                /* CHAR, MEMORY: number */
+	uint16_t inode;                 /* counted; PIPE: 0 unless FIFO */
+	uint16_t pipe;
+	uint16_t dir, name;             /* where it was found: counted, pinned */
+	uint8_t kind;                   /* enum file_kind */
+	uint8_t server;                 /* CHAR */
+	uint8_t locked;                 /* flock: 1 shared, 2 exclusive */
+	uint8_t unused;
+	uint32_t owner_pid;             /* F_SETOWN */
+	uint32_t seq;                   /* pipe ends opened: FIFO open waits */
+};
+
+struct fd { uint16_t file; uint8_t cloexec; uint8_t unused; };
+
+struct chunk { struct fd fd[CHUNK_FDS]; uint16_t next; uint8_t used; };
+
+struct table {
+	uint16_t refs;                  /* processes */
+	uint16_t first_free;            /* no free descriptor below */
+	uint16_t chunk[TABLE_CHUNKS];
+};
+
+struct process {
+	endpoint_t who;
+	uint32_t pid;
+	uint16_t table;
+	uint16_t cwd, root;             /* counted */
+	uint16_t exe, exe_dir, exe_name;
+	uint16_t umask;
+};
+
+struct pipe {
+	uint32_t head, tail;            /* bytes ever written, read; head - tail <= size */
+	uint32_t page[PIPE_PAGES];      /* slot + 1 */
+	uint32_t readers, writers;      /* open files */
+	uint32_t read_opens, write_opens;
+	uint16_t used;
+	uint16_t read_queue, write_queue, poll_queue;
+	uint16_t inode;
+};
+
+enum row_phase { ROW_FREE, ROW_ASKED, ROW_WAITS, ROW_READY };
+
+struct row {
+	endpoint_t client, owner;
+	uint32_t serial;
+	uint32_t type;
+	uint64_t a[6];
+	uint64_t began;                 /* stamp */
+	uint64_t began_ns;
+	uint64_t deadline;              /* monotonic, 0: none */
+	uint64_t done;                  /* bytes so far, or what the phase keeps */
+	uint64_t keep[6];
+	int64_t result;
+	uint32_t seq;                   /* of a line, when it was asked */
+	uint16_t next, prev;            /* queue */
+	uint64_t total;                 /* bytes of the parts of a vector before this one */
+	uint16_t request;               /* 1 + server * BOARD_ENTRIES + entry; 0: none */
+	uint16_t answered;              /* the request whose answer is being used */
+	uint16_t queue;                 /* enum, which one */
+	uint16_t object;
+	uint8_t phase;                  /* enum row_phase */
+	uint8_t step;                   /* of the call: 0 at the beginning */
+	uint8_t cancelled;
+	uint8_t timed_out;
+	uint8_t polls;                  /* it is a poll */
+};
+
+enum server_kind { SERVER_NONE, SERVER_FILE, SERVER_CHAR };
+
+struct server_row {
+	char name[16];
+	endpoint_t who;
+	uint8_t kind;
+	uint8_t lent;
+	uint8_t board;                  /* which board memory */
+	uint8_t full;                   /* rows wait for an entry */
+	uint16_t queue;
+	uint32_t seen[BOARD_WORDS];     /* seq of lines */
+	uint16_t line_queue[BOARD_WORDS];
+};
+
+struct request {
+	uint16_t row;                   /* who waits; 0: nobody */
+	uint16_t dir, dir2;             /* inodes it is about */
+	uint16_t inode;
+	uint32_t gen;                   /* of row.serial: whether it still waits */
+	uint32_t changes, changes2;     /* of dir at the time */
+	uint32_t slot;                  /* first page, + 1 */
+	uint16_t pages;
+	uint16_t grant_seq;
+	uint32_t type;                  /* 0: free */
+	uint64_t stamp;
+	uint64_t keep;
+	char name[FILE_NAME], name2[FILE_NAME];
+};
+
+struct mount {
+	uint8_t used;                   /* 1 */
+	uint8_t server;
+	uint8_t flags;                  /* FILE_MOUNT_ */
+	uint8_t ready;
+	uint16_t root;                  /* inode, counted */
+	uint16_t covers;                /* inode, counted; 0: the root of all */
+	uint32_t block;
+	uint32_t ms_flags;
+	char source[SOURCE];
+	char type[16];
+	char path[64];
+};
+
+struct lock {
+	uint16_t inode;                 /* 0: free */
+	uint16_t next;
+	uint16_t process;               /* slot */
+	uint8_t write;
+	uint64_t start, end;            /* end inclusive */
+	uint32_t pid;
+};
+
+struct done { endpoint_t client; uint32_t serial; int64_t result; };
+
+struct state {
+	struct inode inode[NR_INODES];
+	struct name name[NR_NAMES];
+	char long_name[NR_LONG_NAMES][NAME_LIMIT + 1];
+	struct page page[NR_PAGES];
+	struct file file[NR_FILES];
+	struct table table[NR_TABLES];
+	struct chunk chunk[NR_CHUNKS];
+	struct process process[NR_PROCS];
+	struct pipe pipe[NR_PIPES];
+	struct row row[NR_PROCS];
+	struct server_row server[NR_SERVERS];
+	struct request request[NR_SERVERS][BOARD_ENTRIES];
+	struct mount mount[NR_MOUNTS];
+	struct lock lock[NR_LOCKS];
+	uint16_t inode_bucket[INODE_BUCKETS];
+	uint16_t name_bucket[NAME_BUCKETS];
+	uint32_t page_bucket[PAGE_BUCKETS];
+	uint64_t page_free[NR_PAGES / 64];      /* bit: taken from vm and free */
+	uint32_t pages_taken, pages_free, page_hint, page_hand, pages_dirty;
+	uint16_t inode_free, inode_top, inode_hand;
+	uint16_t name_free, name_top, name_hand;
+	uint16_t long_hand;
+	uint16_t file_hint, chunk_free, chunk_top, pipe_hint;
+	uint16_t ready;                 /* queue of rows to do again */
+	uint16_t poll_all;              /* rows that poll something without a queue */
+	uint64_t stamp;
+	uint64_t alarm;                 /* as set in the kernel */
+	uint64_t next_ino;              /* of pipes */
+	uint32_t timed;                 /* rows with a deadline */
+	uint32_t grants;                /* rows in use, bits */
+	uint16_t grant_seq;
+	uint16_t root_mount;
+	uint32_t init_job;
+	endpoint_t init_proc;
+	uint32_t init_pid;
+	uint32_t job_done;
+	uint64_t init_wait_ns;
+	uint64_t write_back_ns;
+	uint64_t random[4];
+	struct done done;
+};
+
+extern struct state state;
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * vfs.h - what the files of vfs share.
+ *
+ * A handler of a Linux call gets a struct op and returns the call's result, or -PARKED: something
+ * it needs is not there; it has been asked for, and the handler will be called again from the start
+ * (docs/notes/0008-vfs.md).
+ */
+#ifndef VFS_VFS_H
+#define VFS_VFS_H
+
+#include "linux.h"
+#include "state.h"
+
+#include <contract/ds.h>
+#include <contract/kernel.h>
+#include <contract/pm.h>
+#include <contract/vm.h>
+#include <lib/assert.h>
+#include <lib/clock.h>
+#include <lib/peer.h>
+#include <lib/print.h>
+#include <lib/server.h>
+#include <lib/service_ids.h>
+
+enum { PARKED = 0x7001 };
+
+/* Rows of vfs's own work: no Linux call has these numbers. */
+enum { TYPE_EXEC_INIT = 0x7f01, TYPE_AUTOMOUNT, TYPE_FAULT_ROW };
+
+extern struct peer vm, pm, ds;
+
+struct op {
+	endpoint_t client, owner;
+	uint32_t serial, type;
+	uint64_t a[6];
+	uint64_t began;                 /* stamp: answers asked later than this are fresh */
+	struct row *row;                /* NULL: not parked so far */
+	struct process *p;
+	bool again;                     /* not the first time: copies are made at once */
+	bool internal;                  /* vfs's own work: addresses are vfs's */
+	bool have_cred;
+	uint32_t uid, gid, umask, pid;
+};
+
+typedef int64_t handler(struct op *o);
+
+/* ---- row.c: parked calls ---- */
+enum queue { QUEUE_NONE, QUEUE_READY, QUEUE_PIPE_READ, QUEUE_PIPE_WRITE, QUEUE_LINE, QUEUE_SERVER,
+	     QUEUE_INODE, QUEUE_POLL };
+struct row *row_get(struct op *o);              /* the op's row, made if it has none */
+unsigned row_index(const struct row *r);
+/* Wait in a queue. Returns -PARKED, or the result at once if the call is cancelled or timed out. */
+int64_t row_wait(struct op *o, enum queue q, unsigned object, int64_t cancelled);
+void row_dequeue(struct row *r);
+void queue_wake(uint16_t head);                 /* all that are in it become ready */
+void queue_wake_one(uint16_t head);
+void polls_wake(void);
+struct request *row_request(const struct row *r);       /* whose answer is being used */
+void row_ready(struct row *r);
+void row_free(struct row *r);
+void row_answer(struct row *r, int64_t result);
+void row_again(struct row *r);                  /* now */
+struct row *row_internal(unsigned n, uint32_t type);
+void rows_run(void);                            /* all that are ready */
+void rows_of_process_gone(endpoint_t owner);
+void row_set_deadline(struct row *r, uint64_t deadline);
+void alarm_plan(void);
+void on_alarm(void);
+void on_cancel(void);
+bool op_timed_out(const struct op *o);
+handler *handler_of(uint32_t type);             /* vfs.c */
+int64_t vfs_linux_call(const struct delivery *d);
+/* A call whose answer could not be copied out is done again: what it has consumed is given back.
+ * late_file, late_pipe: before a handler moves a position or takes from a pipe. */
+err_t call_late(const struct delivery *d);
+void late_file(const struct file *f);
+void late_pipe(const struct pipe *p);
+
+/* ---- user.c: a program's memory ---- */
+int64_t user_read(struct op *o, uint64_t from, void *to, size_t len) MUST_CHECK;
+int64_t user_write(struct op *o, uint64_t to, const void *from, size_t len) MUST_CHECK;
+/* A NUL-terminated string; its length, -ENAMETOOLONG, -EFAULT, -PARKED. */
+int64_t user_string(struct op *o, uint64_t from, char *to, size_t size) MUST_CHECK;
+/* Bytes that go with the answer. */
+int64_t user_give(struct op *o, uint64_t to, const void *from, size_t len) MUST_CHECK;
+int64_t user_take(struct op *o, uint64_t from, void *to, size_t len) MUST_CHECK;
+int64_t user_touch(struct op *o, uint64_t address, size_t len, bool write) MUST_CHECK;
+err_t populate(const struct delivery *d, uint64_t address);
+void reply_begin(void);
+bool page_in_reply(uint32_t slot);
+void op_cred(struct op *o);
+bool may(struct op *o, const struct inode *i, unsigned want);   /* 4 read, 2 write, 1 execute */
+uint64_t stamp_next(void);
+
+/* ---- inode.c ---- */
+static inline unsigned inode_index(const struct inode *i)
+{
+	return (unsigned)(i - state.inode);
+}
+unsigned inode_find(unsigned mount, uint64_t file);
+/* The row of a file, made if there is none; attributes from attr. 0: no row can be had. */
+unsigned inode_get(unsigned mount, const struct file_attr *attr, uint64_t stamp);
+void inode_update(unsigned n, const struct file_attr *attr, uint64_t stamp);
+void inode_hold(unsigned n);
+void inode_release(unsigned n);
+void inode_touch_times(struct inode *i, unsigned what); /* FILE_SET_MTIME ... */
+bool inode_evict_one(void);
+void inodes_of_mount_drop(unsigned mount);
+uint64_t inode_file(unsigned n);                /* vm's number */
+unsigned inode_of_file(uint64_t file);          /* 0: stale */
+static inline bool is_dir(const struct inode *i) { return (i->attr.mode & S_IFMT_) == S_IFDIR_; }
+static inline bool is_reg(const struct inode *i) { return (i->attr.mode & S_IFMT_) == S_IFREG_; }
+static inline bool is_link(const struct inode *i) { return (i->attr.mode & S_IFMT_) == S_IFLNK_; }
+static inline unsigned mount_flags(const struct inode *i) { return state.mount[i->mount].flags; }
+/* Attributes that are fresh enough for o: 0, -PARKED or an error. */
+int64_t inode_fresh(struct op *o, unsigned n);
+
+/* ---- names.c ---- */
+unsigned name_find(unsigned dir, const char *text, size_t len); /* row; its inode 0: negative */
+unsigned name_put(unsigned dir, const char *text, unsigned inode, uint64_t stamp);
+void name_drop(unsigned n);
+void name_pin(unsigned n);
+void name_unpin(unsigned n);
+void names_of_inode_drop(unsigned inode);
+void names_of_dir_drop(unsigned dir);
+const char *name_text(unsigned n);
+bool name_is_fresh(const struct op *o, unsigned n);
+void name_set_gone(unsigned n);
+
+/* ---- path.c ---- */
+struct found {
+	unsigned inode;                 /* 0: there is no such entry */
+	unsigned dir;                   /* where the last name is looked up; 0: none */
+	unsigned name;                  /* row of it, 0: none */
+	bool slash;                     /* a slash behind it */
+	bool dots;                      /* the last part was `.`, `..` or there was none */
+	char last[NAME_LIMIT + 1];
+};
+enum { WALK_FOLLOW = 1, WALK_PARENT = 2, WALK_EMPTY = 4, WALK_CREATE = 8 };
+/* PARENT: a missing last name is no error (inode 0). */
+int64_t walk(struct op *o, int dirfd, uint64_t path, unsigned flags, struct found *f) MUST_CHECK;
+int64_t walk_text(struct op *o, int dirfd, const char *path, unsigned flags, struct found *f)
+	MUST_CHECK;
+/* The target of a symbolic link in the cache. */
+int64_t link_target(struct op *o, unsigned inode, char *to, size_t size) MUST_CHECK;
+/* The absolute path of a directory (and name in it): length or error. to[size]. */
+int64_t path_of(const struct process *p, unsigned dir, unsigned name, char *to, size_t size);
+int64_t check_search(struct op *o, unsigned dir) MUST_CHECK;
+int64_t check_delete(struct op *o, const struct found *f) MUST_CHECK;
+int64_t check_create(struct op *o, unsigned dir) MUST_CHECK;
+
+/* ---- server.c: asking servers ---- */
+unsigned server_find(const char *name);
+struct file_entry *ask_file(struct op *o, unsigned mount, uint32_t type, struct request **q);
+struct chardev_entry *ask_char(struct op *o, unsigned server, uint32_t type, struct request **q);
+/* Data for the request: from page slots, or a bounce buffer (slot 0). False: no grant is free. */
+bool ask_data(struct request *q, uint32_t slot, unsigned pages, unsigned len, unsigned dir);
+int64_t ask_send(struct op *o, struct request *q);      /* -PARKED */
+int64_t ask_full(struct op *o, struct request *q);      /* give it up, wait for room: -PARKED */
+char *request_bounce(const struct request *q);
+const char *request_arg(const struct request *q);       /* of an ioctl that was answered */
+unsigned line_events(unsigned server, unsigned line);   /* what poll answers */
+unsigned request_server(const struct request *q);
+void servers_notified(uint64_t services);
+void services_changed(void);
+void servers_init(void);
+
+/* ---- done.c: what a server's answer changes ---- */
+void file_done(struct request *q, struct file_entry *e);
+void char_done(struct request *q, struct chardev_entry *e);
+
+/* ---- cache.c ---- */
+static inline char *page_data(uint32_t slot)
+{
+	return (char *)(CACHE_VA + (uint64_t)slot * PAGE_SIZE);
+}
+enum { NO_SLOT = 0xffffffff };
+uint32_t page_find(unsigned inode, uint32_t index);
+uint32_t page_new(unsigned inode, uint32_t index);      /* zeroed; NO_SLOT: no memory */
+uint32_t page_alloc(void);                              /* of a pipe */
+void page_free(uint32_t slot);
+void page_set_dirty(uint32_t slot);
+/* The slot of a page, read if need be: 0, -PARKED, an error. */
+int64_t page_want(struct op *o, unsigned inode, uint32_t index, uint32_t *slot) MUST_CHECK;
+void pages_truncate(unsigned inode, uint64_t size);
+void pages_of_inode_drop(unsigned inode);
+void pages_read(struct request *q, err_t err);
+void pages_written(struct request *q, err_t err);
+/* Write dirty pages of an inode (0: of all) back; -PARKED till they are all written. */
+int64_t write_back(struct op *o, unsigned inode);
+void cache_tick(void);
+void cache_pressure(void);
+void cache_drop_some(unsigned count);
+
+/* ---- fd.c ---- */
+struct process *process_of(endpoint_t owner);
+struct file *fd_file(struct op *o, int fd);             /* NULL: EBADF */
+struct fd *fd_slot(struct table *t, int fd);
+int64_t fd_new(struct op *o, unsigned file, int from, bool cloexec);   /* takes a reference */
+struct file *file_new(void);                            /* NULL: ENFILE */
+unsigned file_index(const struct file *f);
+void file_release(unsigned n);
+int64_t fd_close(struct table *t, int fd);
+unsigned table_new(void);
+unsigned table_copy(unsigned from);
+void table_release(unsigned n, endpoint_t owner);
+void table_exec(unsigned n, endpoint_t owner);
+void process_gone(struct process *p);
+handler linux_dup, linux_dup2, linux_dup3, linux_fcntl, linux_close, linux_close_range, linux_flock;
+
+/* ---- open.c ---- */
+/* A new open file for what was found, in a descriptor. */
+int64_t open_found(struct op *o, const struct found *f, uint32_t flags, struct file **file);
+handler linux_open, linux_openat, linux_openat2, linux_creat;
+
+/* ---- rw.c ---- */
+int64_t file_transfer(struct op *o, struct file *f, uint64_t address, size_t len, bool write);
+handler linux_read, linux_write, linux_pread64, linux_pwrite64, linux_readv, linux_writev,
+	linux_preadv, linux_pwritev, linux_preadv2, linux_pwritev2, linux_lseek, linux_sendfile,
+	linux_copy_file_range,
+	linux_readahead, linux_fadvise64;
+int64_t inode_read(struct op *o, unsigned inode, uint64_t pos, uint64_t address, size_t len);
+int64_t inode_write(struct op *o, unsigned inode, uint64_t pos, uint64_t address, size_t len);
+
+/* ---- dir.c, link.c ---- */
+handler linux_getdents64, linux_getdents, linux_mkdir, linux_mkdirat, linux_rmdir, linux_unlink,
+	linux_unlinkat, linux_link, linux_linkat, linux_symlink, linux_symlinkat, linux_rename,
+	linux_renameat, linux_renameat2, linux_mknod, linux_mknodat, linux_readlink,
+	linux_readlinkat;
+int64_t ask_create(struct op *o, const struct found *f, uint32_t mode, uint64_t rdev,
+		   const char *target, unsigned step);
+
+/* ---- attr.c ---- */
+handler linux_stat, linux_lstat, linux_fstat, linux_newfstatat, linux_statx, linux_access,
+	linux_faccessat, linux_faccessat2, linux_chmod, linux_fchmod, linux_fchmodat, linux_chown,
+	linux_lchown, linux_fchown, linux_fchownat, linux_utimensat, linux_utime, linux_utimes,
+	linux_futimesat, linux_truncate, linux_ftruncate, linux_umask, linux_statfs, linux_fstatfs,
+	linux_fallocate;
+int64_t set_size(struct op *o, unsigned inode, uint64_t size);
+
+/* ---- pipe.c ---- */
+int64_t pipe_transfer(struct op *o, struct file *f, uint64_t address, size_t len, bool write);
+unsigned pipe_poll(const struct file *f);
+int64_t fifo_open(struct op *o, struct file *f, unsigned inode);
+void pipe_close(struct file *f);
+uint32_t pipe_bytes(const struct file *f);
+handler linux_pipe, linux_pipe2;
+
+/* ---- poll.c ---- */
+handler linux_poll, linux_ppoll, linux_select, linux_pselect6;
+
+/* ---- dev.c, char.c ---- */
+bool device_is_memory(uint32_t device);
+int64_t memory_transfer(struct op *o, struct file *f, uint64_t address, size_t len, bool write);
+unsigned char_server(uint32_t device);          /* 0: nobody has it */
+bool char_known(uint32_t device);               /* somebody will */
+int64_t char_open(struct op *o, struct file *f, uint32_t device);
+int64_t char_transfer(struct op *o, struct file *f, uint64_t address, size_t len, bool write);
+int64_t char_ioctl(struct op *o, struct file *f);
+void char_close(struct file *f);
+unsigned char_poll(const struct file *f);
+void random_fill(void *to, size_t len);
+
+/* ---- magic.c: parts of /proc ---- */
+struct process *process_by_pid(uint32_t pid);
+bool magic_is_text(const struct inode *i);
+int64_t magic_read(struct op *o, const struct inode *i, uint64_t pos, uint64_t address, size_t len);
+unsigned magic_fd(unsigned dir, const char *name, size_t len);
+int64_t magic_getdents(struct op *o, struct file *f, uint64_t address, size_t len);
+
+/* ---- exec.c, elf.c ---- */
+handler linux_execve, linux_execveat, linux_exec_init;
+struct program {
+	struct elf_header h;
+	struct elf_segment seg[16];
+	unsigned nr_segs;
+	unsigned inode;
+	uint64_t bias, phdr, end;
+	char interp[256];
+	bool stack_exec;
+};
+int64_t elf_read(struct op *o, unsigned inode, struct program *g) MUST_CHECK;
+err_t elf_map(uint16_t space, struct program *g, bool interp) MUST_CHECK;
+/* Bytes of a file through the cache. */
+int64_t file_bytes(struct op *o, unsigned inode, uint64_t pos, void *to, size_t len) MUST_CHECK;
+
+/* ---- fork.c, jobs.c ---- */
+handler linux_fork, linux_vfork, linux_clone, linux_clone3;
+void jobs_pull(void);
+void init_look(void);
+
+/* ---- lock.c ---- */
+int64_t lock_fcntl(struct op *o, struct file *f, uint32_t command, uint64_t address);
+void locks_of_process_drop(unsigned inode, endpoint_t owner);
+void flock_drop(struct file *f);
+
+/* ---- mount.c, misc.c, map.c ---- */
+void mounts_try(void);
+bool mounts_pending(void);
+void mount_done(struct request *q, struct file_entry *e);
+handler linux_mount, linux_umount2, linux_automount;
+handler linux_getcwd, linux_chdir, linux_fchdir, linux_chroot, linux_sync, linux_fsync,
+	linux_fdatasync,
+	linux_syncfs, linux_ioctl, linux_mmap, linux_no;
+bool faults_pull(void);
+handler linux_fault;
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * cache.c - the frames of the page cache, which vfs fills and programs map.
+ *
+ * Job:      gives vfs frames in its window and takes them back; tells vfs which pages programs wait
+ *           for; unmaps and write-protects pages of a file everywhere.
+ * Speaks:   contracts/vm, the calls of vfs; notifies vfs.
+ * Touches:  vfs's window at CACHE_VA; programs' mappings of files.
+ * Trusts:   vfs for what is in a slot. Which frame a slot is, the page tables say.
+ * On crash: cache_scan() reads the window again. Each call here may be repeated.
+ */
+#include "vm.h"
+
+#include <lib/service_ids.h>
+
+enum { BATCH = 64 };
+
+static bool is_vfs(const struct call *c)
+{
+	return is_service(c->client, ID_VFS);
+}
+
+static uint64_t slot_va(uint32_t slot)
+{
+	return CACHE_VA + (uint64_t)slot * PAGE_SIZE;
+}
+
+bool cache_frame(uint32_t slot, pfn_t *pfn)
+{
+	struct space_query_reply page;
+
+	if (slot >= CACHE_SLOTS || !page_query(ID_VFS, slot_va(slot), &page))
+		return false;
+	*pfn = page.pfn;
+	return true;
+}
+
+void cache_scan(void)
+{
+	struct space_query_request req = { .space = ID_VFS, .va = CACHE_VA };
+	struct space_query_reply page;
+
+	while (sys_space_query(&req, &page) == 0 && page.va < slot_va(CACHE_SLOTS)) {
+		frame_set_cache(page.pfn, true);
+		req.va = page.va + PAGE_SIZE;
+	}
+}
+
+void pressure(void)
+{
+	ipc_notify(FIRST_ENDPOINT(ID_VFS));
+}
+
+/* ---- frames ---- */
+
+/* Frames for slots that have none. Returns how many pages from `first` on are there now. */
+static unsigned take_batch(uint32_t first, unsigned n)
+{
+	struct map_run run[BATCH];
+	const pfn_t *next = frames_peek(n, &n);
+	err_t err;
+
+	for (unsigned i = 0; i < n; i++)
+		run[i] = (struct map_run){ slot_va(first + i) | MAP_WRITE | MAP_ZERO, next[i], 1 };
+	err = n != 0 ? pages_map(ID_VFS, run, n, n) : -ENOMEM;
+	if (err == -EEXIST && n == 1)
+		return 1;               /* a call done again */
+	if (err == -EEXIST)
+		return take_batch(first, 1);
+	if (err != 0)
+		return 0;
+	for (unsigned i = 0; i < n; i++)
+		frame_set_cache(run[i].pfn, true);
+	return n;
+}
+
+err_t do_vm_cache_take(const struct call *c, const struct vm_cache_take_request *req,
+		       struct vm_cache_take_reply *reply)
+{
+	uint32_t done = 0;
+
+	if (!is_vfs(c))
+		return -EPERM;
+	if (req->first > CACHE_SLOTS || req->count > CACHE_SLOTS - req->first)
+		return -EINVAL;
+	while (done < req->count && frames_wanted() == 0) {
+		unsigned n = req->count - done < BATCH ? req->count - done : BATCH;
+
+		n = take_batch(req->first + done, n);
+		if (n == 0)
+			break;
+		done += n;
+	}
+	reply->done = done;
+	return done != 0 || req->count == 0 ? 0 : -ENOMEM;
+}
+
+err_t do_vm_cache_give(const struct call *c, const struct vm_cache_give_request *req)
+{
+	if (!is_vfs(c))
+		return -EPERM;
+	if (req->first > CACHE_SLOTS || req->count > CACHE_SLOTS - req->first)
+		return -EINVAL;
+	for (uint32_t i = 0; i < req->count; i++) {
+		pfn_t pfn;
+
+		if (cache_frame(req->first + i, &pfn))
+			frame_set_cache(pfn, false);
+	}
+	pages_unmap(ID_VFS, slot_va(req->first), slot_va(req->first + req->count));
+	waits_for_memory_again();
+	return 0;
+}
+
+/* ---- pages that programs wait for ---- */
+
+/* Another vfs than the one that pulled tickets: it has to hear of them again. */
+static void new_vfs(endpoint_t vfs)
+{
+	for (unsigned n = FIRST_PROGRAM; n < NR_PROCS; n++) {
+		struct wait *w = &state.wait[n];
+
+		if ((w->kind == WAIT_PAGE || w->kind == WAIT_POPULATE) && w->told)
+			wait_tell_again(n);
+	}
+	state.vfs = vfs;
+}
+
+err_t do_vm_wait_next(const struct call *c, struct vm_wait_next_reply *reply)
+{
+	const struct wait *w;
+
+	if (!is_vfs(c))
+		return -EPERM;
+	if (!endpoint_eq(c->client, state.vfs))
+		new_vfs(c->client);
+	if (state.pages.head == 0)
+		return -ENOENT;
+	w = &state.wait[state.pages.head];
+	*reply = (struct vm_wait_next_reply){
+		.ticket = w->ticket, .write = w->write, .file = w->file, .offset = w->offset,
+	};
+	wait_told(state.pages.head);
+	return 0;
+}
+
+err_t do_vm_wait_supply(const struct call *c, const struct vm_wait_supply_request *req)
+{
+	unsigned slot = req->ticket & SLOT_MASK;
+	const struct wait *w = &state.wait[slot % NR_PROCS];
+	pfn_t pfn;
+
+	if (!is_vfs(c))
+		return -EPERM;
+	if (slot >= NR_PROCS || (w->kind != WAIT_PAGE && w->kind != WAIT_POPULATE) ||
+	    w->ticket != req->ticket)
+		return -ESTALE;
+	if (req->error == 0 && !cache_frame(req->slot, &pfn))
+		return -EINVAL;
+	wait_supplied(slot, req->slot, req->error);
+	return 0;
+}
+
+/* ---- pages of a file, everywhere ---- */
+
+/* Unmap what is a frame of the cache, and leave private copies. */
+static void drop_cached(unsigned space, uint64_t start, uint64_t end)
+{
+	struct space_query_request req = { .space = (uint16_t)space, .va = start };
+	struct space_query_reply page;
+
+	while (req.va < end && sys_space_query(&req, &page) == 0 && page.va < end) {
+		if (frame_is_cache(page.pfn))
+			pages_unmap(space, page.va, page.va + PAGE_SIZE);
+		req.va = page.va + PAGE_SIZE;
+	}
+}
+
+/* The addresses at which r maps [from, to) of its file. False: none. */
+static bool part_of(const struct region *r, uint64_t from, uint64_t to, uint64_t *start,
+		    uint64_t *end)
+{
+	uint64_t first = r->offset, last = r->offset + (r->end - r->start);
+
+	if (from < first)
+		from = first;
+	if (to > last)
+		to = last;
+	*start = r->start + (from - first);
+	*end = r->start + (to - first);
+	return from < to;
+}
+
+static uint64_t end_of(uint64_t offset, uint64_t len)
+{
+	return len > INT64_MAX - offset ? INT64_MAX & ~(uint64_t)(PAGE_SIZE - 1)
+		: page_up(offset + len);
+}
+
+err_t do_vm_file_drop(const struct call *c, const struct vm_file_drop_request *req)
+{
+	uint64_t from = page_down(req->offset), to, start, end;
+	unsigned count = 0;
+
+	if (!is_vfs(c))
+		return -EPERM;
+	if (from > INT64_MAX)
+		return 0;
+	to = end_of(req->offset, req->len);
+	for (unsigned n = state.file_bucket[file_bucket(req->file)]; n != 0;
+	     n = region(n)->file_next) {
+		const struct region *r = region(n);
+
+		if (r->file != req->file || !part_of(r, from, to, &start, &end))
+			continue;
+		if (r->kind == REGION_FILE_SHARED || req->copies)
+			pages_unmap(r->space, start, end);
+		else
+			drop_cached(r->space, start, end);
+		if (++count % 64 == 0)
+			undo_commit();
+	}
+	return 0;
+}
+
+err_t do_vm_file_clean(const struct call *c, const struct vm_file_clean_request *req)
+{
+	uint64_t from = page_down(req->offset), to, start, end;
+
+	if (!is_vfs(c))
+		return -EPERM;
+	if (from > INT64_MAX)
+		return 0;
+	to = end_of(req->offset, req->len);
+	for (unsigned n = state.file_bucket[file_bucket(req->file)]; n != 0;
+	     n = region(n)->file_next) {
+		const struct region *r = region(n);
+
+		if (r->file == req->file && r->kind == REGION_FILE_SHARED &&
+		    part_of(r, from, to, &start, &end))
+			pages_protect(r->space, start, end, map_flags(r) & MAP_EXEC);
+	}
+	return 0;
+}

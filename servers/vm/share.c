@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * share.c - memory of one service, lent to another.
+ *
+ * Job:      remembers what is lent; maps it for the borrower at the place that belongs to the row.
+ * Speaks:   contracts/vm, lend and borrow.
+ * Touches:  state.share; page tables of services, above SHARE_VA only.
+ * Trusts:   the lender for what it wants to lend: it may lend its own writable memory only.
+ * On crash: rows are committed before anything is mapped, mapping again changes nothing.
+ *
+ * A restart keeps a service's frames, so shares outlive both ends; the contents are the ring
+ * library's business (lib/ring.h).
+ */
+#include "vm.h"
+
+#include <lib/service_ids.h>
+
+static uint64_t place_of(unsigned n)
+{
+	return SHARE_VA + n * SHARE_MAX;
+}
+
+static unsigned share_find(unsigned from, unsigned to, uint32_t key)
+{
+	unsigned n = 0;
+
+	while (n < NR_SHARES && !(state.share[n].used && state.share[n].from == from &&
+				  state.share[n].to == to && state.share[n].key == key))
+		n++;
+	return n;
+}
+
+static unsigned share_unused(void)
+{
+	unsigned n = 0;
+
+	while (n < NR_SHARES && state.share[n].used)
+		n++;
+	return n;
+}
+
+/* All of it is there, writable, and the lender's own. */
+static bool lendable(unsigned from, uint64_t address, uint64_t len)
+{
+	struct space_query_reply page;
+
+	if (address % PAGE_SIZE != 0 || len % PAGE_SIZE != 0 || len == 0 || len > SHARE_MAX ||
+	    address >= SHARE_VA || len > SHARE_VA - address)
+		return false;
+	for (uint64_t at = address; at < address + len; at += PAGE_SIZE)
+		if (!page_query(from, at, &page) || !(page.prot & MAP_WRITE) ||
+		    page.prot & MAP_MMIO)
+			return false;
+	return true;
+}
+
+err_t do_vm_lend(const struct call *c, const struct vm_lend_request *req)
+{
+	unsigned from = endpoint_slot(c->client), to = endpoint_slot(req->to), n;
+	struct share *s;
+
+	if (from >= PRIV_PROGRAM || to >= PRIV_PROGRAM || from == to ||
+	    !lendable(from, req->address, req->len))
+		return -EINVAL;
+	n = share_find(from, to, req->key);
+	if (n == NR_SHARES)
+		n = share_unused();
+	if (n == NR_SHARES)
+		return -ENOSPC;
+	s = &state.share[n];
+	if (s->used && (s->address != req->address || s->len != req->len))
+		pages_unmap(s->to, place_of(n), place_of(n) + s->len);
+	*s = (struct share){
+		.used = 1, .from = (uint8_t)from, .to = (uint8_t)to, .key = req->key,
+		.address = req->address, .len = req->len, .owner = c->client,
+	};
+	return 0;
+}
+
+err_t do_vm_borrow(const struct call *c, const struct vm_borrow_request *req,
+		   struct vm_borrow_reply *reply)
+{
+	unsigned to = endpoint_slot(c->client);
+	unsigned n = share_find(endpoint_slot(req->from), to, req->key);
+	const struct share *s = &state.share[n % NR_SHARES];
+
+	if (to >= PRIV_PROGRAM || n == NR_SHARES)
+		return -ENOENT;
+	for (uint64_t at = 0; at < s->len; at += PAGE_SIZE) {
+		struct map_run run = { (place_of(n) + at) | MAP_WRITE, 0, 1 };
+		struct space_query_reply page;
+
+		if (!page_query(s->from, s->address + at, &page))
+			return -ENOENT;
+		run.pfn = page.pfn;
+		if (pages_map(to, &run, 1, 0) != 0)
+			return -ENOMEM;
+	}
+	reply->address = place_of(n);
+	reply->len = s->len;
+	reply->owner = s->owner;
+	return 0;
+}

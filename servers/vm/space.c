@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * space.c - address spaces, and the pages in them.
+ *
+ * Job:      makes and ends spaces; maps, protects and unmaps pages with the frames of frames.c.
+ * Speaks:   the kernel calls space_*.
+ * Touches:  state.space, state.user; spaces of programs and HOLDER.
+ * Trusts:   nothing the kernel refuses; its callers' ranges are page aligned.
+ * On crash: regions change first, pages after: what is mapped outside a region is swept by check.c.
+ */
+#include "vm.h"
+
+#include <abi/boot.h>
+#include <lib/assert.h>
+#include <lib/service_ids.h>
+
+extern const char vdso_start[], vdso_end[];     /* vdso_image.S */
+
+enum { FREED = 512 };
+
+static pfn_t freed[FREED];
+static pfn_t clock_pfn, vdso_pfn[VDSO_PAGES_MAX];
+static unsigned vdso_pages;
+
+/* ---- start ---- */
+
+static void find_fixed(void)
+{
+	static struct boot_info info;
+	struct boot_info_request req = { .address = (uint64_t)(uintptr_t)&info };
+	err_t err = sys_boot_info(&req);
+
+	assert(err == 0);
+	clock_pfn = info.clock_pfn;
+	vdso_pages = (unsigned)((vdso_end - vdso_start) / PAGE_SIZE);
+	assert(vdso_pages <= VDSO_PAGES_MAX);
+	for (unsigned i = 0; i < vdso_pages; i++) {
+		struct space_query_reply page;
+		uint64_t va = (uint64_t)(uintptr_t)vdso_start + i * (uint64_t)PAGE_SIZE;
+
+		assert(page_query(ID_VM, va, &page));
+		vdso_pfn[i] = page.pfn;
+	}
+}
+
+/* HOLDER exists from now on. Doing it again changes nothing. */
+static void make_holder(void)
+{
+	struct space_create_request req = { .space = HOLDER, .priv = PRIV_PROGRAM };
+	struct space_query_request probe = { .space = HOLDER };
+	struct space_query_reply page;
+	unsigned have;
+	err_t err;
+
+	if (sys_space_query(&probe, &page) != -EINVAL)
+		return;
+	req.root = *frames_peek(1, &have);
+	assert(have == 1);
+	err = sys_space_create(&req);
+	assert(err == 0);
+	frames_taken(1, 1, 0);
+}
+
+void spaces_init(enum start_kind kind)
+{
+	find_fixed();
+	make_holder();
+	if (kind != START_FRESH)
+		return;
+	state.space[HOLDER] = (struct space){ .phase = SPACE_LIVE, .search = MMAP_TOP };
+}
+
+/* ---- pages ---- */
+
+err_t pages_map(unsigned space, const struct map_run *run, unsigned n, unsigned own)
+{
+	struct space_map_request req = {
+		.space = (uint16_t)space, .count = n, .runs = (uint64_t)(uintptr_t)run,
+	};
+	unsigned have, total = 0;
+	err_t err;
+
+	for (unsigned i = 0; i < n; i++)
+		total += run[i].count;
+	for (;;) {
+		const pfn_t *next = frames_peek(own + SPARES, &have);
+		struct space_map_reply reply = { .done = 0 };
+		unsigned used;
+
+		req.spares = (uint64_t)(uintptr_t)(next + own);
+		req.nr_spares = have > own ? have - own : 0;
+		err = sys_space_map(&req, &reply);
+		if (err == -ENOMEM && reply.used != 0) {
+			frames_taken(own, 0, reply.used);       /* tables; the runs go again */
+			continue;
+		}
+		used = reply.done + own > total ? reply.done + own - total : 0;
+		frames_taken(own, used - reply.kept, reply.used);
+		return err;
+	}
+}
+
+void pages_unmap(unsigned space, uint64_t start, uint64_t end)
+{
+	struct space_unmap_request req = {
+		.space = (uint16_t)space, .max = FREED, .address = (uint64_t)(uintptr_t)freed,
+	};
+	struct space *s = &state.space[space];
+
+	while (start < end) {
+		struct space_unmap_reply reply = { .done = 0 };
+		err_t err;
+
+		req.va = start;
+		req.pages = (end - start) / PAGE_SIZE;
+		err = sys_space_unmap(&req, &reply);
+		assert(err == 0);
+		frames_put(freed, reply.count);
+		if (reply.count != 0)
+			s->resident -= reply.count < s->resident ? reply.count : s->resident;
+		start += reply.done * PAGE_SIZE;
+	}
+}
+
+void pages_protect(unsigned space, uint64_t start, uint64_t end, unsigned flags)
+{
+	struct space_protect_request req = { .space = (uint16_t)space, .prot = (uint16_t)flags };
+
+	while (start < end) {
+		struct space_protect_reply reply;
+		err_t err;
+
+		req.va = start;
+		req.pages = (end - start) / PAGE_SIZE;
+		err = sys_space_protect(&req, &reply);
+		assert(err == 0);
+		start += reply.done * PAGE_SIZE;
+	}
+}
+
+bool page_query(unsigned space, uint64_t address, struct space_query_reply *page)
+{
+	struct space_query_request req = { .space = (uint16_t)space, .va = page_down(address) };
+
+	return sys_space_query(&req, page) == 0 && page->va == req.va;
+}
+
+unsigned map_flags(const struct region *r)
+{
+	return (r->prot & WRITE ? MAP_WRITE : 0u) | (r->prot & EXEC ? MAP_EXEC : 0u);
+}
+
+/* ---- ranges ---- */
+
+err_t range_unmap(unsigned space, uint64_t start, uint64_t end)
+{
+	unsigned n, count = 0;
+
+	if (!region_room(space, 2))
+		return -ENOMEM;
+	if (region_cut(space, start) != 0 || region_cut(space, end) != 0)
+		return -ENOMEM;
+	for (n = region_above(space, start); n != 0 && region(n)->start < end;
+	     n = region_above(space, start)) {
+		region_remove(n);
+		if (++count % 32 == 0)
+			undo_commit();          /* unmapping more of it is what was asked for */
+	}
+	pages_unmap(space, start, end);
+	objects_reap();
+	return 0;
+}
+
+/* ---- begin and end ---- */
+
+unsigned space_of(endpoint_t proc)
+{
+	const struct user *u = &state.user[endpoint_slot(proc) % NR_PROCS];
+
+	return endpoint_eq(u->proc, proc) ? u->space : 0;
+}
+
+bool space_is_live(unsigned space)
+{
+	return space >= FIRST_SPACE && space < NR_SPACES &&
+	       state.space[space].phase == SPACE_LIVE;
+}
+
+static unsigned find_unused(void)
+{
+	for (unsigned n = FIRST_SPACE; n < NR_SPACES; n++)
+		if (state.space[n].phase == SPACE_NONE)
+			return n;
+	return 0;
+}
+
+err_t space_begin(unsigned *space)
+{
+	struct space_create_request req = { .priv = PRIV_PROGRAM };
+	unsigned n = find_unused(), have;
+	const pfn_t *root = frames_peek(1, &have);
+	err_t err;
+
+	if (n == 0 || have == 0 || !frames_plenty(SPARES))
+		return -ENOMEM;
+	state.space[n] = (struct space){ .phase = SPACE_BUILDING, .search = MMAP_TOP };
+	undo_commit();
+	req.space = (uint16_t)n;
+	req.root = *root;
+	err = sys_space_create(&req);
+	if (err != 0) {
+		state.space[n].phase = SPACE_NONE;
+		return -ENOMEM;
+	}
+	frames_taken(1, 1, 0);
+	*space = n;
+	return 0;
+}
+
+err_t space_fixed(unsigned space)
+{
+	struct region r = {
+		.space = (uint16_t)space, .kind = REGION_FIXED,
+		.start = VVAR_VA, .end = VVAR_VA + PAGE_SIZE, .prot = READ,
+	};
+	struct map_run run[1 + VDSO_PAGES_MAX] = { { VVAR_VA, clock_pfn, 1 } };
+	err_t err;
+
+	for (unsigned i = 0; i < vdso_pages; i++)
+		run[i + 1] = (struct map_run){ (VDSO_VA + i * (uint64_t)PAGE_SIZE) | MAP_EXEC,
+					       vdso_pfn[i], 1 };
+	if (!region_room(space, 2))
+		return -ENOMEM;
+	err = pages_map(space, run, 1 + vdso_pages, 0);
+	if (err != 0)
+		return err;
+	region_insert(&r);
+	r.start = VDSO_VA;
+	r.end = VDSO_VA + vdso_pages * (uint64_t)PAGE_SIZE;
+	r.prot = READ | EXEC;
+	region_insert(&r);
+	return 0;
+}
+
+/* The kernel takes it down; false: a process still uses it. */
+static bool destroy(unsigned space)
+{
+	struct space_destroy_request req = {
+		.space = (uint16_t)space, .max = FREED, .address = (uint64_t)(uintptr_t)freed,
+	};
+	struct space_destroy_reply reply;
+
+	for (;;) {
+		err_t err;
+
+		reply = (struct space_destroy_reply){ .count = 0 };
+		err = sys_space_destroy(&req, &reply);
+		if (err == -EINVAL)
+			return true;
+		if (err != 0)
+			return false;
+		frames_put(freed, reply.count);
+		if (reply.done)
+			return true;
+	}
+}
+
+void space_end(unsigned space)
+{
+	struct space *s = &state.space[space];
+	unsigned count = 0;
+
+	s->phase = SPACE_DYING;
+	undo_commit();
+	while (s->first != 0) {
+		region_remove(s->first);
+		if (++count % 32 == 0)
+			undo_commit();
+	}
+	undo_commit();
+	if (destroy(space))
+		s->phase = SPACE_NONE;
+	objects_reap();
+	waits_for_memory_again();
+}
+
+void spaces_reap(void)
+{
+	for (unsigned n = FIRST_SPACE; n < NR_SPACES; n++)
+		if (state.space[n].phase == SPACE_DYING && destroy(n))
+			state.space[n].phase = SPACE_NONE;
+}

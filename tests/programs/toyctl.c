@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * toyctl.c - talks to toy, the stateful service that dies on request.
+ *
+ *	toyctl put KEY VALUE | get KEY | sum | crash KIND KEY VALUE [always]
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <contract/ds.h>
+#include <contract/toy.h>
+#include <lib/ipc.h>
+#include <lib/service_ids.h>
+
+static err_t ask(endpoint_t to, uint32_t type, const void *req, size_t req_size, void *reply,
+		 size_t reply_size)
+{
+	struct message m = { .peer = to, .type = type };
+	err_t err;
+
+	memcpy(m.w, req, req_size);
+	err = ipc_sendrec(&m, NULL, 0);
+	if (err != 0)
+		return err;
+	memcpy(reply, m.w, reply_size);
+	return (err_t)m.type;
+}
+
+static endpoint_t find_toy(void)
+{
+	struct ds_retrieve_request req = { .name = "toy" };
+	struct ds_retrieve_reply reply;
+
+	if (ask(FIRST_ENDPOINT(ID_DS), DS_RETRIEVE, &req, sizeof(req), &reply, sizeof(reply)) != 0) {
+		fprintf(stderr, "toyctl: toy is not there\n");
+		exit(1);
+	}
+	return reply.who;
+}
+
+static int result(err_t err)
+{
+	if (err == 0)
+		return 0;
+	printf("error %d\n", -err);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	endpoint_t toy = find_toy();
+	const char *verb = argc > 1 ? argv[1] : "";
+	err_t err;
+
+	if (argc == 4 && strcmp(verb, "put") == 0) {
+		struct toy_put_request req = { .key = (uint32_t)atoi(argv[2]),
+					       .value = atoll(argv[3]) };
+
+		return result(ask(toy, TOY_PUT, &req, sizeof(req), &req, 0));
+	}
+	if (argc == 3 && strcmp(verb, "get") == 0) {
+		struct toy_get_request req = { .key = (uint32_t)atoi(argv[2]) };
+		struct toy_get_reply reply;
+
+		err = ask(toy, TOY_GET, &req, sizeof(req), &reply, sizeof(reply));
+		if (err == 0)
+			printf("%ld\n", (long)reply.value);
+		return result(err);
+	}
+	if (argc == 2 && strcmp(verb, "sum") == 0) {
+		struct toy_sum_reply reply;
+
+		err = ask(toy, TOY_SUM, NULL, 0, &reply, sizeof(reply));
+		if (err == 0)
+			printf("sum %ld of %u keys, %u recoveries\n", (long)reply.sum, reply.keys,
+			       reply.recoveries);
+		return result(err);
+	}
+	if (argc >= 5 && strcmp(verb, "crash") == 0) {
+		struct toy_crash_request req = {
+			.kind = (uint32_t)atoi(argv[2]), .key = (uint32_t)atoi(argv[3]),
+			.value = atoll(argv[4]), .when = argc > 5,
+		};
+
+		err = ask(toy, TOY_CRASH, &req, sizeof(req), &req, 0);
+		return result(err);
+	}
+	fprintf(stderr, "usage: toyctl put KEY VALUE | get KEY | sum | crash KIND KEY VALUE [always]\n");
+	return 2;
+}
