@@ -140,13 +140,13 @@ static void attach(struct block_client *c, volatile struct ring_memory *m, endpo
 	err_t err = vm_lend(&vm, &lend);
 
 	if (err != 0)
-		return;                                 /* vm has no room: at the next notification */
+		return;                         /* vm has no room: at the next notification */
 	undo_before(c, offsetof(struct block_client, ring));
 	c->driver = driver;
 	c->drivers++;
 	for (unsigned n = 0; n < BLOCK_REGIONS; n++)
 		grant_region(c, n);
-	publish(c, m);                  /* it refuses our epoch: block_next begins anew */
+	publish(c, m);          /* it refuses our epoch: block_next begins anew */
 }
 
 static void look_for_driver(struct block_client *c, volatile struct ring_memory *m)

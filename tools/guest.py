@@ -166,6 +166,12 @@ class Guest:
     def send(self, text):
         self.serial.sendall(text.encode() if isinstance(text, str) else text)
 
+    def shell(self, timeout=60):
+        """Wait for the shell's prompt on the console, and make its lines wide: it wraps long ones."""
+        self.expect(r'# (\x1b\[6n)?', timeout)
+        self.send('stty cols 2000\n')
+        self.run('true')
+
     def run(self, command, timeout=30):
         """Run a shell command in the guest; (exit status, output). Needs a shell prompt."""
         self.commands += 1

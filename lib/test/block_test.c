@@ -391,7 +391,8 @@ static void t_hostile_driver(void)
 		unsigned steps = 0;
 
 		for (unsigned n = 0; n < SLOTS; n++)
-			if (!(open & BIT(n)) && ask(BLOCK_INFO + (unsigned)rand() % 4, 0, 512, n) == 0)
+			if (!(open & BIT(n)) &&
+			    ask(BLOCK_INFO + (unsigned)rand() % 4, 0, 512, n) == 0)
 				open |= BIT(n);
 		block_publish(&c, &mem);
 		scribble(&mem.server_epoch, 64);

@@ -63,9 +63,13 @@ static void silence(const struct function *f)
 			     config_read(f->fn, f->msi) >> 16 & ~(uint32_t)MSI_ENABLE);
 }
 
+/* A device that lies about a BAR's size gets none of it: BARs are aligned to their size (6.2.5.1),
+ * and none is where the interrupt controllers are. */
 static bool mappable(const struct bar *b)
 {
-	return b->size != 0 && b->address != 0 && !(b->flags & PCI_BAR_IO);
+	return b->size != 0 && b->address != 0 && !(b->flags & PCI_BAR_IO) &&
+	       b->address % b->size == 0 &&
+	       (b->address >= APIC_END || b->address + b->size <= APIC_START);
 }
 
 /* Ask rs to let the driver have the function's device memory, in whole pages. */

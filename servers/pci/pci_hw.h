@@ -19,6 +19,10 @@ enum { STATUS_CAPABILITIES = 0x10 };                    /* of the word's upper h
 enum { HEADER_TYPE = 0x7f, HEADER_MULTI = 0x80, HEADER_DEVICE = 0, HEADER_BRIDGE = 1 };
 enum { BAR_IO = 1, BAR_TYPE = 6, BAR_TYPE_64 = 4, BAR_PREFETCH = 8 };   /* 6.2.5.1 */
 
+/* I/O APIC, local APICs, where message-signalled interrupts go (SDM vol. 3, 11.4.1, 11.11). */
+#define APIC_START 0xfec00000ull
+#define APIC_END 0xfef00000ull
+
 enum { CAPABILITY_MSI = 0x05, CAPABILITY_MSIX = 0x11 };
 enum { MSIX_ENABLE = 0x8000, MSIX_MASK_ALL = 0x4000, MSIX_SIZE = 0x7ff };       /* 6.8.2.3 */
 enum { MSIX_BYTES = 12, MSI_BYTES = 24, MSI_ENABLE = 1 };

@@ -81,7 +81,7 @@ static void take_capabilities(struct function *f)
 
 static void take_function(uint32_t fn, uint32_t id)
 {
-	uint32_t class = config_read(fn, CONFIG_CLASS);
+	uint32_t kind = config_read(fn, CONFIG_CLASS);
 	uint32_t sub = config_read(fn, CONFIG_SUBSYSTEM);
 	uint32_t interrupt = config_read(fn, CONFIG_INTERRUPT);
 	struct function *f = &state.function[state.count];
@@ -93,10 +93,10 @@ static void take_function(uint32_t fn, uint32_t id)
 	}
 	*f = (struct function){
 		.fn = fn, .vendor = (uint16_t)id, .device = (uint16_t)(id >> 16),
-		.class = class >> 8, .revision = (uint8_t)class,
-		.header = config_read(fn, CONFIG_HEADER) >> 16 & HEADER_TYPE,
+		.class = kind >> 8, .revision = (uint8_t)kind,
 		.line = (uint8_t)interrupt, .pin = (uint8_t)(interrupt >> 8),
 	};
+	f->header = config_read(fn, CONFIG_HEADER) >> 16 & HEADER_TYPE;
 	if (f->header == HEADER_DEVICE) {
 		f->subvendor = (uint16_t)sub;
 		f->subdevice = (uint16_t)(sub >> 16);

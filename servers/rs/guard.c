@@ -21,8 +21,9 @@
 #include <lib/service_ids.h>
 
 #define MS 1000000ull
+#define LOOP_NS (1000 * MS)             /* died so soon after its start: is it in a loop? */
 #define FORGET_NS (60000 * MS)          /* a minute of life makes up for earlier defects */
-enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000, RECOVERIES_IN_A_ROW = 3 };
+enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000, RECOVERIES_IN_A_ROW = 8 };
 
 static bool alive(const struct service *s)
 {
@@ -151,7 +152,7 @@ static bool recover_in_place(unsigned id)
 	struct service *s = &state.service[id];
 
 	if (s->fresh || manifest_of(id)->restart != RESTART_RECOVER ||
-	    s->recent > RECOVERIES_IN_A_ROW)
+	    s->loops > RECOVERIES_IN_A_ROW)
 		return false;
 	s->started_ns = clock_monotonic_ns();
 	s->phase = RS_STATE_STARTING;
@@ -185,6 +186,7 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code)
 	if (!alive(s))
 		return;
 	s->recent = now - s->defect_ns < FORGET_NS && s->defect_ns ? s->recent + 1 : 1;
+	s->loops = now - s->started_ns < LOOP_NS ? s->loops + 1 : 0;
 	s->defect_ns = now;
 	s->repaired_ns = 0;
 	s->cause = (uint8_t)cause;

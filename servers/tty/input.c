@@ -48,9 +48,11 @@ void flush_input(struct line *l)
 
 void recount(struct line *l)
 {
-	l->ready = 0;
+	uint32_t ready = 0;
+
 	for (uint32_t i = 0; i < in_used(l); i++)
-		l->ready += in_is_mark(l, i) || is_end(l, in_peek(l, i));
+		ready += in_is_mark(l, i) || is_end(l, in_peek(l, i));
+	l->ready = ready;
 }
 
 uint32_t input_ready(const struct line *l, bool *eof)

@@ -236,6 +236,6 @@ err_t do_chardev_ioctl(const struct call *c, const struct chardev_ioctl_request 
 	reply->seq = chardev_seq(req->line);
 	err = perform(l, chardev_entry(c), req);
 	events(l);
-	serial_pump();
+	serial_send();
 	return err;
 }

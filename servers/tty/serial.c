@@ -83,40 +83,51 @@ static void resubmit(void)
 			return;
 }
 
-static bool take_answers(void)
+static bool take_answer(void)
 {
+	const struct serial_read_reply *r;
 	struct ring_entry e;
-	bool any = false;
-	err_t err;
+	err_t err = ring_client_next(&state.uart, &uart_memory, &e);
 
-	/* The type of an answer is its err_t; of a read the request was one of ours without a payload. */
-	while ((err = ring_client_next(&state.uart, &uart_memory, &e)) != -ENOENT) {
-		if (err == -EDEADPEER) {
-			resubmit();
-			return true;
-		}
-		if (err != 0)
-			continue;
-		any = true;
-		if (((const struct serial_read_reply *)e.w)->len == 0 &&
-		    ((const struct serial_read_reply *)e.w)->flags == 0)
-			continue;               /* a write */
-		state.reads_out--;
-		received((const struct serial_read_reply *)e.w);
+	if (err == -ENOENT)
+		return false;
+	if (err == -EDEADPEER) {
+		resubmit();
+		return true;
 	}
-	return any;
+	r = (const struct serial_read_reply *)e.w;
+	if (err == 0 && (r->len || r->flags)) { /* the answer to a write has neither */
+		state.reads_out--;
+		received(r);
+	}
+	return true;
 }
 
+/* Output only: from a handler, whose request is not to be committed half way. */
+void serial_send(void)
+{
+	if (!submit_writes())
+		return;
+	ring_client_publish(&state.uart, &uart_memory);
+	notify_uart();
+}
+
+/* Everything that can go on goes on. Each answer is taken and committed for itself. */
 void serial_pump(void)
 {
-	bool any = take_answers();
-	uint32_t reads = state.reads_out;
+	bool any = false;
+	uint32_t reads;
 
+	while (take_answer()) {
+		any = true;
+		undo_commit();
+	}
+	reads = state.reads_out;
 	submit_reads();
-	any |= submit_writes();
-	if (any || reads != state.reads_out) {
+	if (submit_writes() || reads != state.reads_out) {
 		ring_client_publish(&state.uart, &uart_memory);
 		notify_uart();
+		any = true;
 	}
 	if (any)
 		events(line);

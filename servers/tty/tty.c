@@ -13,6 +13,9 @@
 
 enum { MAJOR_TTYS = 4, MAJOR_TTY = 5, MINOR_TTYS0 = 64, SIG_TTIN_ = 21, SIG_TTOU_ = 22, NOCTTY = 0400 };
 
+/* Of one write, so that what it changes fits the undo log: vfs asks again for the rest. */
+enum { WRITE_MAX = UNDO_ENTRIES / 8 };
+
 struct line *line_of(uint32_t n)
 {
 	return n < NR_LINES_ ? &state.line[n] : NULL;
@@ -134,7 +137,7 @@ static err_t do_chardev_read(const struct call *c, const struct chardev_read_req
 static err_t do_chardev_write(const struct call *c, const struct chardev_write_request *req,
 			      struct chardev_write_reply *reply)
 {
-	static uint8_t bytes[CHARDEV_DATA_MAX];
+	static uint8_t bytes[WRITE_MAX];
 	struct line *l = line_of(req->line);
 	uint32_t n = c->lent < sizeof(bytes) ? (uint32_t)c->lent : (uint32_t)sizeof(bytes);
 	err_t err;
@@ -156,7 +159,7 @@ static err_t do_chardev_write(const struct call *c, const struct chardev_write_r
 		reply->done++;
 	if (n && reply->done == 0)
 		return -EAGAIN;
-	serial_pump();
+	serial_send();
 	events(l);
 	return 0;
 }

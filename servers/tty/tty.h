@@ -50,6 +50,7 @@ void termios_reset(struct line *l);
 
 /* ---- serial.c ---- */
 void serial_open(void);
+void serial_send(void);                         /* output */
 void serial_pump(void);                         /* everything that can go on goes on */
 
 struct line *line_of(uint32_t n);

@@ -35,7 +35,7 @@ static int64_t check_file(struct op *o, unsigned inode)
 	if (inode == 0)
 		return -EACCES;
 	if (!is_reg(i))
-		return is_dir(i) ? -EISDIR : -EACCES;
+		return -EACCES;
 	return may(o, i, 1) && i->attr.mode & 0111 ? 0 : -EACCES;
 }
 

@@ -5,7 +5,7 @@
  * Speaks:   Linux calls of programs; contracts/pm, vm, ds; by boards contracts/file, chardev.
  * Touches:  the memory of programs whose calls it holds; the window of the page cache.
  * Trusts:   pm, vm and ds; nothing in a call; of a file server only what its own tree contains.
- * On crash: recovers in place (docs/notes/0005, 0008): the interrupted call is done again.
+ * On crash: recovers in place (docs/notes/0005, 0009): the interrupted call is done again.
  */
 #include "vfs.h"
 

@@ -3,7 +3,7 @@
  *
  * A handler of a Linux call gets a struct op and returns the call's result, or -PARKED: something
  * it needs is not there; it has been asked for, and the handler will be called again from the start
- * (docs/notes/0008-vfs.md).
+ * (docs/notes/0009-vfs.md).
  */
 #ifndef VFS_VFS_H
 #define VFS_VFS_H

@@ -19,7 +19,7 @@ enum {
 };
 enum {
 	MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_TYPE = 15, MAP_FIXED = 16, MAP_ANONYMOUS = 32,
-	MAP_32BIT = 64, MAP_GROWSDOWN = 256, MAP_LOCKED = 0x2000, MAP_POPULATE = 0x8000,
+	MAP_32BIT = 64, MAP_GROWSDOWN = 256, MAP_LOCKED = 0x2000, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000,
 	MAP_HUGETLB = 0x40000, MAP_FIXED_NOREPLACE = 0x100000,
 	SHARED_VALIDATE = 3,
 	PROT_GROWS = 0x3000000,
@@ -60,6 +60,11 @@ static uint64_t choose(const struct region *r, uint64_t hint, uint64_t len, uint
 static int64_t place(const struct region *r, uint64_t address, uint64_t len, uint32_t flags)
 {
 	bool replace = flags & MAP_FIXED;
+
+	/* As Linux's default: memory that could never be had is refused at once. */
+	if (r->prot & VM_PROT_WRITE && !(flags & MAP_NORESERVE) &&
+	    len / PAGE_SIZE > frames_total())
+		return -ENOMEM;
 
 	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
 		address = choose(r, address, len, flags);

@@ -36,6 +36,9 @@ def build():
 def manifest(folder, path, edits):
     """A service's manifest with lines replaced, or left out (None), by their first word."""
     name = os.path.basename(path)
+    if not os.path.exists(os.path.join(ROOT, folder, name)):
+        edits = dict(edits, service=name[:-4])
+        name = os.path.basename(folder) + '.svc'
     with open(os.path.join(ROOT, folder, name)) as file:
         lines = file.read().split('\n')
     with open(path, 'w') as file:
@@ -75,19 +78,21 @@ def sum_of(path, mib):
         return '%08x' % zlib.crc32(file.read(mib << 20))
 
 
-def outcome(guest):
+def outcome(guest, name='blktest'):
     """What blktest found: its numbers by name. A FAIL of its ends the wait at once."""
-    first = guest.expect(r'blktest: (?:FAIL (.*)|done: (\d+) deaths, (\d+) with requests in '
+    first = guest.expect(name + r': (?:FAIL (.*)|done: (\d+) deaths, (\d+) with requests in '
                          r'flight, at most (\d+) open; (\d+) deaths of others)', LONG)
     assert first.group(1) is None, first.group(1).decode()
-    second = guest.expect(r'blktest: (\d+) reads, (\d+) writes, (\d+) flushes, (\d+) handed in '
+    second = guest.expect(name + r': (\d+) reads, (\d+) writes, (\d+) flushes, (\d+) handed in '
                           r'again, (\d+) drivers seen', 20)
-    crc = guest.expect(r'blktest: every sum right, crc ([0-9a-f]{8})', 20).group(1).decode()
+    times = guest.expect(name + r': (ready again after \d+ us on average, \d+ us at most)',
+                         20).group(1).decode()
+    crc = guest.expect(name + r': every sum right, crc ([0-9a-f]{8})', 20).group(1).decode()
     names = ('deaths', 'busy', 'open', 'others', 'reads', 'writes', 'flushes', 'again', 'drivers')
     found = dict(zip(names, map(int, first.groups()[1:] + second.groups())))
     print('    %(deaths)d deaths, %(busy)d with requests in flight (at most %(open)d), %(others)d '
           'deaths of pci; %(reads)d reads, %(writes)d writes, %(flushes)d flushes, %(again)d '
-          'handed in again' % found)
+          'handed in again' % found + '; ' + times)
     return found, crc
 
 
@@ -144,6 +149,57 @@ def two_disks(folder):
         assert sum_of(first, 8) == '%08x' % zlib.crc32(bytes(8 << 20)), 'the first disk'
 
 
+def two_clients(folder):
+    """Two services use one disk, each a half, and both kill its driver."""
+    disk, kills = scratch(folder, 'd.img', 16), 15
+    image = archive(folder, [('drivers/block/virtio_blk', 'virtio_blk'),
+                             ('drivers/block/blktest', 'blktest2')], {
+        'uart': {'notifies': None},
+        'blktest': {'args': 'virtio_blk %d 8M pci 0 29' % kills},
+        'blktest2': {'id': '30', 'args': 'virtio_blk %d 8M pci 8M 30\nprogram blktest' % kills}})
+    with scenario('two clients of one disk get their own bytes'):
+        with Guest(name='block-clients', disks=[disk], kernel=KERNEL, initrd=image) as guest:
+            _, first = outcome(guest, 'blktest')
+            guest.buffer = guest.console
+            _, second = outcome(guest, 'blktest2')
+        with open(disk, 'rb') as file:
+            halves = ['%08x' % zlib.crc32(file.read(8 << 20)) for _ in range(2)]
+        assert halves == [first, second], (halves, first, second)
+
+
+def other_devices(folder):
+    """Devices that are not as QEMU makes them by default."""
+    disk = scratch(folder, 'e.img', 16)
+    image = archive(folder, [('drivers/block/virtio_blk', 'virtio_blk')], {
+        'uart': {'notifies': None}, 'blktest': {'args': 'virtio_blk 5 4M'}})
+    for sentence, option in (('without indirect descriptors', 'indirect_desc=off'),
+                             ('with a queue of 16', 'queue-size=16,seg-max-adjust=off'),
+                             ('with sectors of 4096', 'logical_block_size=4096,'
+                              'physical_block_size=4096'),
+                             ('with several queues', 'num-queues=4')):
+        with scenario('a device ' + sentence + ' does as well'):
+            with open(disk, 'r+b') as file:
+                file.truncate(0)
+                file.truncate(16 << 20)
+            with Guest(name='block-device', kernel=KERNEL, initrd=image, extra=[
+                    '-drive', 'file=%s,if=none,id=other,format=raw' % disk, '-device',
+                    'virtio-blk-pci,drive=other,disable-legacy=on,' + option]) as guest:
+                _, crc = outcome(guest)
+            assert sum_of(disk, 4) == crc
+
+
+def read_only(folder):
+    disk = scratch(folder, 'f.img', 8)
+    image = archive(folder, [('drivers/block/virtio_blk', 'virtio_blk')], {
+        'uart': {'notifies': None}, 'blktest': {'args': 'virtio_blk 5 4M'}})
+    with scenario('a read-only disk refuses writes with EROFS'):
+        with Guest(name='block-read-only', kernel=KERNEL, initrd=image, extra=[
+                '-drive', 'file=%s,if=none,id=other,format=raw,readonly=on' % disk, '-device',
+                'virtio-blk-pci,drive=other,disable-legacy=on']) as guest:
+            guest.expect(r'virtio_blk: disk 0: .*, read-only', 60)
+            guest.expect(r'blktest: FAIL answer: \d+, -30\r?$', 60)
+
+
 def not_listed(folder):
     disk = scratch(folder, 'c.img', 8)
     image = archive(folder, [('drivers/block/virtio_blk', 'virtio_blk')], {
@@ -159,5 +215,8 @@ with tempfile.TemporaryDirectory(prefix='skink-block-') as where:
     virtio_dies(where)
     ramdisk_dies(where)
     two_disks(where)
+    two_clients(where)
+    other_devices(where)
+    read_only(where)
     not_listed(where)
 finish()

@@ -8,8 +8,8 @@
  * Trusts:   nothing: every byte is compared.
  * On crash: the test has failed.
  *
- * args DRIVER KILLS SIZE OTHER: the driver, how often it is to die, bytes of the disk to use, and a
- * service that dies now and then as well. The disk is zero at first.
+ * args DRIVER KILLS SIZE OTHER START ID: the driver, how often it is to die, bytes of the disk to
+ * use, a service that dies now and then as well, where to begin, our id. The disk is zero at first.
  */
 #include <contract/kernel.h>
 #include <contract/rs.h>
@@ -20,7 +20,7 @@
 #include <lib/peer.h>
 #include <lib/print.h>
 
-enum { ID_BLKTEST = 29, SLOTS = 48, UNIT = 4096, SECTOR = 512, UNITS_MAX = 16384 };
+enum { ID_BLKTEST = 29, SLOTS = 48, UNIT = 4096, UNITS_MAX = 16384 };
 enum { UNITS_OF_SLOT = BLOCK_SIZE_MAX / UNIT, FLUSH_ONE_IN = 64, OTHER_ONE_IN = 8 };
 enum { GAP_MIN_US = 1000, GAP_US = 30000 };
 enum phase { STARTING, WORKING, ENDING, READING, DONE };
@@ -36,12 +36,14 @@ static struct block_client disk;
 static struct ring_memory ring __attribute__((aligned(PAGE_SIZE)));
 static uint8_t buffer[SLOTS][BLOCK_SIZE_MAX] __attribute__((aligned(PAGE_SIZE)));
 static struct slot slot[SLOTS];
-static uint32_t version[UNITS_MAX], units;
+static uint32_t version[UNITS_MAX], units, sector;
+static uint64_t start;                          /* of unit 0 on the disk */
 static bool taken[UNITS_MAX];
 static struct peer rs = PEER("rs");
 static enum phase phase;
 static uint32_t kills, deaths, deaths_busy, deaths_other, most_open, next_unit, crc = ~0u;
 static uint64_t reads, writes, flushes;
+static uint32_t repairs, repair_us, repair_max_us;      /* time from a death to ready again */
 static uint64_t seed = 88172645463325252ull;
 
 static uint32_t random_below(uint32_t n)
@@ -103,7 +105,7 @@ static void sum(const uint8_t *bytes, uint32_t len)
 static void submit(unsigned n)
 {
 	struct block_io io = {
-		.op = slot[n].op, .pos = slot[n].pos, .len = slot[n].len,
+		.op = slot[n].op, .pos = start + slot[n].pos, .len = slot[n].len,
 		.grant = block_grant(&disk, 0), .offset = (uint64_t)n * BLOCK_SIZE_MAX,
 	};
 	err_t err = block_submit(&disk, &ring, &io, n);
@@ -126,7 +128,7 @@ static void begin_random(unsigned n)
 {
 	struct slot *s = &slot[n];
 	uint32_t count = 1 + random_below(UNITS_OF_SLOT), unit = random_below(units - count + 1);
-	uint32_t skip = SECTOR * random_below(UNIT / SECTOR);
+	uint32_t skip = sector * random_below(UNIT / sector);
 
 	if (random_below(FLUSH_ONE_IN) == 0) {
 		*s = (struct slot){ .op = BLOCK_FLUSH };
@@ -175,6 +177,8 @@ static void report(void)
 	print("%lu reads, %lu writes, %lu flushes, %lu handed in again, %u drivers seen\n",
 	      (unsigned long)reads, (unsigned long)writes, (unsigned long)flushes,
 	      (unsigned long)disk.resubmitted, disk.drivers);
+	print("ready again after %u us on average, %u us at most\n",
+	      repairs != 0 ? repair_us / repairs : 0, repair_max_us);
 	print("every sum right, crc %08x of %u KiB\n", ~crc, units * (UNIT / 1024));
 }
 
@@ -215,8 +219,11 @@ static void take_info(const struct block_answer *a)
 
 	if (a->err == -ENODEV || a->err == -EIO)
 		fail("no disk", 0, a->err);
-	if (size > a->info.size)
-		size = a->info.size;
+	sector = a->info.sector;
+	if (start > a->info.size || sector > UNIT)
+		fail("cannot test this disk", start, sector);
+	if (size > a->info.size - start)
+		size = a->info.size - start;
 	units = (uint32_t)(size / UNIT < UNITS_MAX ? size / UNIT : UNITS_MAX);
 	print("%lu KiB of a disk of %lu KiB, sectors of %u\n", (unsigned long)units * UNIT / 1024,
 	      (unsigned long)(a->info.size / 1024), a->info.sector);
@@ -258,12 +265,28 @@ static void on_notify(uint64_t services)
 
 /* ---- killing ---- */
 
+/* How long the latest repair took. */
+static void ask_repair(void)
+{
+	struct rs_status_request req = { .name = "" };
+	struct rs_status_reply reply;
+
+	strlcpy(req.name, service_arg(0), sizeof(req.name));
+	if (deaths == 0 || rs_status(&rs, &req, &reply) != 0 || reply.repaired_us == 0)
+		return;
+	repairs++;
+	repair_us += reply.repaired_us;
+	if (reply.repaired_us > repair_max_us)
+		repair_max_us = reply.repaired_us;
+}
+
 static void on_alarm(void)
 {
 	struct rs_kill_request req = { .signal = 9 };
 	bool other = service_arg(3) != NULL && random_below(OTHER_ONE_IN) == 0;
 	uint32_t open = block_open_requests(&disk);
 
+	ask_repair();
 	if (deaths == kills) {
 		phase = ENDING;
 		go_on();
@@ -287,7 +310,9 @@ static void init(enum start_kind kind)
 	const char *driver = service_arg(0);
 
 	kills = (uint32_t)service_arg_number(1, 10);
-	block_client_open(&disk, &ring, driver != NULL ? driver : "virtio_blk", ID_BLKTEST, 0);
+	start = service_arg_number(4, 0);
+	block_client_open(&disk, &ring, driver != NULL ? driver : "virtio_blk",
+			  (unsigned)service_arg_number(5, ID_BLKTEST), 0);
 	block_client_region(&disk, 0, buffer, sizeof(buffer));
 	if (block_submit(&disk, &ring, &info, 0) != 0)
 		fail("submit", 0, 0);

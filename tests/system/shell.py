@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Debian's busybox on the console, as a person would use it.
+
+Limit: 240
+"""
+from guest import Guest, finish, scenario
+
+PROMPT = r'# (\x1b\[6n)?'
+
+
+def check(guest, command, expected, status=0):
+    got = guest.run(command)
+    assert got == (status, expected), 'expected %r, got %r' % ((status, expected), got)
+
+
+with Guest() as guest:
+    with scenario('the boot ends at a shell prompt'):
+        guest.shell()
+    with scenario('variables, arithmetic and here-documents work'):
+        check(guest, 'x=6; echo $((x * 7))', '42\n')
+        guest.send('cat << END\none\ntwo\nEND\n')
+        guest.expect(r'one\r\ntwo\r\n')
+    with scenario('pipelines carry data through several programs'):
+        check(guest, 'seq 1 100 | grep 7 | sort -rn | head -3', '97\n87\n79\n')
+        check(guest, 'echo hello | tr a-z A-Z | sed s/L/x/g', 'HExxO\n')
+    with scenario('files are written, listed, copied, moved and removed'):
+        check(guest, 'cd /tmp; echo data > a; cp a b; mv b c; cat c; ls -1', 'data\na\nc\n')
+        check(guest, 'mkdir -p d/e; ln -s ../a d/l; cat d/l; rm -r d a c; ls; cd /', 'data\n')
+    with scenario('find, xargs, tar and gzip agree on a tree'):
+        check(guest, 'mkdir -p /tmp/t/u; for i in 1 2 3; do echo $i > /tmp/t/u/f$i; done; '
+              'cd /tmp; tar czf t.tgz t; rm -r t; tar xzf t.tgz; '
+              'find t -type f | sort | xargs cat; rm -r t t.tgz; cd /', '1\n2\n3\n')
+    with scenario('sha256sum of a program is what the host says'):
+        status, out = guest.run('sha256sum < /bin/busybox')
+        import hashlib
+        with open('/bin/busybox', 'rb') as file:
+            assert out.split()[0] == hashlib.sha256(file.read()).hexdigest(), out
+    with scenario('^C ends the foreground program and not the shell'):
+        guest.send('sleep 100\n')
+        guest.expect(r'sleep 100')
+        import time
+        time.sleep(1)                   # a person waits until it runs
+        guest.send('\x03')
+        check(guest, 'echo $?', '130\n')
+    with scenario('^Z stops a job, fg and bg continue it'):
+        guest.send('sleep 3\n')
+        time.sleep(1)
+        guest.send('\x1a')
+        guest.expect(r'Stopped')
+        guest.send('bg\n')
+        guest.expect(r'sleep 3')
+        status, out = guest.run('wait; echo waited')
+        assert 'waited' in out, out
+    with scenario('background jobs run while the shell goes on'):
+        status, out = guest.run('(sleep 1; echo later) & echo now; wait')
+        assert out.index('now') < out.index('later'), out
+    with scenario('ps, top, free, uptime, df and mount show the system'):
+        status, out = guest.run('ps')
+        assert 'init' in out and '-sh' in out or '/bin/sh' in out, out
+        for command in ('top -b -n1', 'free', 'uptime', 'df', 'mount'):
+            status, out = guest.run(command)
+            assert status == 0 and out.strip(), (command, status, out)
+    with scenario('a line is edited in canonical mode'):
+        guest.send('cat\n')
+        time.sleep(1)
+        guest.send('abx\x7fc\n')
+        guest.expect(r'\nabc\r\n')
+        guest.send('\x04')
+        check(guest, 'echo back', 'back\n')
+    with scenario('vi edits a file'):
+        guest.send('vi /tmp/v\n')
+        guest.expect(r'/tmp/v')
+        guest.send('ihello vi\x1b')
+        time.sleep(1)                   # or what follows would belong to the escape sequence
+        guest.send(':wq\n')
+        guest.expect(PROMPT)
+        check(guest, 'cat /tmp/v', 'hello vi\n')
+    with scenario('service list shows every service running'):
+        status, out = guest.run('service list')
+        rows = out.strip().split('\n')[1:]
+        assert status == 0 and len(rows) >= 10 and all(' running ' in row for row in rows), out
+finish()
