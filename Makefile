@@ -4,6 +4,7 @@
 #
 #   make            kernel, services, boot archive, host tools, listings
 #   make boot       only what a boot needs: build/kernel/skink.elf and build/boot.img
+#   make bench      and what ./skink bench needs
 #   make tests      the host tests' programs (not run)
 #   make test-host  build and run the host tests
 #   make CC=clang   the same with clang, under build-clang/
@@ -15,7 +16,7 @@
 MAKEFLAGS += -rR --no-print-directory
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: all boot tools kernel services listings tests test-host print-tests clean
+.PHONY: all boot bench tools kernel services listings tests test-host print-tests clean
 
 ifneq ($(filter default undefined,$(origin CC)),)
 CC := gcc
@@ -254,7 +255,9 @@ BOOT_ELF := $(foreach n,$(filter $(SERVICES),$(BOOT_NAMES)),$(BUILD)/services/$n
 MUSLCC := musl-gcc
 COMMANDS := $(patsubst commands/%/,%,$(dir $(wildcard commands/*/*.c)))
 PROGRAMS := $(patsubst tests/programs/%.c,%,$(wildcard tests/programs/*.c))
-ROOT_BIN := $(COMMANDS:%=$(BUILD)/rootfs/usr/sbin/%) $(PROGRAMS:%=$(BUILD)/rootfs/usr/lib/skink/%)
+BENCHES := $(patsubst bench/%.c,%,$(wildcard bench/*.c))
+ROOT_BIN := $(COMMANDS:%=$(BUILD)/rootfs/usr/sbin/%) \
+	$(PROGRAMS:%=$(BUILD)/rootfs/usr/lib/skink/%) $(BENCHES:%=$(BUILD)/rootfs/usr/lib/skink/%)
 PROGRAM_CFLAGS := -O2 -g -std=gnu17 -static $(WARN) -I. -I$(GEN)
 
 $(BUILD)/rootfs/usr/sbin/%: commands/%/*.c lib/ipc.S Makefile $(GEN)/files.mk
@@ -266,6 +269,12 @@ $(BUILD)/rootfs/usr/lib/skink/%: tests/programs/%.c lib/ipc.S Makefile $(GEN)/fi
 	$(call say,PROGRAM)
 	@mkdir -p $(@D)
 	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -s -pthread -o $@ $< lib/ipc.S
+
+# As the Linux side of the comparison was built (bench/linux-baseline.tsv).
+$(BUILD)/rootfs/usr/lib/skink/%: bench/%.c Makefile
+	$(call say,PROGRAM)
+	@mkdir -p $(@D)
+	$(Q)$(MUSLCC) -O2 -static -s -o $@ $<
 
 # The root file system of an image without a disk; BUSYBOX is Debian's busybox-static.
 BUSYBOX := /bin/busybox
@@ -279,6 +288,18 @@ $(BUILD)/boot.img: $(BUILD)/tools/mkboot $(BOOT_ELF) $(BOOT_ELF:.elf=) $(BOOT_SV
 		$(BUILD)/root.cpio
 	$(call say,MKBOOT)
 	$(Q)$(BUILD)/tools/mkboot -o $@ $(BOOT_SVC) $(BOOT_ELF) $(BUILD)/root.cpio
+
+# What measures messages needs no more than image/bench.list names (tools/bench.py).
+BENCH_NAMES := $(shell sed 's/\#.*//' image/bench.list)
+BENCH_SVC := $(foreach n,$(BENCH_NAMES),$(filter %/$n.svc,$(MANIFESTS)))
+BENCH_ELF := $(foreach n,$(filter $(SERVICES),$(BENCH_NAMES)),$(BUILD)/services/$n/$n.elf)
+
+$(BUILD)/bench.img: $(BUILD)/tools/mkboot $(BENCH_ELF) $(BENCH_ELF:.elf=) $(BENCH_SVC) \
+		image/bench.list
+	$(call say,MKBOOT)
+	$(Q)$(BUILD)/tools/mkboot -o $@ $(BENCH_SVC) $(BENCH_ELF)
+
+bench: boot $(BUILD)/bench.img
 
 boot: $(KERNEL) $(KVMPROBE) $(if $(filter $(BUILD)/tools/mkboot,$(TOOLS)),$(BUILD)/boot.img)
 

@@ -12,6 +12,7 @@
  */
 #include "state.h"
 
+#include <lib/clock.h>
 #include <lib/linux.h>
 #include <lib/print.h>
 #include <lib/server.h>
@@ -47,6 +48,7 @@ static void end_line(unsigned slot)
 
 	if (state.next - state.first == LINES)
 		state.first++;                          /* L1, L3 */
+	l->time_ns = clock_monotonic_ns();
 	l->slot = (uint8_t)slot;
 	l->len = p->len;
 	memcpy(l->text, p->text, p->len);
@@ -104,6 +106,73 @@ static int64_t linux_write(const struct delivery *d)
 	return (int64_t)add(slot_of(c.client), buffer, n);
 }
 
+/* ---- syslog(type, address, len) of programs: dmesg ---- */
+
+enum { SYSLOG_CLOSE, SYSLOG_OPEN, SYSLOG_READ, SYSLOG_READ_ALL, SYSLOG_READ_CLEAR, SYSLOG_CLEAR,
+       SYSLOG_CONSOLE_OFF, SYSLOG_CONSOLE_ON, SYSLOG_CONSOLE_LEVEL, SYSLOG_SIZE_UNREAD,
+       SYSLOG_SIZE_BUFFER, LINUX_SYSLOG = 103, STAMP = 24 };
+
+/* A line as Linux's kernel log has it: level, time, text. */
+static size_t stamped(char *to, size_t size, const struct line *l)
+{
+	size_t n = format(to, size, "<6>[%5lu.%06lu] ", (unsigned long)(l->time_ns / 1000000000),
+			  (unsigned long)(l->time_ns / 1000 % 1000000));
+
+	return n + prefixed(to + n, size - n, l);
+}
+
+/* The latest lines that fit into len bytes. */
+static int64_t syslog_read(const struct delivery *d)
+{
+	char text[STAMP + NAME + LOG_LINE + 8];
+	struct call c = call_of(d);
+	uint64_t from = state.first > state.cleared ? state.first : state.cleared;
+	uint64_t n = state.next, left = d->m.w[2], at = d->m.w[1];
+
+	while (n > from) {
+		size_t len = stamped(text, sizeof(text), &state.line[(n - 1) % LINES]);
+
+		if (len > left)
+			break;
+		left -= len;
+		n--;
+	}
+	for (; n < state.next; n++) {
+		size_t len = stamped(text, sizeof(text), &state.line[n % LINES]);
+		err_t err = call_write(&c, at, text, len);
+
+		if (err != 0)
+			return err;
+		at += len;
+	}
+	return (int64_t)(at - d->m.w[1]);
+}
+
+static int64_t linux_syslog(const struct delivery *d)
+{
+	int64_t result;
+
+	switch (d->m.w[0]) {
+	case SYSLOG_CLOSE:
+	case SYSLOG_OPEN:
+		return 0;
+	case SYSLOG_READ_ALL:
+		return syslog_read(d);
+	case SYSLOG_READ_CLEAR:
+		result = syslog_read(d);
+		if (result >= 0)
+			state.cleared = state.next;
+		return result;
+	case SYSLOG_CLEAR:
+		state.cleared = state.next;
+		return 0;
+	case SYSLOG_SIZE_BUFFER:
+		return LINES * (STAMP + NAME + LOG_LINE);
+	default:
+		return d->m.w[0] <= SYSLOG_SIZE_UNREAD ? -EPERM : -EINVAL;
+	}
+}
+
 /* Whoever shows the log fetches new lines himself; a notification never waits. */
 static void tell(void)
 {
@@ -114,8 +183,12 @@ static void tell(void)
 
 static int64_t linux_call(const struct delivery *d)
 {
-	int64_t result = d->m.type == LINUX_WRITE ? linux_write(d) : -ENOSYS;
+	int64_t result = -ENOSYS;
 
+	if (d->m.type == LINUX_WRITE)
+		result = linux_write(d);
+	else if (d->m.type == LINUX_SYSLOG)
+		result = linux_syslog(d);
 	tell();
 	return result;
 }

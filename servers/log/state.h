@@ -14,6 +14,7 @@
 enum { LINES = 512, SLOTS = 64, NAME = 16 };
 
 struct line {
+	uint64_t time_ns;               /* since boot */
 	uint8_t slot;
 	uint8_t len;
 	char text[LOG_LINE];
@@ -26,6 +27,7 @@ struct partial {
 
 struct state {
 	uint64_t first, next;
+	uint64_t cleared;               /* what `dmesg -C` hides */
 	uint64_t shown;                 /* L3: what the console's driver has read; shown <= next */
 	endpoint_t watcher;             /* the console's driver; 0: none yet */
 	char name[SLOTS][NAME];
