@@ -254,7 +254,8 @@ BOOT_ELF := $(foreach n,$(filter $(SERVICES),$(BOOT_NAMES)),$(BUILD)/services/$n
 # Skink's own programs and those of the tests: static, with Debian's musl, as any Linux program.
 MUSLCC := musl-gcc
 COMMANDS := $(patsubst commands/%/,%,$(dir $(wildcard commands/*/*.c)))
-PROGRAMS := $(patsubst tests/programs/%.c,%,$(wildcard tests/programs/*.c))
+PROGRAM_DIRS := $(sort $(patsubst tests/programs/%/,%,$(dir $(wildcard tests/programs/*/*.c))))
+PROGRAMS := $(patsubst tests/programs/%.c,%,$(wildcard tests/programs/*.c)) $(PROGRAM_DIRS)
 BENCHES := $(patsubst bench/%.c,%,$(wildcard bench/*.c))
 ROOT_BIN := $(COMMANDS:%=$(BUILD)/rootfs/usr/sbin/%) \
 	$(PROGRAMS:%=$(BUILD)/rootfs/usr/lib/skink/%) $(BENCHES:%=$(BUILD)/rootfs/usr/lib/skink/%)
@@ -269,6 +270,12 @@ $(BUILD)/rootfs/usr/lib/skink/%: tests/programs/%.c lib/ipc.S Makefile $(GEN)/fi
 	$(call say,PROGRAM)
 	@mkdir -p $(@D)
 	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -s -pthread -o $@ $< lib/ipc.S
+
+$(PROGRAM_DIRS:%=$(BUILD)/rootfs/usr/lib/skink/%): $(BUILD)/rootfs/usr/lib/skink/%: \
+		$$(wildcard tests/programs/$$*/*.[ch]) Makefile
+	$(call say,PROGRAM)
+	@mkdir -p $(@D)
+	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -s -pthread -o $@ $(filter %.c,$^)
 
 # As the Linux side of the comparison was built (bench/linux-baseline.tsv).
 $(BUILD)/rootfs/usr/lib/skink/%: bench/%.c Makefile
@@ -289,15 +296,15 @@ $(BUILD)/boot.img: $(BUILD)/tools/mkboot $(BOOT_ELF) $(BOOT_ELF:.elf=) $(BOOT_SV
 	$(call say,MKBOOT)
 	$(Q)$(BUILD)/tools/mkboot -o $@ $(BOOT_SVC) $(BOOT_ELF) $(BUILD)/root.cpio
 
-# What measures messages needs no more than image/bench.list names (tools/bench.py).
-BENCH_NAMES := $(shell sed 's/\#.*//' image/bench.list)
+# The same with what measures messages (image/bench.list), for tools/bench.py.
+BENCH_NAMES := $(BOOT_NAMES) $(filter-out $(BOOT_NAMES),$(shell sed 's/\#.*//' image/bench.list))
 BENCH_SVC := $(foreach n,$(BENCH_NAMES),$(filter %/$n.svc,$(MANIFESTS)))
 BENCH_ELF := $(foreach n,$(filter $(SERVICES),$(BENCH_NAMES)),$(BUILD)/services/$n/$n.elf)
 
 $(BUILD)/bench.img: $(BUILD)/tools/mkboot $(BENCH_ELF) $(BENCH_ELF:.elf=) $(BENCH_SVC) \
-		image/bench.list
+		image/boot.list image/bench.list $(BUILD)/root.cpio
 	$(call say,MKBOOT)
-	$(Q)$(BUILD)/tools/mkboot -o $@ $(BENCH_SVC) $(BENCH_ELF)
+	$(Q)$(BUILD)/tools/mkboot -o $@ $(BENCH_SVC) $(BENCH_ELF) $(BUILD)/root.cpio
 
 bench: boot $(BUILD)/bench.img
 

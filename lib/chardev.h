@@ -36,7 +36,7 @@ struct chardev_entry {
 	uint64_t w[MESSAGE_WORDS];
 	uint32_t arg_len;               /* ioctl: bytes of arg that the program can give or take */
 	uint32_t unused2;
-	char arg[CHARDEV_ARG];             /* what arg points to: vfs fills it in, then the server */
+	char arg[CHARDEV_ARG];          /* what arg points to: vfs fills it in, then the server */
 };
 _Static_assert(sizeof(struct chardev_entry) % 8 == 0, "entries are aligned");
 

@@ -69,7 +69,8 @@ err_t image_check(const struct image *i)
 	const struct elf_header *h = (const void *)i->elf;
 
 	if (i->size < sizeof(*h) || memcmp(h->ident, "\177ELF\2\1", 6) != 0 ||
-	    h->type != ELF_EXEC || h->machine != ELF_X86_64 || h->phentsize != sizeof(struct elf_segment))
+	    h->type != ELF_EXEC || h->machine != ELF_X86_64 ||
+	    h->phentsize != sizeof(struct elf_segment))
 		return -ENOEXEC;
 	if (h->phoff > i->size || h->phoff % 8 ||
 	    h->phnum * sizeof(struct elf_segment) > i->size - h->phoff)
@@ -97,7 +98,8 @@ bool image_segment(const struct image *i, unsigned n, struct segment *out)
 		*out = (struct segment){
 			.va = s->vaddr, .file = s->filesz, .memory = s->memsz,
 			.bytes = i->elf + s->offset,
-			.flags = (s->flags & PF_W ? MAP_WRITE : 0u) | (s->flags & PF_X ? MAP_EXEC : 0u),
+			.flags = (s->flags & PF_W ? MAP_WRITE : 0u) |
+				 (s->flags & PF_X ? MAP_EXEC : 0u),
 		};
 		return true;
 	}

@@ -211,7 +211,9 @@ static void reply_and_receive(const struct server *s)
 		if (err >= 0)
 			break;
 		assert(row.nr_copies != 0);     /* without copies nothing can be refused */
-		got = err == -EFAULT && s->populate != NULL ? s->populate(d, stop.address) : -EFAULT;
+		got = -EFAULT;
+		if (err == -EFAULT && s->populate != NULL)
+			got = s->populate(d, stop.address);
 		if (got == 0)
 			continue;
 		if (got == NO_REPLY) {

@@ -167,7 +167,7 @@ class Guest:
         self.serial.sendall(text.encode() if isinstance(text, str) else text)
 
     def shell(self, timeout=60):
-        """Wait for the shell's prompt on the console, and make its lines wide: it wraps long ones."""
+        """Wait for the shell's prompt on the console; make its lines wide, it wraps long ones."""
         self.expect(r'# (\x1b\[6n)?', timeout)
         self.send('stty cols 2000\n')
         self.run('true')

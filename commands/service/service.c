@@ -84,8 +84,8 @@ static int list(void)
 		err = ask(ID_RS, RS_LIST, &req, sizeof(req), &r, sizeof(r), NULL, 0);
 		if (err != 0)
 			break;
-		printf("%-10.16s %3u %4u %-9s %9u %9u ", r.name, r.priv, r.rank, state_text(r.state),
-		       r.restarts, r.recoveries);
+		printf("%-10.16s %3u %4u %-9s %9u %9u ", r.name, r.priv, r.rank,
+		       state_text(r.state), r.restarts, r.recoveries);
 		if (r.cause != RS_CAUSE_NONE)
 			printf("%s %u", cause_text(r.cause), r.code);
 		putchar('\n');

@@ -174,7 +174,9 @@ err_t make_pid_maps(struct text *t, uint32_t pid)
 
 err_t make_pid_limits(struct text *t, uint32_t pid)
 {
-	static const struct { const char *name, *unit; } row[] = {
+	static const struct {
+		const char *name, *unit;
+	} row[] = {
 		{ "Max cpu time", "seconds" }, { "Max file size", "bytes" },
 		{ "Max data size", "bytes" }, { "Max stack size", "bytes" },
 		{ "Max core file size", "bytes" }, { "Max resident set", "bytes" },

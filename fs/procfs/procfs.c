@@ -161,17 +161,19 @@ static err_t do_file_readdir(const struct call *c, const struct file_readdir_req
 {
 	struct file_dirents d = { .at = buffer, .room = c->lent < 32768 ? c->lent : 32768 };
 	unsigned dir = kind_of(req->dir);
+	unsigned parent = KIND_ROOT;
 	uint32_t pid = pid_of(req->dir);
 	bool fits = true;
 	char name[12];
 
 	if (dir >= nr_kinds || (kinds[dir].mode & TYPE_MASK) != TYPE_DIR)
 		return -ENOTDIR;
+	if (kinds[dir].parent)
+		parent = kinds[dir].parent;
 	if (req->pos < 1)
 		fits = file_dirent(&d, req->dir, 1, TYPE_DIR, ".");
 	if (fits && req->pos < 2)
-		fits = file_dirent(&d, number(pid, kinds[dir].parent ? kinds[dir].parent : KIND_ROOT),
-				   2, TYPE_DIR, "..");
+		fits = file_dirent(&d, number(pid, parent), 2, TYPE_DIR, "..");
 	if (fits)
 		fits = list_table(&d, pid, dir, req->pos);
 	if (fits && dir == KIND_ROOT)

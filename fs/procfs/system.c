@@ -69,19 +69,22 @@ static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 			 : "a"(leaf), "c"(sub));
 }
 
-struct flag { uint8_t reg, bit; const char *name; };    /* reg: 0 1.edx, 1 1.ecx, 2 7.ebx, 3 ext.edx */
+struct flag {
+	uint8_t reg, bit;               /* reg: 0 1.edx, 1 1.ecx, 2 7.ebx, 3 ext.edx */
+	const char *name;
+};
 
 static const struct flag flags[] = {
 	{ 0, 0, "fpu" }, { 0, 1, "vme" }, { 0, 2, "de" }, { 0, 3, "pse" }, { 0, 4, "tsc" },
 	{ 0, 5, "msr" }, { 0, 6, "pae" }, { 0, 7, "mce" }, { 0, 8, "cx8" }, { 0, 9, "apic" },
 	{ 0, 11, "sep" }, { 0, 12, "mtrr" }, { 0, 13, "pge" }, { 0, 14, "mca" }, { 0, 15, "cmov" },
 	{ 0, 16, "pat" }, { 0, 17, "pse36" }, { 0, 19, "clflush" }, { 0, 23, "mmx" },
-	{ 0, 24, "fxsr" }, { 0, 25, "sse" }, { 0, 26, "sse2" }, { 3, 11, "syscall" }, { 3, 20, "nx" },
-	{ 3, 26, "pdpe1gb" }, { 3, 27, "rdtscp" }, { 3, 29, "lm" }, { 1, 0, "pni" },
-	{ 1, 1, "pclmulqdq" }, { 1, 9, "ssse3" }, { 1, 12, "fma" }, { 1, 13, "cx16" },
-	{ 1, 19, "sse4_1" }, { 1, 20, "sse4_2" }, { 1, 22, "movbe" }, { 1, 23, "popcnt" },
-	{ 1, 25, "aes" }, { 1, 26, "xsave" }, { 1, 28, "avx" }, { 1, 29, "f16c" },
-	{ 1, 30, "rdrand" }, { 1, 31, "hypervisor" }, { 2, 3, "bmi1" }, { 2, 5, "avx2" },
+	{ 0, 24, "fxsr" }, { 0, 25, "sse" }, { 0, 26, "sse2" }, { 3, 11, "syscall" },
+	{ 3, 20, "nx" }, { 3, 26, "pdpe1gb" }, { 3, 27, "rdtscp" }, { 3, 29, "lm" },
+	{ 1, 0, "pni" }, { 1, 1, "pclmulqdq" }, { 1, 9, "ssse3" }, { 1, 12, "fma" },
+	{ 1, 13, "cx16" }, { 1, 19, "sse4_1" }, { 1, 20, "sse4_2" }, { 1, 22, "movbe" },
+	{ 1, 23, "popcnt" }, { 1, 25, "aes" }, { 1, 26, "xsave" }, { 1, 28, "avx" },
+	{ 1, 29, "f16c" }, { 1, 30, "rdrand" }, { 1, 31, "hypervisor" }, { 2, 3, "bmi1" }, { 2, 5, "avx2" },
 	{ 2, 7, "smep" }, { 2, 8, "bmi2" }, { 2, 19, "adx" }, { 2, 20, "smap" },
 };
 
@@ -126,7 +129,8 @@ err_t make_cpuinfo(struct text *t, uint32_t pid)
 	name[12] = '\0';
 	family = (one[0] >> 8 & 15) + (one[0] >> 20 & 255);
 	model = (one[0] >> 4 & 15) | (one[0] >> 12 & 0xf0);
-	put(t, "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n", name, family, model);
+	put(t, "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n", name, family,
+	    model);
 	put_brand(t);
 	put(t, "stepping\t: %u\ncpu MHz\t\t: %lu.%03lu\n", one[0] & 15,
 	    (unsigned long)(boot.tsc_hz / 1000000), (unsigned long)(boot.tsc_hz / 1000 % 1000));
@@ -214,8 +218,10 @@ err_t make_stat(struct text *t, uint32_t pid)
 	(void)pid;
 	if (pm_totals(&pm, &p) != 0)
 		return -EIO;
-	put(t, "cpu  %lu 0 %lu %lu 0 0 0 0 0 0\n", (unsigned long)user, (unsigned long)system, idle);
-	put(t, "cpu0 %lu 0 %lu %lu 0 0 0 0 0 0\n", (unsigned long)user, (unsigned long)system, idle);
+	put(t, "cpu  %lu 0 %lu %lu 0 0 0 0 0 0\n", (unsigned long)user, (unsigned long)system,
+	    idle);
+	put(t, "cpu0 %lu 0 %lu %lu 0 0 0 0 0 0\n", (unsigned long)user, (unsigned long)system,
+	    idle);
 	put(t, "intr 0\nctxt %lu\nbtime %lu\nprocesses %lu\nprocs_running %u\nprocs_blocked %u\n",
 	    (unsigned long)switches,
 	    (unsigned long)((clock_realtime_ns() - clock_monotonic_ns()) / SECOND),
@@ -382,7 +388,8 @@ err_t make_filesystems(struct text *t, uint32_t pid)
 err_t make_devices(struct text *t, uint32_t pid)
 {
 	(void)pid;
-	put(t, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n\nBlock devices:\n");
+	put(t, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n\n"
+	    "Block devices:\n");
 	return 0;
 }
 

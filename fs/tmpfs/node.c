@@ -50,7 +50,9 @@ struct node *node_new(uint32_t mode, uint32_t uid, uint32_t gid)
 		return NULL;
 	state.free_node = n->next_free;
 	state.nodes++;
-	*n = (struct node){ .mode = mode, .uid = uid, .gid = gid, .atime = t, .mtime = t, .ctime = t };
+	*n = (struct node){
+		.mode = mode, .uid = uid, .gid = gid, .atime = t, .mtime = t, .ctime = t,
+	};
 	return n;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * page.c - the bytes of files.
  *
- * Job:      finds, makes and frees pages of files by a hash of (node, index); turns a file of the boot
- *           archive into pages when it is written to.
+ * Job:      finds, makes and frees pages of files by a hash of (node, index); turns a file of the
+ *           boot archive into pages when it is written to.
  * Speaks:   nothing.
  * Touches:  state.page, state.bucket, data.
  * Trusts:   its callers for node and index.
@@ -71,7 +71,7 @@ void pages_cut(struct node *n, uint64_t size)
 
 	if (last)
 		memset(last + size % PAGE_SIZE, 0, PAGE_SIZE - size % PAGE_SIZE);
-	/* All buckets are looked at only if the file has pages in many; each step frees one page. */
+	/* All buckets are looked at only if the file has pages in many. Each step frees one. */
 	for (uint32_t b = 0; b < NR_BUCKETS && n->pages; b++) {
 		cut_bucket(n, &state.bucket[b], first_gone);
 		if (undo_used() > UNDO_ENTRIES / 2)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * tmpfs.c - a file system in memory.
  *
- * Job:      directories, files, links and device nodes in tables of fixed size; begins with the content
- *           of root.cpio in the boot archive.
+ * Job:      directories, files, links and device nodes in tables of fixed size; begins with the
+ *           content of root.cpio in the boot archive.
  * Speaks:   contracts/file, to vfs, on its board.
  * Touches:  its own memory; the boot archive, read-only.
  * Trusts:   vfs to have checked permissions and names.
@@ -425,7 +425,7 @@ static err_t do_file_stat_fs(const struct call *c, struct file_stat_fs_reply *re
 
 static err_t do_file_sync(const struct call *c, const struct file_sync_request *req)
 {
-	return 0;                       /* there is no device behind it: memory is all it promises */
+	return 0;               /* there is no device behind it: memory is all it promises */
 }
 
 static err_t do_file_forget(const struct call *c, const struct file_forget_request *req)

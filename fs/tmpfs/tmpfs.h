@@ -8,7 +8,8 @@
 #include <lib/clock.h>
 #include <lib/file.h>
 
-enum { TYPE_MASK = 0170000, TYPE_DIR = 0040000, TYPE_LINK = 0120000, TYPE_FILE = 0100000, ROOT = 1 };
+enum { TYPE_MASK = 0170000, TYPE_DIR = 0040000, TYPE_LINK = 0120000, TYPE_FILE = 0100000 };
+enum { ROOT = 1 };
 
 /* ---- node.c ---- */
 void tables_init(void);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * deliver.c - a thread that stands still takes its signals.
  *
- * Job:      decides what each deliverable signal does (nothing, stop, end, handler), restarts or fails
- *           the interrupted call, and lets the thread run.
+ * Job:      decides what each deliverable signal does (nothing, stop, end, handler), restarts or
+ *           fails the interrupted call, and lets the thread run.
  * Speaks:   kernel calls proc_regs_get, proc_regs_set, proc_resume.
  * Touches:  registers and stack of a thread that is parked or in a call to pm.
  * Trusts:   nothing in the program's memory.

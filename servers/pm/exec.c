@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * exec.c - a new program in an old process.
  *
- * Job:      ends the other threads, makes the stack with arguments, environment and auxiliary vector
- *           as Linux does, and starts the process afresh in its new space.
- * Speaks:   contracts/pm exec_*; vm.space_new, vm.map, vm.write, vm.attach; kernel call proc_create.
+ * Job:      ends the other threads, makes the stack with arguments, environment and auxiliary
+ *           vector as Linux does, and starts the process afresh in its new space.
+ * Speaks:   contracts/pm exec_*; vm.space_new, vm.map, vm.write, vm.attach; kernel
+ *           call proc_create.
  * Touches:  the new space; the row of the process.
  * Trusts:   vfs for the image's numbers; the strings are copied as bytes.
  * On crash: before exec_begin nothing has changed; after it the process is killed.
@@ -124,7 +125,10 @@ static err_t write_new(uint16_t space, uint64_t address, const void *data, size_
 /* Strings on top, then platform and random bytes, then the vectors. */
 static err_t make_stack(uint16_t space, struct process *p, uint64_t *sp)
 {
-	struct { char platform[16]; uint64_t random[2]; } extra = { "x86_64", { 0 } };
+	struct {
+		char platform[16];
+		uint64_t random[2];
+	} extra = { "x86_64", { 0 } };
 	uint64_t base = (STACK_TOP - image.strings) & ~15ull, extra_at = base - sizeof(extra);
 	uint32_t offset = 0;
 	unsigned n = 0;

@@ -12,6 +12,7 @@
 #include "signals.h"
 
 enum { WNOHANG_ = 1, WUNTRACED_ = 2, WEXITED_ = 4, WCONTINUED_ = 8, WNOWAIT_ = 0x01000000,
+       WNOTHREAD_ = 0x20000000,
        WALL_ = 0x40000000, WCLONE_ = (int)0x80000000 };
 enum { P_ALL_, P_PID_, P_PGID_ };
 enum { ROBUST_MAX = 2048, FUTEX_WAITERS_ = (int)0x80000000, FUTEX_OWNER_DIED_ = 0x40000000,
@@ -21,8 +22,9 @@ enum { ROBUST_MAX = 2048, FUTEX_WAITERS_ = (int)0x80000000, FUTEX_OWNER_DIED_ = 
 
 static void futex_wake(const struct thread *t, uint64_t address)
 {
-	struct vm_futex_wake_request req = { .proc = endpoint_of(t), .address = address, .count = 1 };
-
+	struct vm_futex_wake_request req = {
+		.proc = endpoint_of(t), .address = address, .count = 1,
+	};
 	struct vm_futex_wake_reply reply;
 
 	if (vm_futex_wake(&vm, &req, &reply) != 0)
@@ -44,7 +46,11 @@ static void robust_mark(const struct thread *t, uint64_t address)
 
 static void robust_walk(const struct thread *t)
 {
-	struct { uint64_t next; int64_t offset; uint64_t pending; } head;
+	struct {
+		uint64_t next;
+		int64_t offset;
+		uint64_t pending;
+	} head;
 	uint64_t at;
 
 	if (!t->robust_list || user_read(t, t->robust_list, &head, sizeof(head)) != 0)
@@ -169,6 +175,7 @@ void vfork_release(struct process *p)
 
 static void give_children_away(const struct process *p)
 {
+	struct signal_info info = { .code = SI_USER_, .pid = p->pid, .uid = p->uid };
 	struct process *init = process_by_pid(1);
 	unsigned me = process_index(p);
 
@@ -181,9 +188,9 @@ static void give_children_away(const struct process *p)
 		q->exit_signal = SIG_CHLD;
 		if (q->state == PROCESS_LIVE) {
 			publish_process(q);
-			if (q->death_signal)
-				signal_process(q, &(struct signal_info){
-					(int)q->death_signal, SI_USER_, p->pid, p->uid, 0 });
+			info.signal = (int)q->death_signal;
+			if (info.signal)
+				signal_process(q, &info);
 		} else if (q->state == PROCESS_ZOMBIE && init) {
 			wait_look(init);
 		}
@@ -331,8 +338,10 @@ static int64_t waitid_answer(struct thread *t, const struct found *f, uint64_t i
 	info.u.child.uid = f->child->uid;
 	if (f->code == CLD_EXITED_ || f->code == CLD_STOPPED_)
 		info.u.child.status = (int32_t)(f->status >> 8 & 0xff);
+	else if (f->code == CLD_CONTINUED_)
+		info.u.child.status = SIG_CONT;
 	else
-		info.u.child.status = f->code == CLD_CONTINUED_ ? SIG_CONT : (int32_t)(f->status & 0x7f);
+		info.u.child.status = (int32_t)(f->status & 0x7f);
 	if (info_at && user_write(t, info_at, &info, sizeof(info)) != 0)
 		return -EFAULT;
 	if (rusage_at && rusage_write(t, rusage_at, f->child->dead_ticks) != 0)
@@ -369,7 +378,8 @@ int64_t call_wait4(struct thread *t, const struct delivery *d)
 {
 	uint32_t options = (uint32_t)d->m.w[2];
 
-	if (options & ~(uint32_t)(WNOHANG_ | WUNTRACED_ | WCONTINUED_ | WALL_ | WCLONE_ | 0x20000000))
+	if (options & ~(uint32_t)(WNOHANG_ | WUNTRACED_ | WCONTINUED_ | WALL_ | WCLONE_ |
+				  WNOTHREAD_))
 		return -EINVAL;
 	t->wait_pid = (int32_t)d->m.w[0];
 	t->wait_options = (options & (WNOHANG_ | WUNTRACED_ | WCONTINUED_)) | WEXITED_;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * fork.c - new processes and threads.
  *
- * Job:      makes the child of fork, vfork, clone and clone3; starts it when vfs hands the call over.
+ * Job:      makes the child of fork, vfork, clone and clone3; starts it when vfs hands over
+ *           the call.
  * Speaks:   contracts/pm fork; vm.space_fork, vm.attach; kernel calls proc_create, proc_regs_*.
  * Touches:  rows of threads and processes.
  * Trusts:   vfs to have read the arguments of the call that it names.
- * On crash: a child that was not started yet is taken down by fork_undo, or ends with vfs's restart.
+ * On crash: a child that was not started yet is taken down by fork_undo, or ends
+ *           with vfs's restart.
  * Spec:     clone(2).
  */
 #include "pm.h"
@@ -136,7 +138,8 @@ static err_t make(struct thread *parent, struct thread *t, const struct pm_fork_
 	return err;
 }
 
-static void inherit(const struct thread *parent, struct thread *t, const struct pm_fork_request *req)
+static void inherit(const struct thread *parent, struct thread *t,
+		    const struct pm_fork_request *req)
 {
 	t->blocked = parent->blocked;
 	strlcpy(t->name, parent->name, sizeof(t->name));
@@ -159,7 +162,8 @@ static void write_tids(struct thread *parent, struct thread *t, const struct pm_
 		return;
 }
 
-err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req, struct pm_fork_reply *reply)
+err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
+		 struct pm_fork_reply *reply)
 {
 	struct thread *parent = thread_of(req->client), *t;
 	struct process *p, *q;

@@ -58,7 +58,9 @@ static void fill_info(struct linux_siginfo *to, const struct signal_info *i)
 /* Extended state to the stack at `at`, with the words that say how large it is. */
 static err_t push_ext(struct thread *t, uint64_t at)
 {
-	struct proc_ext_get_request req = { .proc = endpoint_of(t), .address = at, .size = EXT_MAX };
+	struct proc_ext_get_request req = {
+		.proc = endpoint_of(t), .address = at, .size = EXT_MAX,
+	};
 	struct proc_ext_get_reply reply;
 	struct linux_fpx fpx;
 	uint32_t magic2 = FP_MAGIC2_;

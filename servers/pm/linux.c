@@ -63,8 +63,8 @@ int64_t call_getrandom(struct thread *t, const struct delivery *d)
 	return (int64_t)left;
 }
 
-/* Powering off is a service's work (the `power` contract), which this stage does not have: only what
- * init may ask without effect on the machine is answered. */
+/* Powering off is a service's work (the `power` contract), which this stage does not have: only
+ * what init may ask without effect on the machine is answered. */
 int64_t call_reboot(struct thread *t, const struct delivery *d)
 {
 	enum { CAD_ON = (int)0x89abcdef, CAD_OFF = 0, POWER_OFF = 0x4321fedc, RESTART = 0x01234567,

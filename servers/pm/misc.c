@@ -48,9 +48,14 @@ int64_t call_setdomainname(struct thread *t, const struct delivery *d)
 
 int64_t call_sysinfo(struct thread *t, const struct delivery *d)
 {
-	struct { int64_t uptime; uint64_t load[3], total, free, shared, buffer, swap, free_swap;
-		 uint16_t procs, pad; uint32_t pad2; uint64_t high, free_high; uint32_t unit;
-		 uint32_t pad3; } s = { .unit = PAGE_SIZE };
+	struct {
+		int64_t uptime;
+		uint64_t load[3], total, free, shared, buffer, swap, free_swap;
+		uint16_t procs, pad;
+		uint32_t pad2;
+		uint64_t high, free_high;
+		uint32_t unit, pad3;
+	} s = { .unit = PAGE_SIZE };
 	struct vm_totals_reply v;
 
 	_Static_assert(sizeof(s) == 112, "struct sysinfo");
@@ -230,7 +235,10 @@ int64_t call_prctl(struct thread *t, const struct delivery *d)
 
 int64_t call_capget(struct thread *t, const struct delivery *d)
 {
-	struct { uint32_t version; int32_t pid; } head;
+	struct {
+		uint32_t version;
+		int32_t pid;
+	} head;
 	uint64_t all = process_of(t)->euid == 0 ? BIT(CAP_LAST_ + 1) - 1 : 0;
 	uint32_t lo = (uint32_t)all, hi = (uint32_t)(all >> 32);
 	uint32_t data[6] = { lo, lo, 0, hi, hi, 0 };

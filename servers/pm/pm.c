@@ -372,7 +372,8 @@ static const struct pm_ops ops = {
 	.exec_finish = do_pm_exec_finish, .exec_fail = do_pm_exec_fail,
 	.job_next = do_pm_job_next, .signal = do_pm_signal, .signal_group = do_pm_signal_group,
 	.group = do_pm_group, .info = do_pm_info, .times = do_pm_times,
-	.text = do_pm_text, .totals = do_pm_totals, .host = do_pm_host, .signals = do_pm_signals, .limit = do_pm_limit, .set_tty = do_pm_set_tty,
+	.text = do_pm_text, .totals = do_pm_totals, .host = do_pm_host,
+	.signals = do_pm_signals, .limit = do_pm_limit, .set_tty = do_pm_set_tty,
 };
 
 int main(void)

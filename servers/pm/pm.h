@@ -88,7 +88,8 @@ err_t do_pm_job_next(const struct call *c, const struct pm_job_next_request *req
 		     struct pm_job_next_reply *reply);
 
 /* ---- fork.c, exec.c ---- */
-err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req, struct pm_fork_reply *reply);
+err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
+		 struct pm_fork_reply *reply);
 err_t do_pm_fork_undo(const struct call *c, const struct pm_fork_undo_request *req);
 int64_t call_forked(struct thread *t, const struct delivery *d);
 void first_process(void);

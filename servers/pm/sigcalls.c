@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * sigcalls.c - the system calls on signals.
  *
- * Job:      actions, masks, alternate stacks, waiting for signals, and sending them with permission.
+ * Job:      actions, masks, alternate stacks, waiting for signals, and sending them
+ *           with permission.
  * Speaks:   Linux's rt_sig* calls, kill, tkill, tgkill, sigaltstack, pause.
  * Touches:  the caller's rows.
  * Trusts:   nothing in an argument.
@@ -133,7 +134,9 @@ static int64_t take_waited(struct thread *t, uint64_t set, uint64_t info_at)
 
 int64_t call_rt_sigtimedwait(struct thread *t, const struct delivery *d)
 {
-	struct { int64_t sec, nsec; } ts = { 0, 0 };
+	struct {
+		int64_t sec, nsec;
+	} ts = { 0, 0 };
 	uint64_t set;
 	int64_t got;
 
@@ -162,7 +165,11 @@ int64_t call_rt_sigtimedwait(struct thread *t, const struct delivery *d)
 
 int64_t call_sigaltstack(struct thread *t, const struct delivery *d)
 {
-	struct { uint64_t sp; uint32_t flags, pad; uint64_t size; } new, old = {
+	struct {
+		uint64_t sp;
+		uint32_t flags, pad;
+		uint64_t size;
+	} new, old = {
 		.sp = t->alt_sp, .size = t->alt_size,
 		.flags = t->alt_size ? t->alt_flags : SS_DISABLE_,
 	};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * signal.c - sending signals: what becomes pending, and who is stopped to take it.
  *
- * Job:      marks a signal pending for a process or a thread, keeps its siginfo, and stops a thread at
- *           the boundary if it must act.
+ * Job:      marks a signal pending for a process or a thread, keeps its siginfo, and stops a thread
+ *           at the boundary if it must act.
  * Speaks:   kernel call proc_stop.
  * Touches:  pending sets, state.queued.
  * Trusts:   its callers in pm to have checked permission.
@@ -140,7 +140,7 @@ static void kick(struct thread *t)
 	}
 	if (sys_proc_stop(&req, &reply) != 0)
 		return;
-	/* Parked at once: the kernel tells by EVENT_PARKED as well, so nothing more is done here. */
+	/* Parked at once: the kernel tells by EVENT_PARKED as well, no more is done here. */
 }
 
 static bool wants(const struct thread *t, int signal)

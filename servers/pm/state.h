@@ -2,8 +2,8 @@
  * state.h - all that pm remembers: threads, processes, queued signals, jobs for vfs.
  *
  * Q1 thread[i] is kernel slot FIRST_PROGRAM + i; its tid is i plus a multiple of TID_STEP.
- * Q2 thread[pid % TID_STEP] stays taken until the process with that pid is reaped, so a pid finds its
- *    process without a search.
+ * Q2 thread[pid % TID_STEP] stays taken until the process with that pid is reaped, so a pid finds
+ *    its process without a search.
  * Q3 A process in PROCESS_LIVE has threads > 0; in EXITING and ZOMBIE none.
  */
 #ifndef PM_STATE_H

@@ -56,7 +56,7 @@ static void itimer_fire(struct process *p, uint64_t now)
 	struct signal_info info = { .signal = SIG_ALRM, .code = SI_KERNEL_ };
 
 	if (p->itimer_interval_ns)
-		p->itimer_ns += (now - p->itimer_ns) / p->itimer_interval_ns * p->itimer_interval_ns +
+		p->itimer_ns += ((now - p->itimer_ns) / p->itimer_interval_ns + 1) *
 				p->itimer_interval_ns;
 	else
 		p->itimer_ns = 0;
@@ -161,8 +161,8 @@ static int64_t sleep_until(struct thread *t, const struct delivery *d, uint64_t 
 	return NO_REPLY;
 }
 
-static int64_t sleep_for(struct thread *t, const struct delivery *d, uint64_t from, uint64_t left_at,
-			 int clock, unsigned flags)
+static int64_t sleep_for(struct thread *t, const struct delivery *d, uint64_t from,
+			 uint64_t left_at, int clock, unsigned flags)
 {
 	uint64_t ns, base = clock_monotonic_ns();
 	err_t err = read_time(t, from, &ns);
@@ -231,7 +231,8 @@ static void itimer_set(struct process *p, const struct linux_itimer *v)
 	uint64_t ns = (uint64_t)v->sec * SECOND + (uint64_t)v->usec * 1000;
 
 	p->itimer_ns = ns ? clock_monotonic_ns() + ns : 0;
-	p->itimer_interval_ns = (uint64_t)v->interval_sec * SECOND + (uint64_t)v->interval_usec * 1000;
+	p->itimer_interval_ns = (uint64_t)v->interval_sec * SECOND +
+				(uint64_t)v->interval_usec * 1000;
 	alarm_plan();
 }
 
@@ -331,8 +332,12 @@ int64_t call_clock_getres(struct thread *t, const struct delivery *d)
 int64_t call_gettimeofday(struct thread *t, const struct delivery *d)
 {
 	uint64_t ns = clock_realtime_ns();
-	struct { int64_t sec, usec; } tv = { (int64_t)(ns / SECOND), (int64_t)(ns % SECOND / 1000) };
-	struct { int32_t west, dst; } tz = { 0, 0 };
+	struct {
+		int64_t sec, usec;
+	} tv = { (int64_t)(ns / SECOND), (int64_t)(ns % SECOND / 1000) };
+	struct {
+		int32_t west, dst;
+	} tz = { 0, 0 };
 
 	if (d->m.w[0] && user_write(t, d->m.w[0], &tv, sizeof(tv)) != 0)
 		return -EFAULT;

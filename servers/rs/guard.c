@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * guard.c - defects, and what follows from them.
  *
- * Job:      learns of exceptions, exits, hangs and orders to kill; restarts with exponential backoff
- *           or recovers in place, as the manifest says.
+ * Job:      learns of exceptions, exits, hangs and orders to kill; restarts with exponential
+ *           backoff or recovers in place, as the manifest says.
  * Speaks:   kernel calls proc_next, proc_freeze, proc_destroy; heartbeats as notifications.
  * Touches:  rows of state.service; frozen services.
  * Trusts:   the kernel's word on who froze and why.

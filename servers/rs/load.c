@@ -94,8 +94,8 @@ static uint64_t pages_missing(unsigned id, uint64_t va, uint64_t pages)
 	return (reply.va - va) / PAGE_SIZE;
 }
 
-/* Zeroed memory at [va, va + bytes). What is there already, from a start that was interrupted, stays;
- * each run is committed, so that the log need not hold all of them. */
+/* Zeroed memory at [va, va + bytes). What is there already, from a start that was interrupted,
+ * stays; each run is committed, so that the log need not hold all of them. */
 static err_t map_memory(unsigned id, uint64_t va, uint64_t bytes, unsigned flags)
 {
 	uint64_t pages = (bytes + PAGE_SIZE - 1) / PAGE_SIZE;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * outbox.c - what rs tells others, who may never make it wait.
  *
- * Job:      publishes endpoints in ds, tells log the names of services and what rs has to say. All by
- *           sendnb: if the receiver is busy, later.
+ * Job:      publishes endpoints in ds, tells log the names of services and what rs has to say. All
+ *           by sendnb: if the receiver is busy, later.
  * Speaks:   ds.publish, log.name, log.text, as messages that want no reply.
  * Touches:  a ring of text that is not state: after a crash of rs what was unsaid is lost.
  * Trusts:   nobody.
- * On crash: `published` and `named` are state, so nothing is forgotten; saying it twice is harmless.
+ * On crash: `published` and `named` are state, so nothing is forgotten; saying it twice
+ *           is harmless.
  */
 #include "rs.h"
 #include <contract/ds.h>

@@ -71,7 +71,9 @@ static err_t routes_put(const struct manifest *m)
 /* What every service may ask: write goes to log, exit to rs. */
 static err_t service_routes(void)
 {
-	static const struct { uint16_t number, id; } route[] = {
+	static const struct {
+		uint16_t number, id;
+	} route[] = {
 		{ 1, ID_LOG }, { 60, ID_RS }, { 231, ID_RS },
 	};
 	err_t err = 0;
@@ -84,7 +86,9 @@ static err_t service_routes(void)
 /* Ids that the kernel answers at once, from the words that pm keeps. */
 static err_t public_routes(void)
 {
-	static const struct { uint16_t number, word; } route[] = {
+	static const struct {
+		uint16_t number, word;
+	} route[] = {
 		{ 39, PUBLIC_PID }, { 102, PUBLIC_UID }, { 104, PUBLIC_GID },
 		{ 107, PUBLIC_EUID }, { 108, PUBLIC_EGID }, { 110, PUBLIC_PPID },
 		{ 111, PUBLIC_PGID }, { 186, PUBLIC_TID },

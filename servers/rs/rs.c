@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * rs.c - the reincarnation server: parent and guardian of all services.
  *
- * Job:      starts the boot set in the order of its needs, watches it, restarts or recovers what has
- *           a defect, and answers the `service` command.
+ * Job:      starts the boot set in the order of its needs, watches it, restarts or recovers what
+ *           has a defect, and answers the `service` command.
  * Speaks:   contracts/rs; the kernel calls on processes, spaces, privileges and routes.
  * Touches:  every service's memory and rights; nothing of programs.
- * Trusts:   the image, which was checked when it was built and is checked again; nobody else. It calls
- *           no service: what it has to say it offers (outbox.c), so nobody can make it wait.
+ * Trusts:   the image, which was checked when it was built and is checked again; nobody else. It
+ *           calls no service: what it has to say it offers (outbox.c), so nobody can make it wait.
  * On crash: rsguard recovers it in place; its state says what was under way.
  */
 #include "rs.h"

@@ -31,8 +31,8 @@ struct service {
 	uint64_t due_ns;                /* RS_STATE_DEAD: when it is started again */
 	uint64_t beat_ns;               /* when the next heartbeat goes out */
 	struct pfn_range granted[RS_GRANTS];    /* device memory, through pci; count 0: unused */
-	endpoint_t waiter;              /* a program that waits for it to be ready, with its serial */
-	uint32_t waiter_serial;
+	endpoint_t waiter;              /* a program that waits for it to be ready, */
+	uint32_t waiter_serial;         /* and the serial of its call */
 };
 
 struct state {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * rsguard.c - rs's own guardian.
  *
- * Job:      recovers rs in place when it freezes, and freezes it when it does not answer. Nothing else,
- *           so that there is little in it that can break.
+ * Job:      recovers rs in place when it freezes, and freezes it when it does not answer. Nothing
+ *           else, so that there is little in it that can break.
  * Speaks:   notifications with rs, one each second both ways.
  * Touches:  rs's memory while rs is frozen.
  * Trusts:   the boot archive in memory, which nobody can write.

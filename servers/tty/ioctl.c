@@ -23,7 +23,9 @@ static struct peer pm = PEER("pm");
 
 void termios_reset(struct line *l)
 {
-	static const uint8_t cc[NR_CC] = { 3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22 };
+	static const uint8_t cc[NR_CC] = {
+		3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22,
+	};
 
 	l->termios = (struct termios_){
 		.iflag = I_ICRNL | I_IXON | I_IMAXBEL | I_IUTF8, .oflag = O_OPOST | O_ONLCR,
@@ -52,7 +54,8 @@ static err_t out(struct chardev_entry *e, const void *from, uint32_t size)
 	return 0;
 }
 
-static err_t set_termios(struct line *l, struct chardev_entry *e, const struct chardev_ioctl_request *req)
+static err_t set_termios(struct line *l, struct chardev_entry *e,
+			 const struct chardev_ioctl_request *req)
 {
 	struct termios_ new;
 	bool was = l->termios.lflag & L_ICANON;
@@ -180,7 +183,8 @@ static err_t put_number(struct chardev_entry *e, uint32_t value)
 	return out(e, &value, sizeof(value));
 }
 
-static err_t perform(struct line *l, struct chardev_entry *e, const struct chardev_ioctl_request *req)
+static err_t perform(struct line *l, struct chardev_entry *e,
+		     const struct chardev_ioctl_request *req)
 {
 	bool eof;
 

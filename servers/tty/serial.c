@@ -53,7 +53,8 @@ static bool submit_writes(void)
 								: (uint32_t)sizeof(req.byte) };
 		for (uint32_t i = 0; i < req.len; i++)
 			req.byte[i] = line->out_byte[(line->out.tail + i) % OUT_SIZE];
-		if (ring_submit(&state.uart, &uart_memory, SERIAL_WRITE, &req, sizeof(req), &id) != 0)
+		if (ring_submit(&state.uart, &uart_memory, SERIAL_WRITE, &req, sizeof(req),
+				&id) != 0)
 			break;
 		line->out.tail += req.len;
 		any = true;

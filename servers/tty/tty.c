@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * tty.c - terminals: the line discipline between programs and the drivers of lines.
  *
- * Job:      /dev/console, /dev/ttyS0 and /dev/tty: canonical and raw input, echo, signals, job control.
+ * Job:      /dev/console, /dev/ttyS0 and /dev/tty: canonical and raw input, echo, signals,
+ *           job control.
  * Speaks:   contracts/chardev to vfs; contracts/serial to uart; contracts/pm for signals.
  * Touches:  nothing but its state.
  * Trusts:   vfs for who calls; nothing in an argument, nothing in a byte.
@@ -11,7 +12,8 @@
 
 #include <lib/service_ids.h>
 
-enum { MAJOR_TTYS = 4, MAJOR_TTY = 5, MINOR_TTYS0 = 64, SIG_TTIN_ = 21, SIG_TTOU_ = 22, NOCTTY = 0400 };
+enum { MAJOR_TTYS = 4, MAJOR_TTY = 5, MINOR_TTYS0 = 64 };
+enum { SIG_TTIN_ = 21, SIG_TTOU_ = 22, NOCTTY = 0400 };
 
 /* Of one write, so that what it changes fits the undo log: vfs asks again for the rest. */
 enum { WRITE_MAX = UNDO_ENTRIES / 8 };
@@ -26,7 +28,8 @@ static void adopt(struct line *l, const struct chardev_open_request *req)
 {
 	uint32_t sid = public_word(req->proc, PUBLIC_SID);
 
-	if (req->flags & NOCTTY || l->session || sid == 0 || sid != public_word(req->proc, PUBLIC_PID))
+	if (req->flags & NOCTTY || l->session || sid == 0 ||
+	    sid != public_word(req->proc, PUBLIC_PID))
 		return;
 	l->session = sid;
 	l->pgrp = public_word(req->proc, PUBLIC_PGID);

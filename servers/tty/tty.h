@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * tty.h - what the files of tty share, and the constants of termios(3) (uapi/asm-generic/termbits.h).
+ * tty.h - what the files of tty share, and the constants of termios(3), as in Linux's
+ *         uapi/asm-generic/termbits.h.
  */
 #ifndef TTY_H
 #define TTY_H
@@ -40,7 +41,8 @@ void events(struct line *l);                    /* tell vfs what poll would answ
 
 /* ---- job.c ---- */
 uint32_t public_word(endpoint_t proc, unsigned word);
-/* May this process read (write, change) now? 0, EIO, or ERESTARTSYS after the group was signalled. */
+/* May this process read (write, change) now? 0, EIO, or ERESTARTSYS after the group
+ * was signalled. */
 err_t job_check(const struct line *l, endpoint_t proc, unsigned signal);
 
 /* ---- ioctl.c ---- */

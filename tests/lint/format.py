@@ -46,6 +46,7 @@ def even(line):
     text = re.sub(r',(?=\})', '', text)
     text = re.sub(r'\) ~', ')~', text)
     text = re.sub(r' ?: ?(?=[:"])', ':', text)          # operands of asm
+    text = re.sub(r'(\w) & ?(?=\w)', r'\1 & ', text)    # after `new.x` it takes & for C++'s
     return indent + re.sub(r'(\w)\* (?=\w)', r'\1 *', text)
 
 

@@ -31,7 +31,8 @@ static endpoint_t find_toy(void)
 	struct ds_retrieve_request req = { .name = "toy" };
 	struct ds_retrieve_reply reply;
 
-	if (ask(FIRST_ENDPOINT(ID_DS), DS_RETRIEVE, &req, sizeof(req), &reply, sizeof(reply)) != 0) {
+	if (ask(FIRST_ENDPOINT(ID_DS), DS_RETRIEVE, &req, sizeof(req), &reply,
+		sizeof(reply)) != 0) {
 		fprintf(stderr, "toyctl: toy is not there\n");
 		exit(1);
 	}
@@ -85,6 +86,7 @@ int main(int argc, char **argv)
 		err = ask(toy, TOY_CRASH, &req, sizeof(req), &req, 0);
 		return result(err);
 	}
-	fprintf(stderr, "usage: toyctl put KEY VALUE | get KEY | sum | crash KIND KEY VALUE [always]\n");
+	fprintf(stderr, "usage: toyctl put KEY VALUE | get KEY | sum | "
+			"crash KIND KEY VALUE [always]\n");
 	return 2;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""tests/programs/posix.c: what a program may expect of processes, signals, memory, descriptors.
+"""tests/programs/posix: what a program may expect of processes, signals, memory, descriptors.
 
 Limit: 300
 """

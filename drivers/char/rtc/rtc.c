@@ -87,7 +87,8 @@ static err_t decode(struct date *d)
 	       d->month >= 1 && d->month <= 12 && d->year >= 1970 ? 0 : -EIO;
 }
 
-/* Days since 1970-01-01 in the Gregorian calendar; the year begins in March, so leap days are last. */
+/* Days since 1970-01-01 in the Gregorian calendar; the year begins in March, so that
+ * leap days are last. */
 static uint64_t days_of(const struct date *d)
 {
 	uint64_t y = d->year - (d->month <= 2), m = (d->month + 9) % 12;

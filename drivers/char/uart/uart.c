@@ -5,8 +5,8 @@
  * Speaks:   contracts/serial on tty's ring; log.read as a client.
  * Touches:  I/O ports 0x3f8-0x3ff, interrupt line 4. No DMA.
  * Trusts:   nothing in a request; the chip to send what it is given.
- * On crash: started afresh. tty hands in again what was not answered: bytes may appear twice, none is
- *           lost that tty was not told of; what the chip had received is lost with its FIFO.
+ * On crash: started afresh. tty hands in again what was not answered: bytes may appear twice, none
+ *           is lost that tty was not told of; what the chip had received is lost with its FIFO.
  * Spec:     TL16C550C data sheet.
  */
 #include "uart_hw.h"
@@ -71,7 +71,9 @@ static void ports(struct port_op *op, uint32_t count)
 
 static void set(unsigned reg, uint32_t value)
 {
-	struct port_op op = { .port = (uint16_t)(COM1 + reg), .width = 1, .write = 1, .value = value };
+	struct port_op op = {
+		.port = (uint16_t)(COM1 + reg), .width = 1, .write = 1, .value = value,
+	};
 
 	ports(&op, 1);
 }
@@ -99,13 +101,14 @@ static bool has_room(void)
 }
 
 /* Take what has been received, unless there is no room: then it stays in the chip, which makes the
- * sender wait. The data register must not be read for a byte that is not there yet, it might come just
- * then and be lost: one byte is there if the status says so, TRIGGER if the interrupt does. True: some
- * came. */
+ * sender wait. The data register must not be read for a byte that is not there yet, it might come
+ * just then and be lost: one byte is there if the status says so, TRIGGER if the interrupt does.
+ * True: some came. */
 static bool receive(void)
 {
 	struct port_op op[TRIGGER] = {
-		{ .port = COM1 + FIFO_CONTROL, .width = 1 }, { .port = COM1 + LINE_STATUS, .width = 1 },
+		{ .port = COM1 + FIFO_CONTROL, .width = 1 },
+		{ .port = COM1 + LINE_STATUS, .width = 1 },
 	};
 	uint32_t status, n;
 
@@ -291,7 +294,7 @@ static void on_irq(uint64_t lines)
 {
 	struct irq_ack_request ack = { .line = COM1_LINE };
 
-	/* The line is edge-triggered: open it first, then take all there is, so that no edge is lost. */
+	/* The line is edge-triggered: open it first, then take all there is. No edge is lost. */
 	assert(sys_irq_ack(&ack) == 0);
 	while (receive())
 		answer_reads();

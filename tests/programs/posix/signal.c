@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * signal.c - what a program may expect: signals and time.
+ */
+#include "posix.h"
+
+/* ---- signals ---- */
+
+static void t_a_handler_runs_and_returns(void)
+{
+	handle(SIGUSR1, on_signal, 0);
+	CHECK(kill(getpid(), SIGUSR1) == 0);
+	CHECK(caught == SIGUSR1);
+}
+
+static void t_registers_survive_a_handler(void)
+{
+	double x = 1.5, y = 0;
+
+	handle(SIGUSR1, on_signal, 0);
+	for (int i = 0; i < 100; i++) {
+		y += x * i;
+		raise(SIGUSR1);
+	}
+	CHECK(y == 1.5 * 4950);
+}
+
+static void t_a_blocked_signal_waits(void)
+{
+	sigset_t set, old, pending;
+
+	handle(SIGUSR1, on_signal, 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	CHECK(sigprocmask(SIG_BLOCK, &set, &old) == 0);
+	CHECK(raise(SIGUSR1) == 0 && caught == 0);
+	CHECK(sigpending(&pending) == 0 && sigismember(&pending, SIGUSR1));
+	CHECK(sigprocmask(SIG_SETMASK, &old, NULL) == 0);
+	CHECK(caught == SIGUSR1);
+}
+
+static void t_sigsuspend_ends_with_EINTR(void)
+{
+	sigset_t set, old;
+	pid_t me = getpid();
+
+	handle(SIGUSR1, on_signal, 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	if (fork() == 0) {
+		usleep(20000);
+		kill(me, SIGUSR1);
+		_exit(0);
+	}
+	CHECK(sigsuspend(&old) == -1 && errno == EINTR && caught == SIGUSR1);
+	CHECK(wait(NULL) > 0);
+}
+
+static void t_read_is_interrupted_without_SA_RESTART(void)
+{
+	int p[2];
+	char c;
+
+	CHECK(pipe(p) == 0);
+	handle(SIGALRM, on_signal, 0);
+	ualarm(20000, 0);
+	CHECK(read(p[0], &c, 1) == -1 && errno == EINTR && caught == SIGALRM);
+}
+
+static void t_read_goes_on_with_SA_RESTART(void)
+{
+	int p[2];
+	char c = 0;
+	pid_t me = getpid();
+
+	CHECK(pipe(p) == 0);
+	handle(SIGUSR1, on_signal, SA_RESTART);
+	if (fork() == 0) {
+		usleep(20000);
+		kill(me, SIGUSR1);
+		usleep(20000);
+		_exit(write(p[1], "x", 1) == 1 ? 0 : 1);
+	}
+	CHECK(read(p[0], &c, 1) == 1 && c == 'x' && caught == SIGUSR1);
+	CHECK(wait(NULL) > 0);
+}
+
+static void t_a_fault_says_where(void)
+{
+	static volatile char *const bad = (char *)0x1234000;
+	pid_t pid;
+	int status;
+
+	handle_info(SIGSEGV, on_info, SA_RESETHAND);
+	pid = fork();
+	if (pid == 0) {
+		if (sigaction(SIGSEGV, NULL, NULL) == 0)
+			*bad = 1;       /* the handler returns, the second fault kills */
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WTERMSIG(status) == SIGSEGV);
+}
+
+static void t_a_handler_may_change_registers(void)
+{
+	handle_info(SIGSEGV, skip_store, 0);
+	__asm__ volatile("lea 1f(%%rip), %%rbx; movl $0, 0x5678; 1:" ::: "rbx", "memory");
+	CHECK(caught == SIGSEGV && caught_code == SEGV_MAPERR);
+	CHECK(caught_address == (void *)0x5678);
+}
+
+static void t_a_protected_page_is_SEGV_ACCERR(void)
+{
+	char *m = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(m != MAP_FAILED && m[0] == 0);
+	handle_info(SIGSEGV, skip_store, 0);
+	__asm__ volatile("lea 1f(%%rip), %%rbx; movb $1, (%0); 1:" ::"r"(m) : "rbx", "memory");
+	CHECK(caught == SIGSEGV && caught_code == SEGV_ACCERR && caught_address == m);
+}
+
+static void t_division_by_zero_is_SIGFPE(void)
+{
+	handle_info(SIGFPE, skip_store, 0);
+	__asm__ volatile("lea 1f(%%rip), %%rbx; xor %%ecx, %%ecx; mov $1, %%eax; cltd; "
+			 "idiv %%ecx; 1:" ::: "rax", "rbx", "rcx", "rdx");
+	CHECK(caught == SIGFPE && caught_code == FPE_INTDIV);
+}
+
+static void t_an_illegal_instruction_is_SIGILL(void)
+{
+	handle_info(SIGILL, skip_store, 0);
+	__asm__ volatile("lea 1f(%%rip), %%rbx; ud2; 1:" ::: "rbx");
+	CHECK(caught == SIGILL && caught_code == ILL_ILLOPN);
+}
+
+static void t_executing_data_is_SIGSEGV(void)
+{
+	static char code[] = { (char)0xc3 };
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		((void (*)(void))(uintptr_t)code)();
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WTERMSIG(status) == SIGSEGV);
+}
+
+static void t_the_kernel_half_is_SIGSEGV(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		((void (*)(void))0xffffffff80200000ull)();
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WTERMSIG(status) == SIGSEGV);
+}
+
+static void t_a_privileged_instruction_is_SIGSEGV(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		__asm__ volatile("cli");
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WTERMSIG(status) == SIGSEGV);
+}
+
+static volatile uintptr_t handler_stack;
+
+static void note_stack(int n)
+{
+	char here;
+
+	handler_stack = (uintptr_t)&here;
+	caught = n;
+}
+
+static void t_the_alternate_stack_is_used(void)
+{
+	static char memory[65536];
+	stack_t s = { .ss_sp = memory, .ss_size = sizeof(memory) }, old;
+
+	CHECK(sigaltstack(&s, NULL) == 0);
+	handle(SIGUSR1, note_stack, SA_ONSTACK);
+	raise(SIGUSR1);
+	CHECK(handler_stack - (uintptr_t)memory < sizeof(memory));
+	CHECK(sigaltstack(NULL, &old) == 0 && old.ss_sp == memory);
+}
+
+static void deep(int n)
+{
+	volatile char block[4096];
+
+	block[0] = (char)n;
+	if (n >= 0)
+		deep(n + 1);
+	block[1] = block[0];
+}
+
+static void stack_gone(int n)
+{
+	(void)n;
+	_exit(9);
+}
+
+static void t_stack_overflow_is_caught_on_the_alternate_stack(void)
+{
+	static char memory[65536];
+	stack_t s = { .ss_sp = memory, .ss_size = sizeof(memory) };
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sigaltstack(&s, NULL);
+		handle(SIGSEGV, stack_gone, SA_ONSTACK);
+		deep(0);
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 9);
+}
+
+static void t_real_time_signals_queue(void)
+{
+	static volatile int sum;
+	struct sigaction a = { .sa_flags = SA_SIGINFO };
+	union sigval v;
+	sigset_t set, old;
+
+	a.sa_sigaction = on_info;
+	sigaction(SIGRTMIN, &a, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &set, &old);
+	for (int i = 1; i <= 3; i++) {
+		v.sival_int = i;
+		CHECK(sigqueue(getpid(), SIGRTMIN, v) == 0);
+	}
+	for (int i = 1; i <= 3; i++) {
+		siginfo_t info;
+
+		CHECK(sigwaitinfo(&set, &info) == SIGRTMIN);
+		sum += info.si_value.sival_int;
+		CHECK(info.si_value.sival_int == i && info.si_code == SI_QUEUE);
+	}
+	CHECK(sum == 6);
+}
+
+static void t_sigtimedwait_times_out(void)
+{
+	struct timespec ts = { 0, 20000000 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	CHECK(sigtimedwait(&set, NULL, &ts) == -1 && errno == EAGAIN);
+}
+
+static void t_sigpipe_kills_or_is_EPIPE(void)
+{
+	int p[2], status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		CHECK(pipe(p) == 0 && close(p[0]) == 0);
+		CHECK(write(p[1], "x", 1) == 1);
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && WTERMSIG(status) == SIGPIPE);
+	signal(SIGPIPE, SIG_IGN);
+	CHECK(pipe(p) == 0 && close(p[0]) == 0);
+	CHECK(write(p[1], "x", 1) == -1 && errno == EPIPE);
+}
+
+static void t_a_dead_child_sends_SIGCHLD(void)
+{
+	sigset_t set;
+	siginfo_t info;
+	pid_t pid;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	pid = fork();
+	if (pid == 0)
+		_exit(5);
+	CHECK(sigwaitinfo(&set, &info) == SIGCHLD);
+	CHECK(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 5);
+}
+
+static void t_ignored_children_leave_no_zombies(void)
+{
+	signal(SIGCHLD, SIG_IGN);
+	if (fork() == 0)
+		_exit(0);
+	CHECK(wait(NULL) == -1 && errno == ECHILD);
+}
+
+/* ---- time ---- */
+
+static void t_nanosleep_sleeps(void)
+{
+	struct timespec a, b, ts = { 0, 50000000 };
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	CHECK(nanosleep(&ts, NULL) == 0);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	CHECK((b.tv_sec - a.tv_sec) * 1000000000ll + b.tv_nsec - a.tv_nsec >= 50000000);
+}
+
+static void t_an_interrupted_sleep_says_what_is_left(void)
+{
+	struct timespec ts = { 5, 0 }, left = { 0, 0 };
+
+	handle(SIGALRM, on_signal, 0);
+	ualarm(20000, 0);
+	CHECK(nanosleep(&ts, &left) == -1 && errno == EINTR);
+	CHECK(left.tv_sec == 4 && left.tv_nsec > 0);
+}
+
+static void t_an_interval_timer_repeats(void)
+{
+	struct itimerval v = { { 0, 10000 }, { 0, 10000 } };
+	int n = 0;
+
+	handle(SIGALRM, on_signal, 0);
+	CHECK(setitimer(ITIMER_REAL, &v, NULL) == 0);
+	while (n < 3) {
+		pause();
+		n += caught == SIGALRM;
+		caught = 0;
+	}
+	v = (struct itimerval){ 0 };
+	CHECK(setitimer(ITIMER_REAL, &v, NULL) == 0);
+}
+
+static void t_clocks_go_forward(void)
+{
+	struct timespec a, b;
+	struct timeval tv;
+
+	CHECK(clock_gettime(CLOCK_MONOTONIC, &a) == 0);
+	for (int i = 0; i < 1000; i++) {
+		CHECK(clock_gettime(CLOCK_MONOTONIC, &b) == 0);
+		CHECK(b.tv_sec > a.tv_sec || (b.tv_sec == a.tv_sec && b.tv_nsec >= a.tv_nsec));
+		a = b;
+	}
+	CHECK(gettimeofday(&tv, NULL) == 0);
+	CHECK(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &b) == 0 && b.tv_sec >= a.tv_sec);
+}
+
+const struct test signal_tests[] = {
+	T(a_handler_runs_and_returns), T(registers_survive_a_handler), T(a_blocked_signal_waits),
+	T(sigsuspend_ends_with_EINTR), T(read_is_interrupted_without_SA_RESTART),
+	T(read_goes_on_with_SA_RESTART), T(a_fault_says_where), T(a_handler_may_change_registers),
+	T(a_protected_page_is_SEGV_ACCERR), T(division_by_zero_is_SIGFPE),
+	T(an_illegal_instruction_is_SIGILL), T(executing_data_is_SIGSEGV),
+	T(the_kernel_half_is_SIGSEGV), T(a_privileged_instruction_is_SIGSEGV),
+	T(the_alternate_stack_is_used), T(stack_overflow_is_caught_on_the_alternate_stack),
+	T(real_time_signals_queue), T(sigtimedwait_times_out), T(sigpipe_kills_or_is_EPIPE),
+	T(a_dead_child_sends_SIGCHLD), T(ignored_children_leave_no_zombies), T(nanosleep_sleeps),
+	T(an_interrupted_sleep_says_what_is_left), T(an_interval_timer_repeats),
+	T(clocks_go_forward),
+	{ 0 },
+};
