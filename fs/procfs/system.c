@@ -84,8 +84,9 @@ static const struct flag flags[] = {
 	{ 1, 0, "pni" }, { 1, 1, "pclmulqdq" }, { 1, 9, "ssse3" }, { 1, 12, "fma" },
 	{ 1, 13, "cx16" }, { 1, 19, "sse4_1" }, { 1, 20, "sse4_2" }, { 1, 22, "movbe" },
 	{ 1, 23, "popcnt" }, { 1, 25, "aes" }, { 1, 26, "xsave" }, { 1, 28, "avx" },
-	{ 1, 29, "f16c" }, { 1, 30, "rdrand" }, { 1, 31, "hypervisor" }, { 2, 3, "bmi1" }, { 2, 5, "avx2" },
-	{ 2, 7, "smep" }, { 2, 8, "bmi2" }, { 2, 19, "adx" }, { 2, 20, "smap" },
+	{ 1, 29, "f16c" }, { 1, 30, "rdrand" }, { 1, 31, "hypervisor" },
+	{ 2, 3, "bmi1" }, { 2, 5, "avx2" }, { 2, 7, "smep" }, { 2, 8, "bmi2" },
+	{ 2, 19, "adx" }, { 2, 20, "smap" },
 };
 
 static void put_flags(struct text *t)

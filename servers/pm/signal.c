@@ -45,6 +45,7 @@ static void queue_put(const struct process *p, unsigned thread, const struct sig
 			.signal = (uint8_t)info->signal, .code = info->code, .pid = info->pid,
 			.uid = info->uid, .value = info->value,
 		};
+		state.nr_queued++;
 		return;
 	}
 	/* Full: the signal stays pending without its siginfo, as Linux does for standard ones. */
@@ -57,9 +58,10 @@ static bool queue_get(const struct process *p, unsigned thread, int signal,
 	struct queued *found = NULL;
 
 	*more = false;
-	for (unsigned i = 0; i < NR_QUEUED; i++) {
+	for (unsigned i = 0, seen = 0; i < NR_QUEUED && seen < state.nr_queued; i++) {
 		struct queued *q = &state.queued[i];
 
+		seen += q->signal != 0;
 		if (!queued_for(q, p, thread) || q->signal != signal)
 			continue;
 		if (found) {
@@ -73,6 +75,7 @@ static bool queue_get(const struct process *p, unsigned thread, int signal,
 	*info = (struct signal_info){ found->signal, found->code, found->pid, found->uid,
 				      found->value };
 	found->signal = 0;
+	state.nr_queued--;
 	return true;
 }
 
@@ -97,13 +100,15 @@ bool queue_take(struct thread *t, int signal, struct signal_info *info)
 
 void queue_flush(const struct process *p, const struct thread *t)
 {
-	for (unsigned i = 0; i < NR_QUEUED; i++) {
+	for (unsigned i = 0; i < NR_QUEUED && state.nr_queued; i++) {
 		struct queued *q = &state.queued[i];
 
 		if (!q->signal)
 			continue;
-		if ((p && q->process == process_index(p)) || (t && q->thread == thread_index(t)))
+		if ((p && q->process == process_index(p)) || (t && q->thread == thread_index(t))) {
 			q->signal = 0;
+			state.nr_queued--;
+		}
 	}
 }
 
@@ -112,11 +117,13 @@ static void drop_signals(struct process *p, uint64_t set)
 	p->pending &= ~set;
 	FOR_THREADS(p, t)
 		t->pending &= ~set;
-	for (unsigned i = 0; i < NR_QUEUED; i++) {
+	for (unsigned i = 0; i < NR_QUEUED && state.nr_queued; i++) {
 		struct queued *q = &state.queued[i];
 
-		if (q->signal && q->process == process_index(p) && (set & SIGNAL_BIT(q->signal)))
+		if (q->signal && q->process == process_index(p) && (set & SIGNAL_BIT(q->signal))) {
 			q->signal = 0;
+			state.nr_queued--;
+		}
 	}
 }
 

@@ -103,6 +103,7 @@ struct state {
 	struct thread thread[NR_THREADS];
 	struct process process[NR_PROCESSES];
 	struct queued queued[NR_QUEUED];
+	uint32_t nr_queued;
 	struct job job[NR_JOBS];        /* ring of those not finished */
 	uint32_t job_first, job_given, job_next;
 	uint16_t next_thread;           /* where the search for a free row begins */

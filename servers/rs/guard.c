@@ -191,8 +191,10 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code)
 	s->repaired_ns = 0;
 	s->cause = (uint8_t)cause;
 	s->code = code;
-	if (cause == RS_CAUSE_OPERATOR || cause == RS_CAUSE_KILLED)
+	if (cause == RS_CAUSE_OPERATOR || cause == RS_CAUSE_KILLED) {
 		s->recent = 1;          /* somebody's wish, not a defect: no backoff */
+		s->loops = 0;
+	}
 	say("%s: %s %u", s->name, cause_text(cause), code);
 	if (manifest_of(id)->restart == RESTART_NEVER && cause != RS_CAUSE_OPERATOR) {
 		struct proc_destroy_request req = { .proc = service_endpoint(id) };
