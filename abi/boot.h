@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * boot.h - what the kernel tells rs at start, the layout of the boot archive, and the clock page.
+ * boot.h - what the kernel tells rs at start, the boot image, and the clock page.
  */
 #ifndef ABI_BOOT_H
 #define ABI_BOOT_H
 
-#include <abi/types.h>
+#include <abi/kernel.h>
 
 enum { BOOT_REGIONS = 32, BOOT_CMDLINE = 1024 };
 
 struct boot_region { uint64_t base, length; };  /* bytes; usable RAM */
+
+struct boot_framebuffer {               /* as in Multiboot2's tag 8 */
+	uint64_t base;                  /* 0: none */
+	uint32_t pitch, width, height;
+	uint8_t bpp, type;              /* type 1: direct colour */
+};
 
 struct boot_info {
 	uint32_t nr_regions;
@@ -17,37 +23,22 @@ struct boot_info {
 	uint64_t archive;               /* physical address, page aligned */
 	uint64_t archive_size;
 	uint64_t rsdp;                  /* ACPI root pointer, 0: look for it */
-	uint64_t fb_base;               /* framebuffer, 0: none */
-	uint32_t fb_width, fb_height, fb_pitch, fb_bpp;
+	struct boot_framebuffer fb;
 	uint32_t clock_pfn;             /* the clock page */
-	uint32_t irq_path;              /* longest path with interrupts off so far, in TSC ticks */
 	uint64_t tsc_hz;
-	uint64_t cpu_features;          /* CPU_ bits */
-	uint64_t xcr0;
-	uint32_t xsave_size;
 	char cmdline[BOOT_CMDLINE];     /* name=value pairs, blank separated, NUL-terminated */
 };
 
-enum { CPU_FSGSBASE = 1, CPU_XSAVE = 2, CPU_SMEP = 4, CPU_SMAP = 8, CPU_UMIP = 16, CPU_NX = 32 };
+/* The loader's module begins with rs as it lies in memory when it starts, whole pages with zeros
+ * and stack and all; the kernel maps them in place. The boot archive (abi/archive.h) follows. */
+#define BOOT_MAGIC 0x31676d696b6b73ull          /* "skkimg1" */
 
-/* The boot archive: header, then entries, then page-aligned contents. Little-endian. The first
- * entry is rs, which the kernel starts; the rest is rs's business. */
-#define ARCHIVE_MAGIC 0x31746f6f626b6b73ull     /* "skkboot1" */
-enum { ARCHIVE_NAME = 32, ARCHIVE_MAX = 96 };
-
-struct archive_entry {
-	char name[ARCHIVE_NAME];        /* "rs", "rs.svc", ...; NUL-padded */
-	uint64_t offset;                /* from the start of the archive, page aligned */
-	uint64_t size;                  /* bytes */
-};
-
-struct archive_header {
+struct boot_image {
 	uint64_t magic;
-	uint32_t count;
-	uint32_t crc;                   /* CRC-32 (IEEE 802.3) of all that follows this header */
-	uint64_t size;                  /* bytes, whole archive */
-	uint64_t zero;
-	struct archive_entry entry[];
+	uint64_t entry, stack;          /* instruction and stack pointer */
+	uint32_t pages;                 /* of the image, this header's first one included */
+	uint32_t count;                 /* runs */
+	struct map_run run[];           /* as for space_map; pfn counts from this header */
 };
 
 /* The clock page: one frame, written by the kernel, read-only everywhere (see lib/vdso). A reader
@@ -61,7 +52,7 @@ struct clock_page {
 	uint64_t realtime_ns;           /* CLOCK_REALTIME minus CLOCK_MONOTONIC */
 };
 
-/* Fixed addresses: the boot archive in rs (and rsguard), read-only; the clock page in every service. */
+/* Fixed addresses: the boot archive in rs (and rsguard), read-only; the clock page in services. */
 #define RS_ARCHIVE_VA 0x0000100000000000ull
 #define CLOCK_VA 0x000000007ffe0000ull
 

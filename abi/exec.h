@@ -8,8 +8,8 @@
 
 enum { EXEC_NAME = 16, EXEC_STRINGS_MAX = 128 * 1024 };
 
-/* Followed by `strings` bytes: argc arguments, envc environment strings, the path as it was given to
- * execve; each ends with a NUL. */
+/* Followed by `strings` bytes: argc arguments, envc environment strings, the path as it was given
+ * to execve; each ends with a NUL. */
 struct exec_image {
 	uint64_t entry;                 /* where the process starts: the interpreter's, if any */
 	uint64_t program_entry;         /* AT_ENTRY */

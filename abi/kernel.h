@@ -67,7 +67,6 @@ enum {
 	RIGHT_MANAGE_SERVICES = 1,      /* proc_* on services */
 	RIGHT_MANAGE_PROGRAMS = 2,      /* proc_* on programs */
 	RIGHT_FORWARD = 4,              /* IPC_FORWARD */
-	RIGHT_SERVES_PROGRAMS = 8,      /* programs may sendrec to it */
 	RIGHT_SCHEDULE = 16,            /* proc_sched on anybody */
 };
 
@@ -94,8 +93,8 @@ struct priv_desc {
 
 /* Routes, 16 bits each. The two after the last Linux call are the personality's handlers. */
 enum {
-	ROUTE_ENOSYS = 0xffff,
-	ROUTE_SERVER = 0x0000,          /* | privilege id */
+	ROUTE_ENOSYS = 0,
+	ROUTE_SERVER = 0x8000,          /* | privilege id */
 	ROUTE_PUBLIC = 0x4000,          /* | public word */
 	ROUTE_FAULT = 0x400,            /* index: who resolves page faults */
 	ROUTE_EXCEPTION = 0x401,        /* index: who is told of exceptions and stops */
@@ -104,7 +103,8 @@ enum {
 
 /* ---- memory ---- */
 
-enum frame_type { FRAME_FREE, FRAME_USER, FRAME_TABLE, FRAME_KERNEL, FRAME_DEVICE };
+/* CLOCK: the clock page, which may be mapped but not for writing. */
+enum frame_type { FRAME_FREE, FRAME_USER, FRAME_TABLE, FRAME_KERNEL, FRAME_DEVICE, FRAME_CLOCK };
 
 struct frame {                          /* 8 bytes for each physical frame */
 	uint32_t maps;                  /* user mappings */

@@ -28,15 +28,15 @@ enum {
 	TYPE_LINUX = 0x000,             /* .. 0x3ff: a Linux system call, by its number */
 	NR_LINUX = 0x400,
 	TYPE_CONTRACT = 0x400,          /* .. 0xfff: protocol base + operation (contracts/) */
-	TYPE_KERNEL = 0x2000,           /* up: only the kernel can make these */
+	/* 0x2000 up: only the kernel can make these */
 	TYPE_NOTIFY = 0x2000,           /* w[0] services' bits, w[1] interrupt bits, w[2] events */
-	TYPE_FAULT = 0x2001,            /* w[0] address, w[1] FAULT_ bits, w[2] instruction pointer */
+	TYPE_FAULT = 0x2001,            /* w[0] address, w[1] FAULT_, w[2] instruction pointer */
 };
 
 /* Primitives: numbers in RAX. Kernel calls (contracts/kernel.contract) follow at 0x1010. */
 enum {
-	/* Rendezvous towards a lower rank. In: RDI peer|type, payload; R14 = address of a range lent
-	 * to the server until it replies, R15 = its length | CALL_LEND_ bits (0: nothing lent).
+	/* Rendezvous towards a lower rank. In: RDI peer|type, payload; R14 = address of a range
+	 * lent to the server until it replies, R15 = its length | CALL_LEND_ bits (0: none).
 	 * Out: RAX = 0 or an error of IPC itself, reply in the message registers. */
 	IPC_SENDREC = 0x1000,
 	/* In: RDI low half = from whom (ENDPOINT_ANY, ENDPOINT_KERNEL or a peer). Out: message;
@@ -82,7 +82,7 @@ _Static_assert(sizeof(struct copy) == 24, "copy layout");
 /* Event bits in w[2] of a TYPE_NOTIFY message. */
 enum {
 	EVENT_ALARM = 1 << 0,           /* the alarm set by SYS_ALARM_SET has gone off */
-	EVENT_CANCEL = 1 << 1,          /* a call this server holds is interrupted: SYS_CALL_CANCELLED */
+	EVENT_CANCEL = 1 << 1,          /* a call it holds is interrupted: SYS_CALL_CANCELLED */
 	EVENT_PARKED = 1 << 2,          /* programs have parked or faulted: SYS_PROC_NEXT */
 	EVENT_GUARD = 1 << 3,           /* a service under this guardian is frozen: SYS_PROC_NEXT */
 };

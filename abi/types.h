@@ -19,9 +19,8 @@ typedef struct { uint32_t v; } endpoint_t;
 /* A loan of memory: (seq << 16) | (owner's privilege id << 8) | row. 0 is no grant. */
 typedef struct { uint32_t v; } grant_t;
 
-/* A physical page frame number, and a physical address. */
+/* A physical page frame number. */
 typedef uint32_t pfn_t;
-typedef uint64_t paddr_t;
 typedef uint64_t vaddr_t;
 
 #define MUST_CHECK __attribute__((warn_unused_result))

@@ -8,6 +8,7 @@
  * On crash: holds no state; writing again has the same result.
  * Spec:     System V ABI, ELF-64 object file format.
  */
+#include <abi/archive.h>
 #include <contract/kernel.h>
 #include <lib/image.h>
 #include <lib/string.h>

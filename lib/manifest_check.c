@@ -289,7 +289,7 @@ void manifest_priv(const struct manifest *m, const struct manifest *const *set, 
 
 	*d = (struct priv_desc){
 		.primitives = m->primitives,
-		.rights = m->rights | (m->serves_programs ? RIGHT_SERVES_PROGRAMS : 0),
+		.rights = m->rights,
 		.sendrec_to = ids(set, count, &m->talks),
 		/* the guardian in any case: the answer to its heartbeat */
 		.notify_to = ids(set, count, &m->notifies) | BIT(guardian),

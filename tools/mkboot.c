@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * mkboot.c - checks a boot set and builds the boot archive.
+ * mkboot.c - checks a boot set and builds the boot module: the image of rs, then the archive.
  *
  * Job:      mkboot -o boot.img [-n NAME] FILE...: NAME.svc are manifests, the rest is programs and
- *           data; rs comes first. -n names the next file. With -c instead of -o it only checks.
+ *           data; rs is among them. -n names the next file. With -c instead of -o it only checks.
  *           Of NAME.elf the symbols are looked at; archived as NAME is the stripped file NAME
  *           beside it, if there is one.
  * Speaks:   abi/boot.h, docs/notes/0004-services.md.
@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <abi/archive.h>
 #include <abi/boot.h>
 
 #include "mkboot.h"
@@ -223,27 +224,23 @@ static uint64_t page_up(uint64_t n)
 	return (n + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 }
 
-/* rs first: the kernel starts the first entry. */
-static void order(void)
-{
-	for (unsigned i = 0; i < nr_items; i++)
-		if (strcmp(items[i].name, "rs") == 0) {
-			struct item first = items[i];
-
-			memmove(&items[1], &items[0], i * sizeof(items[0]));
-			items[0] = first;
-			return;
-		}
-	complain("mkboot", 0, "there is no program 'rs', which the kernel starts");
-}
-
 static void write_archive(const char *path)
 {
 	struct archive_header *h;
 	uint64_t size = page_up(sizeof(*h) + nr_items * sizeof(h->entry[0]));
+	const struct item *rs = find("rs"), *svc = find("rs.svc");
 	char temporary[4096];
+	uint8_t *image;
+	size_t image_size;
 	FILE *f;
 
+	if (rs == NULL || svc == NULL) {
+		complain("mkboot", 0, "there is no program 'rs', which the kernel starts");
+		return;
+	}
+	image = boot_image(rs, svc, &image_size);
+	if (complaints != 0)
+		return;
 	for (unsigned i = 0; i < nr_items; i++)
 		size += page_up(items[i].size);
 	h = calloc(1, size);
@@ -263,10 +260,12 @@ static void write_archive(const char *path)
 		size += page_up(items[i].size);
 	}
 	h->crc = crc32((const uint8_t *)(h + 1), size - sizeof(*h));
+	fwrite(image, 1, image_size, f);
 	fwrite(h, 1, size, f);
 	if (ferror(f) || fclose(f) != 0 || rename(temporary, path) != 0)
 		complain(path, 0, "%s", strerror(errno));
 	free(h);
+	free(image);
 }
 
 int main(int argc, char **argv)
@@ -293,8 +292,6 @@ int main(int argc, char **argv)
 		check_set();
 	if (complaints == 0)
 		check_programs();
-	if (complaints == 0 && !check_only)
-		order();
 	if (complaints == 0 && !check_only)
 		write_archive(out);
 	return complaints == 0 ? 0 : 1;

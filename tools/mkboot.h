@@ -28,4 +28,7 @@ void complain(const char *path, unsigned line, const char *text, ...)
 /* mkboot_elf.c: a program against its manifest. */
 void check_program(const struct item *program, const struct item *svc);
 
+/* mkboot_image.c: the boot image of a program that has been checked. */
+uint8_t *boot_image(const struct item *program, const struct item *svc, size_t *size);
+
 #endif

@@ -8,8 +8,6 @@
 
 err_t do_alarm_set(struct proc *caller, const struct alarm_set_request *req)
 {
-	if (proc_is_program(caller))
-		return -EPERM;
 	caller->priv->alarm_ns = req->deadline_ns;
 	timer_plan(this_core(), false);
 	return 0;

@@ -8,7 +8,5 @@
 
 err_t do_boot_info(struct proc *caller, const struct boot_info_request *req)
 {
-	uint64_t n = sizeof(boot_info);
-
-	return copy_to_proc(caller, req->address, &boot_info, n) == n ? 0 : -EFAULT;
+	return copy_to_proc(caller, req->address, &boot_info, sizeof(boot_info));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * call.c - what the handlers of the kernel calls share.
  *
- * Job:      the checks that several handlers make, and frame vectors in the caller's memory.
+ * Job:      the checks that several handlers make, walks over ranges, vectors of frames.
  * Speaks:   nothing of its own.
  * Touches:  the caller's vectors, through copy.c.
  * Trusts:   nothing in a request.
@@ -9,21 +9,32 @@
  */
 #include <kernel/call/call.h>
 
-err_t managed(struct proc *caller, endpoint_t e, struct proc **p)
+/* Parked, new, in a call on the caller; or frozen, and the caller wants to know why. */
+static bool stands_still(const struct proc *caller, const struct proc *p)
+{
+	return p->state & (STATE_PARKED | STATE_NEW) ||
+	       (p->state & STATE_CALLING && p->partner == caller) ||
+	       (p->state & STATE_FROZEN && proc_guards(caller, p));
+}
+
+err_t controlled(struct proc *caller, endpoint_t e, unsigned how, struct proc **p)
 {
 	*p = proc_find(e);
 	if (!*p)
 		return -EDEADPEER;
-	return proc_manages(caller, *p) ? 0 : -EPERM;
+	if (!(how & MANAGED && proc_manages(caller, *p)) &&
+	    !(how & GUARDED && proc_guards(caller, *p)))
+		return -EPERM;
+	return how & HELD && !stands_still(caller, *p) ? -EBUSY : 0;
 }
 
-err_t managed_held(struct proc *caller, endpoint_t e, struct proc **p)
+struct grant *grant_row(grant_t g, const struct priv *owner)
 {
-	err_t err = managed(caller, e, p);
+	unsigned row = g.v & 0xff, id = g.v >> 8 & 0xff;
 
-	if (err)
-		return err;
-	return proc_is_held(caller, *p) ? 0 : -EBUSY;
+	if (row >= GRANT_ROWS || id >= NR_PRIVS || (owner && owner != &privs[id]))
+		return NULL;
+	return &privs[id].grants[row];
 }
 
 struct space *space_find(unsigned n)
@@ -33,7 +44,7 @@ struct space *space_find(unsigned n)
 
 bool page_range(vaddr_t va, uint64_t pages)
 {
-	return va % PAGE_SIZE == 0 && va < USER_END && pages <= (USER_END - va) / PAGE_SIZE;
+	return va % PAGE_SIZE == 0 && va <= USER_END && pages <= (USER_END - va) / PAGE_SIZE;
 }
 
 bool prot_allowed(const struct space *s, unsigned flags)
@@ -41,50 +52,65 @@ bool prot_allowed(const struct space *s, unsigned flags)
 	return s->priv == PRIV_PROGRAM || !(flags & MAP_WRITE) || !(flags & MAP_EXEC);
 }
 
-void spares_init(struct spares *s, struct proc *caller, vaddr_t address, uint32_t count)
+bool walk_begin(struct walk *w, unsigned space, vaddr_t va, uint64_t pages)
 {
-	*s = (struct spares){ .address = address, .count = count };
-	window_init(&s->window, caller, false);
+	*w = (struct walk){ space_find(space), va, va + pages * PAGE_SIZE,
+			    SPACE_STEP, SPACE_LOOKS };
+	return w->space && page_range(va, pages);
 }
 
-bool spares_take(void *arg, pfn_t *pfn)
+pte_t *walk_find(struct walk *w)
 {
-	struct spares *s = arg;
-	const volatile pfn_t *next;     /* read once: a device may write there */
+	if (w->steps-- == 0)
+		return NULL;
+	return table_next(w->space->root, w->va, w->end, &w->va, &w->looks);
+}
 
-	s->err = -ENOMEM;
-	if (s->used == s->count)
+static uint64_t list_begin(struct frame_list *l, uint32_t max)
+{
+	l->count = 0;
+	l->max = max < SPACE_STEP ? max : SPACE_STEP;
+	return l->max * sizeof(pfn_t);
+}
+
+err_t spares_read(struct frame_list *l, struct proc *caller, vaddr_t at, uint32_t max)
+{
+	return copy_from_proc(caller, l->pfn, at, list_begin(l, max));
+}
+
+bool spares_take(void *list, pfn_t *pfn)
+{
+	struct frame_list *l = list;
+
+	if (l->count == l->max || !frame_is_free(l->pfn[l->count]))
 		return false;
-	next = window_at(&s->window, s->address + s->used * sizeof(pfn_t), sizeof(pfn_t));
-	if (!next) {
-		s->err = -EFAULT;
-		return false;
-	}
-	*pfn = *next;
-	if (!frame_is_free(*pfn))
-		return false;
-	s->used++;
+	*pfn = l->pfn[l->count++];
 	return true;
 }
 
-void freed_init(struct freed *f, struct proc *caller, vaddr_t address, uint32_t max)
+err_t page_map(struct space *s, vaddr_t va, pfn_t pfn, unsigned flags, struct frame_list *spares)
 {
-	*f = (struct freed){ .address = address, .max = max };
-	window_init(&f->window, caller, true);
+	pte_t *e = table_entry(s->root, va, 0, spares_take, spares);
+
+	if (!e)
+		return -ENOMEM;
+	if (!frames_mappable(pfn, 1, flags))
+		return -EPERM;          /* a spare just became a table */
+	if (*e && pte_pfn(*e) != pfn)
+		return -EEXIST;
+	if (!*e) {
+		if (flags & MAP_ZERO)
+			memset(frame_ptr(pfn), 0, PAGE_SIZE);
+		frame_mapped(pfn);
+	}
+	*e = pte_make(pfn, flags);
+	tlb_drop(s, va);
+	return 0;
 }
 
-static pfn_t *freed_at(struct freed *f)
+err_t freed_begin(struct frame_list *l, struct proc *caller, vaddr_t at, uint32_t max)
 {
-	return window_at(&f->window, f->address + f->count * sizeof(pfn_t), sizeof(pfn_t));
-}
+	uint64_t len = list_begin(l, max);
 
-bool freed_room(struct freed *f)
-{
-	return f->count < f->max && freed_at(f) != NULL;
-}
-
-void freed_put(struct freed *f, pfn_t pfn)
-{
-	*freed_at(f) = pfn;
-	f->count++;
+	return len ? copy_to_proc(caller, at, NULL, len) : -EFAULT;
 }

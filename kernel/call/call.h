@@ -10,17 +10,20 @@
 #include <kernel/arch.h>
 #include <kernel/core/copy.h>
 #include <kernel/core/frame.h>
-#include <kernel/core/proc.h>
-#include <contract/kernel.h>
 #include <contract/kernel_calls.h>
 
-/* The process that caller may control, in *p. EDEADPEER, EPERM. */
-err_t managed(struct proc *caller, endpoint_t e, struct proc **p);
-/* The same, and its registers must stand still. EBUSY. */
-err_t managed_held(struct proc *caller, endpoint_t e, struct proc **p);
+/* Find a process that the caller manages or guards (either will do if both are given); HELD: its
+ * registers stand still as well. EDEADPEER, EPERM, EBUSY. */
+enum { MANAGED = 1, GUARDED = 2, HELD = 4 };
+err_t controlled(struct proc *caller, endpoint_t e, unsigned how, struct proc **p) MUST_CHECK;
 
-/* Absent table entries that one call skips at most (see table_next). */
-enum { SPACE_LOOKS = 16384 };
+/* What copy_procs() tells is the reply of the calls that copy. */
+_Static_assert(sizeof(struct copied) == sizeof(struct call_copy_reply) &&
+	       sizeof(struct copied) == sizeof(struct grant_copy_reply) &&
+	       sizeof(struct copied) == sizeof(struct proc_copy_reply), "done, fault");
+
+/* A grant's row, NULL if there is none or, with an owner, if it is not the owner's. */
+struct grant *grant_row(grant_t g, const struct priv *owner);
 
 /* The live space with this number, or NULL. */
 struct space *space_find(unsigned n);
@@ -29,25 +32,30 @@ bool page_range(vaddr_t va, uint64_t pages);
 /* May this protection stand in this space? (W^X for services.) */
 bool prot_allowed(const struct space *s, unsigned flags);
 
-/* Frames that a map call may turn into tables: pfn_t[] in the caller. */
-struct spares {
-	struct window window;
-	vaddr_t address;
-	uint32_t count, used;
-	err_t err;                      /* of the take that failed */
-};
-void spares_init(struct spares *s, struct proc *caller, vaddr_t address, uint32_t count);
-bool spares_take(void *spares, pfn_t *pfn);
+/* Absent table entries that one call skips at most (see table_next). */
+enum { SPACE_LOOKS = 16384 };
 
-/* Frames reported to the caller as free: pfn_t[] in its memory. */
-struct freed {
-	struct window window;
-	vaddr_t address;
-	uint32_t max, count;
+/* A walk over the mapped pages of a range, as many as one call may handle. */
+struct walk {
+	struct space *space;
+	vaddr_t va, end;
+	unsigned steps, looks;
 };
-void freed_init(struct freed *f, struct proc *caller, vaddr_t address, uint32_t max);
-/* Room for one more? */
-bool freed_room(struct freed *f);
-void freed_put(struct freed *f, pfn_t pfn);
+/* False: no such space or range. */
+bool walk_begin(struct walk *w, unsigned space, vaddr_t va, uint64_t pages);
+/* The entry of the first one from w->va on, which is moved there; NULL: no more, or no more now. */
+pte_t *walk_find(struct walk *w);
+
+/* Frames in the caller's memory, pfn_t[]: spares that may become tables; those that became free. */
+struct frame_list {
+	uint32_t count, max;            /* used of it; its length, SPACE_STEP at most */
+	pfn_t pfn[SPACE_STEP];
+};
+err_t spares_read(struct frame_list *l, struct proc *caller, vaddr_t at, uint32_t max) MUST_CHECK;
+bool spares_take(void *list, pfn_t *pfn);
+/* Map this frame there, with tables made of spares. ENOMEM, EPERM, EEXIST. */
+err_t page_map(struct space *s, vaddr_t va, pfn_t pfn, unsigned flags, struct frame_list *spares);
+/* Can all of it be written, and is it not empty? */
+err_t freed_begin(struct frame_list *l, struct proc *caller, vaddr_t at, uint32_t max) MUST_CHECK;
 
 #endif

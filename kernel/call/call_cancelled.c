@@ -6,19 +6,18 @@
  */
 #include <kernel/call/call.h>
 
+static bool holds(const struct proc *caller, const struct proc *c)
+{
+	return c->partner == caller && c->state & STATE_CALLING;
+}
+
 err_t do_call_cancelled(struct proc *caller, struct call_cancelled_reply *rep)
 {
-	for (unsigned i = 0; i < NR_PROCS / 64; i++) {
-		for (uint64_t bits = cancelled[i]; bits; bits &= bits - 1) {
-			struct proc *c = &procs[i * 64 + (unsigned)__builtin_ctzll(bits)];
+	const struct proc *c = slots_take(cancelled, caller, holds);
 
-			if (c->partner != caller || !(c->state & STATE_CALLING))
-				continue;
-			cancelled[i] &= ~(bits & -bits);
-			rep->client = c->ep;
-			rep->serial = c->serial;
-			return 0;
-		}
-	}
-	return -ENOENT;
+	if (!c)
+		return -ENOENT;
+	rep->client = c->ep;
+	rep->serial = c->serial;
+	return 0;
 }

@@ -10,13 +10,7 @@ err_t do_call_copy(struct proc *caller, const struct call_copy_request *req,
 		   struct call_copy_reply *rep)
 {
 	struct proc *c = call_held(caller, req->client, req->serial);
-	struct copied r;
-	err_t err;
 
-	if (!c)
-		return -EDEADPEER;
-	err = call_copy(caller, c, req->dir, req->remote, req->local, req->len, &r);
-	rep->done = r.done;
-	rep->fault = r.fault;
-	return err;
+	return c ? call_copy(caller, c, req->dir, req->remote, req->local, req->len,
+			     (struct copied *)rep) : -EDEADPEER;
 }

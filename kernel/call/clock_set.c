@@ -6,9 +6,8 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_clock_set(struct proc *caller, const struct clock_set_request *req)
+err_t do_clock_set(struct proc *caller UNUSED, const struct clock_set_request *req)
 {
-	(void)caller;
 	time_set_realtime(req->realtime_ns);
 	return 0;
 }

@@ -9,18 +9,13 @@
 err_t do_frame_info(struct proc *caller, const struct frame_info_request *req,
 		    struct frame_info_reply *rep)
 {
-	uint32_t count = req->count;
-	uint64_t bytes;
+	const uint32_t most = COPY_MAX / sizeof(struct frame);
+	uint32_t count = req->count < most ? req->count : most;
 
 	if (req->first >= nr_frames)
 		return -EINVAL;
 	if (count > nr_frames - req->first)
 		count = nr_frames - req->first;
-	if (count > COPY_MAX / sizeof(struct frame))
-		count = COPY_MAX / sizeof(struct frame);
-	bytes = count * sizeof(struct frame);
-	if (copy_to_proc(caller, req->address, &frames[req->first], bytes) != bytes)
-		return -EFAULT;
 	rep->done = count;
-	return 0;
+	return copy_to_proc(caller, req->address, &frames[req->first], count * sizeof(*frames));
 }

@@ -6,14 +6,12 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_frame_pin(struct proc *caller, const struct frame_pin_request *req)
+err_t do_frame_pin(struct proc *caller UNUSED, const struct frame_pin_request *req)
 {
 	pfn_t end = req->pfn + req->count;
 
-	(void)caller;
-	if (req->change != 1 && req->change != -1)
-		return -EINVAL;
-	if (req->pfn >= nr_frames || req->count > SPACE_STEP || end > nr_frames)
+	if ((req->change != 1 && req->change != -1) || req->pfn >= nr_frames ||
+	    req->count > SPACE_STEP || end > nr_frames)
 		return -EINVAL;
 	for (pfn_t f = req->pfn; f < end; f++) {
 		if (frames[f].type != FRAME_USER)

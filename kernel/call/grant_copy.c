@@ -9,17 +9,12 @@
 err_t do_grant_copy(struct proc *caller, const struct grant_copy_request *req,
 		    struct grant_copy_reply *rep)
 {
-	unsigned row = req->grant.v & 0xff, id = (req->grant.v >> 8) & 0xff;
 	unsigned need = req->dir == COPY_IN ? GRANT_READ : GRANT_WRITE;
-	const struct grant *g;
+	const struct grant *g = grant_row(req->grant, NULL);
 	struct proc *whose;
-	struct copied r;
 	err_t err;
 
-	if (id >= NR_PRIVS || row >= GRANT_ROWS)
-		return -EDEADPEER;
-	g = &privs[id].grants[row];
-	if (g->dir == 0 || g->seq != req->grant.v >> 16)
+	if (!g || g->dir == 0 || g->seq != req->grant.v >> 16)
 		return -EDEADPEER;
 	if (!endpoint_eq(g->borrower, caller->ep))
 		return -EPERM;
@@ -31,8 +26,7 @@ err_t do_grant_copy(struct proc *caller, const struct grant_copy_request *req,
 	if (!(g->dir & need) || req->offset > g->len || req->len > g->len - req->offset)
 		return -EPERM;
 	err = copy_procs(caller, req->local, whose, g->base + req->offset, req->dir, req->len,
-			 false, &r);
-	rep->done = r.done;
-	rep->fault = err == -EFAULT ? r.fault - g->base : 0;
+			 false, (struct copied *)rep);
+	rep->fault = err == -EFAULT ? rep->fault - g->base : 0;
 	return err;
 }

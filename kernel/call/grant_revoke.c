@@ -8,10 +8,10 @@
 
 err_t do_grant_revoke(struct proc *caller, const struct grant_revoke_request *req)
 {
-	unsigned row = req->grant.v & 0xff, id = (req->grant.v >> 8) & 0xff;
+	struct grant *g = grant_row(req->grant, caller->priv);
 
-	if (proc_is_program(caller) || id != proc_priv(caller) || row >= GRANT_ROWS)
+	if (!g)
 		return -EINVAL;
-	caller->priv->grants[row].dir = 0;
+	g->dir = 0;
 	return 0;
 }

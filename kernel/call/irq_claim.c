@@ -9,11 +9,8 @@
 err_t do_irq_claim(struct proc *caller, const struct irq_claim_request *req,
 		   struct irq_claim_reply *rep)
 {
-	err_t err;
+	err_t err = line_claim(caller->priv, req->line, req->bit, req->flags);
 
-	if (proc_is_program(caller))
-		return -EPERM;
-	err = line_claim(caller->priv, req->line, req->bit, req->flags);
 	if (!err && req->line >= LINE_MSI)
 		line_msi(req->line, &rep->msi_address, &rep->msi_data);
 	return err;

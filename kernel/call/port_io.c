@@ -8,12 +8,9 @@
 
 static bool port_allowed(const struct priv_desc *d, const struct port_op *op)
 {
-	for (unsigned i = 0; i < PRIV_PORTS; i++) {
-		const struct range16 *r = &d->ports[i];
-
+	for (const struct range16 *r = d->ports; r < d->ports + PRIV_PORTS; r++)
 		if (r->last && op->port >= r->first && op->port + op->width - 1 <= r->last)
 			return true;
-	}
 	return false;
 }
 
@@ -25,9 +22,9 @@ err_t do_port_io(struct proc *caller, const struct port_io_request *req,
 
 	if (req->count > PORT_OPS_MAX)
 		return -EINVAL;
-	/* A copy, because a device may write there; and back, because results will have to go. */
-	if (copy_from_proc(caller, ops, req->address, bytes) != bytes ||
-	    copy_to_proc(caller, req->address, ops, bytes) != bytes)
+	/* A copy, because a device may write there; and results will have to go back. */
+	if (copy_from_proc(caller, ops, req->address, bytes) ||
+	    copy_to_proc(caller, req->address, NULL, bytes))
 		return -EFAULT;
 	for (uint32_t i = 0; i < req->count; i++) {
 		if (ops[i].width != 1 && ops[i].width != 2 && ops[i].width != 4)
@@ -36,12 +33,8 @@ err_t do_port_io(struct proc *caller, const struct port_io_request *req,
 			return -EPERM;
 	}
 
-	for (uint32_t i = 0; i < req->count; i++) {
-		if (ops[i].write)
-			port_write(ops[i].port, ops[i].width, ops[i].value);
-		else
-			ops[i].value = port_read(ops[i].port, ops[i].width);
-	}
+	for (uint32_t i = 0; i < req->count; i++)
+		port_access(&ops[i]);
 	rep->done = req->count;
-	return copy_to_proc(caller, req->address, ops, bytes) == bytes ? 0 : -EFAULT;
+	return copy_to_proc(caller, req->address, ops, bytes);
 }

@@ -6,26 +6,21 @@
  */
 #include <kernel/call/call.h>
 
-static bool desc_valid(const struct priv_desc *d)
-{
-	return d->rank < 16 && d->personality < NR_PERSONALITIES && d->guardian < NR_PRIVS &&
-	       d->priority < NR_PRIORITIES && d->quantum > 0 && d->quantum <= QUANTUM_MAX;
-}
-
 err_t do_priv_set(struct proc *caller, const struct priv_set_request *req)
 {
-	static struct priv_desc desc;
+	static struct priv_desc d;
 
 	if (req->priv >= NR_PRIVS)
 		return -EINVAL;
-	if (copy_from_proc(caller, &desc, req->address, sizeof(desc)) != sizeof(desc))
+	if (copy_from_proc(caller, &d, req->address, sizeof(d)))
 		return -EFAULT;
-	if (!desc_valid(&desc))
+	if (d.rank >= 16 || d.personality >= NR_PERSONALITIES || d.guardian >= NR_PRIVS ||
+	    d.priority >= NR_PRIORITIES || d.quantum == 0 || d.quantum > QUANTUM_MAX)
 		return -EINVAL;
-	if (req->priv == PRIV_PROGRAM && desc.primitives & ~BIT(IPC_SENDREC - IPC_SENDREC))
+	if (req->priv == PRIV_PROGRAM && d.primitives & ~BIT(IPC_SENDREC - IPC_SENDREC))
 		return -EINVAL;         /* I7: programs call, and nothing else */
 
 	lines_release(&privs[req->priv]);
-	privs[req->priv].desc = desc;
+	privs[req->priv].desc = d;
 	return 0;
 }

@@ -9,18 +9,13 @@
 err_t do_proc_copy(struct proc *caller, const struct proc_copy_request *req,
 		   struct proc_copy_reply *rep)
 {
-	struct proc *p = proc_find(req->proc);
-	struct copied r;
+	struct proc *p;
+	err_t err = controlled(caller, req->proc, MANAGED | GUARDED, &p);
 	bool force;
-	err_t err;
 
-	if (!p)
-		return -EDEADPEER;
-	if (!proc_manages(caller, p) && !proc_guards(caller, p))
-		return -EPERM;
-	force = !proc_is_program(p) && (p->state & (STATE_FROZEN | STATE_NEW));
-	err = copy_procs(caller, req->local, p, req->remote, req->dir, req->len, force, &r);
-	rep->done = r.done;
-	rep->fault = r.fault;
-	return err;
+	if (err)
+		return err;
+	force = !p->program && (p->state & (STATE_FROZEN | STATE_NEW));
+	return copy_procs(caller, req->local, p, req->remote, req->dir, req->len, force,
+			  (struct copied *)rep);
 }

@@ -6,59 +6,42 @@
  */
 #include <kernel/call/call.h>
 
-/* A slot that holds exactly this process already is left alone: the call is idempotent. */
-static bool slot_is_busy(const struct proc *p, endpoint_t e)
-{
-	return !endpoint_eq(p->ep, ENDPOINT_NONE) && !endpoint_eq(p->ep, e);
-}
-
-static void fill(struct proc *p, const struct proc_create_request *req)
-{
-	const struct priv_desc *d = &privs[req->priv].desc;
-
-	*p = (struct proc){
-		.regs = { .rdi = req->arg, .rip = req->entry, .rsp = req->stack,
-			  .fs_base = req->fs_base, .orig_rax = UINT64_MAX },
-		.flags = PROC_FULL,
-		.state = STATE_NEW,
-		.ep = req->proc,
-		.serial = p->serial,
-		.owner = req->owner,
-		.slot = p->slot,
-		.program = p->program,
-		.rank = d->rank,
-		.priority = d->priority,
-		.base_priority = d->priority,
-		.quantum = d->quantum,
-		.ticks_left = d->quantum,
-		.space = &spaces[req->space],
-		.priv = &privs[req->priv],
-	};
-	regs_sanitize(&p->regs);
-	ext_reset(p);
-	spaces[req->space].users++;
-}
-
 err_t do_proc_create(struct proc *caller, const struct proc_create_request *req)
 {
 	uint32_t slot = endpoint_slot(req->proc);
-	bool program = slot >= FIRST_PROGRAM;
-	unsigned right = program ? RIGHT_MANAGE_PROGRAMS : RIGHT_MANAGE_SERVICES;
+	struct proc *p = slot < NR_PROCS ? &procs[slot] : NULL, *like = NULL;
+	struct user_regs regs = { .rdi = req->arg, .rip = req->entry, .rsp = req->stack,
+				  .fs_base = req->fs_base, .orig_rax = UINT64_MAX };
+	const struct priv_desc *d;
+	err_t err = 0;
 
-	if (slot >= NR_PROCS || slot == PRIV_PROGRAM || !space_find(req->space))
+	if (!p || slot == PRIV_PROGRAM || !space_find(req->space) ||
+	    req->priv != (unsigned)(p->priv - privs) || req->priv != spaces[req->space].priv)
 		return -EINVAL;
-	if (req->priv != (program ? (unsigned)PRIV_PROGRAM : slot) ||
-	    req->priv != spaces[req->space].priv)
-		return -EINVAL;
-	if (!(caller->priv->desc.rights & right))
+	if (!(caller->priv->desc.rights & right_over(p)))
 		return -EPERM;
-	if (req->entry >= USER_END || req->stack >= USER_END || req->fs_base >= USER_END)
+	if (!regs_sanitize(&regs) || req->stack >= USER_END)
 		return -EINVAL;
-	if (slot_is_busy(&procs[slot], req->proc))
+	if (endpoint_eq(p->ep, req->proc))
+		return 0;               /* done before */
+	if (!endpoint_eq(p->ep, ENDPOINT_NONE))
 		return -EEXIST;
-	if (endpoint_eq(procs[slot].ep, req->proc))
-		return 0;
+	if (req->like.v)
+		err = controlled(caller, req->like, MANAGED, &like);
+	if (err)
+		return err;
 
-	fill(&procs[slot], req);
+	d = &p->priv->desc;
+	*p = (struct proc){
+		.regs = regs, .flags = PROC_FULL, .state = STATE_NEW,
+		.ep = req->proc, .serial = p->serial, .owner = req->owner,
+		.slot = p->slot, .program = p->program,
+		.rank = d->rank, .priority = d->priority, .base_priority = d->priority,
+		.quantum = d->quantum, .ticks_left = d->quantum,
+		.space = &spaces[req->space], .priv = p->priv,
+	};
+	p->space->users++;
+	if (like)
+		memcpy(ext_state(p), ext_state(like), ext_size);
 	return 0;
 }

@@ -9,10 +9,9 @@
 err_t do_proc_destroy(struct proc *caller, const struct proc_destroy_request *req)
 {
 	struct proc *p;
-	err_t err = managed(caller, req->proc, &p);
+	err_t err = controlled(caller, req->proc, MANAGED, &p);
 
-	if (err)
-		return err;
-	proc_end(p);
-	return 0;
+	if (!err)
+		proc_end(p);
+	return err;
 }

@@ -10,16 +10,13 @@ err_t do_proc_ext_get(struct proc *caller, const struct proc_ext_get_request *re
 		      struct proc_ext_get_reply *rep)
 {
 	struct proc *p;
-	err_t err = managed_held(caller, req->proc, &p);
-	uint32_t size = ext_size();
+	err_t err = controlled(caller, req->proc, MANAGED | HELD, &p);
 
 	if (err)
 		return err;
-	if (req->address % 64 || req->size < size)
+	if (req->address % 64 || req->size < ext_size)
 		return -EINVAL;
-	if (copy_to_proc(p, req->address, ext_get(p), size) != size)
-		return -EFAULT;
-	rep->size = size;
-	rep->mask = ext_mask();
-	return 0;
+	rep->size = ext_size;
+	rep->mask = ext_mask;
+	return copy_to_proc(p, req->address, ext_state(p), ext_size);
 }

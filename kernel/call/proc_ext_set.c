@@ -6,14 +6,11 @@
  */
 #include <kernel/call/call.h>
 
-enum { EXT_MAX = 1024 };
-
 err_t do_proc_ext_set(struct proc *caller, const struct proc_ext_set_request *req)
 {
 	static _Alignas(64) uint8_t area[EXT_MAX];
 	struct proc *p;
-	err_t err = managed_held(caller, req->proc, &p);
-	uint32_t size = ext_size();
+	err_t err = controlled(caller, req->proc, MANAGED | HELD, &p);
 
 	if (err)
 		return err;
@@ -21,9 +18,13 @@ err_t do_proc_ext_set(struct proc *caller, const struct proc_ext_set_request *re
 		ext_reset(p);
 		return 0;
 	}
-	if (req->size < size)
+	if (req->size < ext_size)
 		return -EINVAL;
-	if (copy_from_proc(p, area, req->address, size) != size)
+	if (copy_from_proc(p, area, req->address, ext_size))
 		return -EFAULT;
-	return ext_put(p, area) ? 0 : -EINVAL;
+	if (!ext_valid(area))
+		return -EINVAL;
+
+	memcpy(ext_state(p), area, ext_size);
+	return 0;
 }

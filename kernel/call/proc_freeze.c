@@ -8,13 +8,10 @@
 
 err_t do_proc_freeze(struct proc *caller, const struct proc_freeze_request *req)
 {
-	struct proc *p = proc_find(req->proc);
+	struct proc *p;
+	err_t err = controlled(caller, req->proc, GUARDED, &p);
 
-	if (!p)
-		return -EDEADPEER;
-	if (!proc_guards(caller, p))
-		return -EPERM;
-	if (!(p->state & STATE_FROZEN))
+	if (!err && !(p->state & STATE_FROZEN))
 		freeze(p, (struct event){ .cause = CAUSE_FROZEN, .code = req->code });
-	return 0;
+	return err;
 }

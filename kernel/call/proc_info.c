@@ -6,12 +6,11 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_proc_info(struct proc *caller, const struct proc_info_request *req,
+err_t do_proc_info(struct proc *caller UNUSED, const struct proc_info_request *req,
 		   struct proc_info_reply *rep)
 {
 	const struct proc *p;
 
-	(void)caller;
 	if (req->slot >= NR_PROCS)
 		return -EINVAL;
 	p = &procs[req->slot];
@@ -28,7 +27,7 @@ err_t do_proc_info(struct proc *caller, const struct proc_info_request *req,
 	}
 	rep->state = p->state;
 	rep->space = (uint16_t)(p->space - spaces);
-	rep->priv = (uint8_t)proc_priv(p);
+	rep->priv = (uint8_t)(p->priv - privs);
 	rep->priority = p->priority;
 	rep->user_ticks = p->user_ticks;
 	rep->switches = p->switches;

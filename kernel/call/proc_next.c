@@ -6,22 +6,22 @@
  */
 #include <kernel/call/call.h>
 
+/* What p does is this one's business: pm's for a program, its guardian's for a service. */
+static bool decides(const struct proc *caller, const struct proc *p)
+{
+	return p->program ? proc_manages(caller, p) : proc_guards(caller, p);
+}
+
 err_t do_proc_next(struct proc *caller, struct proc_next_reply *rep)
 {
-	for (unsigned i = 0; i < NR_PROCS / 64; i++) {
-		for (uint64_t bits = untold[i]; bits; bits &= bits - 1) {
-			struct proc *p = &procs[i * 64 + (unsigned)__builtin_ctzll(bits)];
+	const struct proc *p = slots_take(untold, caller, decides);
 
-			if (!(proc_is_program(p) ? proc_manages(caller, p) : proc_guards(caller, p)))
-				continue;
-			untold[i] &= ~(bits & -bits);
-			rep->proc = p->ep;
-			rep->cause = p->event.cause;
-			rep->vector = p->event.vector;
-			rep->code = p->event.code;
-			rep->address = p->event.address;
-			return 0;
-		}
-	}
-	return -ENOENT;
+	if (!p)
+		return -ENOENT;
+	rep->proc = p->ep;
+	rep->cause = p->event.cause;
+	rep->vector = p->event.vector;
+	rep->code = p->event.code;
+	rep->address = p->event.address;
+	return 0;
 }

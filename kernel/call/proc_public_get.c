@@ -6,15 +6,13 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_proc_public_get(struct proc *caller, const struct proc_public_get_request *req,
+err_t do_proc_public_get(struct proc *caller UNUSED, const struct proc_public_get_request *req,
 			 struct proc_public_get_reply *rep)
 {
 	const struct proc *p = proc_find(req->proc);
 
-	(void)caller;
 	if (!p)
 		return -EDEADPEER;
-	for (uint32_t i = 0; i < NR_PUBLIC; i++)
-		rep->word[i] = p->word[i];
+	memcpy(rep->word, p->word, sizeof(rep->word));
 	return 0;
 }

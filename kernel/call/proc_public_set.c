@@ -9,14 +9,13 @@
 err_t do_proc_public_set(struct proc *caller, const struct proc_public_set_request *req)
 {
 	struct proc *p;
-	err_t err = managed(caller, req->proc, &p);
+	err_t err = controlled(caller, req->proc, MANAGED, &p);
 
 	if (err)
 		return err;
 	if (req->count > COUNT(req->word) || req->first > NR_PUBLIC ||
 	    req->count > NR_PUBLIC - req->first)
 		return -EINVAL;
-	for (uint32_t i = 0; i < req->count; i++)
-		p->word[req->first + i] = req->word[i];
+	memcpy(&p->word[req->first], req->word, req->count * sizeof(p->word[0]));
 	return 0;
 }

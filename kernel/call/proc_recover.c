@@ -8,26 +8,23 @@
 
 err_t do_proc_recover(struct proc *caller, const struct proc_recover_request *req)
 {
-	struct proc *p = proc_find(req->proc);
-	unsigned slot;
+	struct user_regs regs = { .rdi = req->arg, .rip = req->entry, .rsp = req->stack,
+				  .orig_rax = UINT64_MAX };
+	struct proc *p;
+	err_t err = controlled(caller, req->proc, GUARDED, &p);
 
-	if (!p)
-		return -EDEADPEER;
-	if (!proc_guards(caller, p))
-		return -EPERM;
+	if (err)
+		return err;
 	if (!(p->state & STATE_FROZEN))
 		return -EBUSY;
-	if (req->entry >= USER_END || req->stack >= USER_END)
+	if (!regs_sanitize(&regs) || req->stack >= USER_END)
 		return -EINVAL;
 
-	slot = proc_slot(p);
 	trace(TRACE_RECOVER, p->slot, 0, 0, 0);
 	message_unread(p);
 	call_withdraw(p);
-	untold[slot / 64] &= ~BIT(slot % 64);
-	p->regs = (struct user_regs){ .rdi = req->arg, .rip = req->entry, .rsp = req->stack,
-				      .orig_rax = UINT64_MAX };
-	regs_sanitize(&p->regs);
+	slots_remove(untold, p);
+	p->regs = regs;
 	p->flags = PROC_FULL;
 	p->priority = p->base_priority;
 	p->ticks_left = p->quantum;

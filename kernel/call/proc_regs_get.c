@@ -9,13 +9,12 @@
 err_t do_proc_regs_get(struct proc *caller, const struct proc_regs_get_request *req)
 {
 	struct proc *p;
-	err_t err = managed(caller, req->proc, &p);
+	err_t err = controlled(caller, req->proc, MANAGED | GUARDED, &p);
 
 	if (err)
 		return err;
-	if (p->state == 0)
+	if (p->program ? p->state == 0
+		       : !(p->state & STATE_FROZEN) || !proc_guards(caller, p))
 		return -EBUSY;
-	if (copy_to_proc(caller, req->address, &p->regs, sizeof(p->regs)) != sizeof(p->regs))
-		return -EFAULT;
-	return 0;
+	return copy_to_proc(caller, req->address, &p->regs, sizeof(p->regs));
 }

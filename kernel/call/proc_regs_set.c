@@ -10,19 +10,18 @@ err_t do_proc_regs_set(struct proc *caller, const struct proc_regs_set_request *
 {
 	struct user_regs regs;
 	struct proc *p;
-	err_t err = managed_held(caller, req->proc, &p);
+	err_t err = controlled(caller, req->proc, MANAGED | HELD, &p);
 
 	if (err)
 		return err;
-	if (copy_from_proc(caller, &regs, req->address, sizeof(regs)) != sizeof(regs))
+	if (copy_from_proc(caller, &regs, req->address, sizeof(regs)))
 		return -EFAULT;
-	if (!regs_valid(&regs))
+	if (!regs_sanitize(&regs))
 		return -EINVAL;
 	/* The arguments of a call that waits for its answer are the kernel's to keep. */
 	if (p->kind == CALL_CONTRACT)
 		return -EBUSY;
 
-	regs_sanitize(&regs);
 	p->regs = regs;
 	p->flags |= PROC_FULL;
 	return 0;

@@ -9,23 +9,19 @@
 err_t do_proc_resume(struct proc *caller, const struct proc_resume_request *req)
 {
 	struct proc *p;
-	unsigned slot;
-	err_t err = managed(caller, req->proc, &p);
+	err_t err = controlled(caller, req->proc, MANAGED, &p);
 
 	if (err)
 		return err;
 	if (req->flags & ~(uint32_t)STOP_ALL)
 		return -EINVAL;
-	if (!(p->state & (STATE_PARKED | STATE_NEW))) {
-		p->stop = (uint8_t)req->flags;
-		return 0;
-	}
 
-	slot = proc_slot(p);
 	p->stop = (uint8_t)req->flags;
+	if (!(p->state & (STATE_PARKED | STATE_NEW)))
+		return 0;
 	p->state &= (uint16_t)~(STATE_PARKED | STATE_NEW);
 	if (!(p->state & STATE_FROZEN))
-		untold[slot / 64] &= ~BIT(slot % 64);
+		slots_remove(untold, p);
 	if (p->flags & PROC_AT_ENTRY) {
 		p->flags &= ~(uint32_t)PROC_AT_ENTRY;
 		if (p->regs.orig_rax < NR_LINUX)

@@ -10,7 +10,7 @@ err_t do_proc_stop(struct proc *caller, const struct proc_stop_request *req,
 		   struct proc_stop_reply *rep)
 {
 	struct proc *p;
-	err_t err = managed(caller, req->proc, &p);
+	err_t err = controlled(caller, req->proc, MANAGED, &p);
 
 	if (err)
 		return err;

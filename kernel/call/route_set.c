@@ -8,24 +8,21 @@
 
 err_t do_route_set(struct proc *caller, const struct route_set_request *req)
 {
-	uint16_t *first, copy[64];
-	uint64_t bytes = req->count * sizeof(uint16_t);
+	uint16_t copy[64];
+	uint64_t bytes = req->count * sizeof(copy[0]);
 
 	if (req->personality >= NR_PERSONALITIES || req->first > NR_ROUTES ||
 	    req->count > NR_ROUTES - req->first || req->count > COUNT(copy))
 		return -EINVAL;
-	if (copy_from_proc(caller, copy, req->address, bytes) != bytes)
+	if (copy_from_proc(caller, copy, req->address, bytes))
 		return -EFAULT;
 	for (unsigned i = 0; i < req->count; i++) {
-		uint16_t r = copy[i];
-		unsigned limit = r & ROUTE_PUBLIC ? NR_PUBLIC : NR_PRIVS;
+		unsigned word = copy[i] ^ ROUTE_PUBLIC, server = copy[i] ^ ROUTE_SERVER;
 
-		if (r != ROUTE_ENOSYS && (r & ~ROUTE_PUBLIC) >= limit)
+		if (copy[i] != ROUTE_ENOSYS && word >= NR_PUBLIC && server >= NR_PRIVS)
 			return -EINVAL;
 	}
 
-	first = &routes[req->personality][req->first];
-	for (unsigned i = 0; i < req->count; i++)
-		first[i] = copy[i];
+	memcpy(&routes[req->personality][req->first], copy, bytes);
 	return 0;
 }

@@ -6,11 +6,10 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_space_create(struct proc *caller, const struct space_create_request *req)
+err_t do_space_create(struct proc *caller UNUSED, const struct space_create_request *req)
 {
 	struct space *s;
 
-	(void)caller;
 	if (req->space >= NR_SPACES || req->priv >= NR_PRIVS || req->root == 0 ||
 	    req->root >= nr_frames)
 		return -EINVAL;
@@ -22,7 +21,7 @@ err_t do_space_create(struct proc *caller, const struct space_create_request *re
 	if (!frame_is_free(req->root))
 		return -EBUSY;
 
-	frame_to_table(req->root);
+	frame_retype(req->root, FRAME_FREE, FRAME_TABLE);
 	table_init_root(req->root);
 	*s = (struct space){ .root = req->root, .priv = (uint8_t)req->priv };
 	return 0;

@@ -10,7 +10,7 @@ err_t do_space_destroy(struct proc *caller, const struct space_destroy_request *
 		       struct space_destroy_reply *rep)
 {
 	struct space *s = space_find(req->space);
-	struct freed freed;
+	struct frame_list freed;
 	vaddr_t va = 0;
 	bool leaf;
 	pfn_t f;
@@ -19,21 +19,20 @@ err_t do_space_destroy(struct proc *caller, const struct space_destroy_request *
 		return -EINVAL;
 	if (s->users)
 		return -EBUSY;
-	freed_init(&freed, caller, req->address, req->max);
-	if (!freed_room(&freed))
+	if (freed_begin(&freed, caller, req->address, req->max))
 		return -EFAULT;
 	tlb_drop_all(s);                /* the CPU must not walk tables that are free */
-	for (unsigned step = 0; step < SPACE_STEP && freed_room(&freed); step++) {
+	for (unsigned n = 0; n < SPACE_STEP && freed.count < freed.max && !rep->done; n++) {
 		if (!table_take(s->root, &va, &f, &leaf)) {
-			frame_from_table(s->root);
-			freed_put(&freed, s->root);
+			f = s->root;
+			leaf = false;
+			frame_retype(f, FRAME_TABLE, FRAME_FREE);
 			s->root = 0;
 			rep->done = 1;
-			break;
 		}
 		if (!leaf || frame_unmapped(f))
-			freed_put(&freed, f);
+			freed.pfn[freed.count++] = f;
 	}
 	rep->count = freed.count;
-	return 0;
+	return copy_to_proc(caller, req->address, freed.pfn, freed.count * sizeof(pfn_t));
 }

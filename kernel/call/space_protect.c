@@ -6,26 +6,23 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_space_protect(struct proc *caller, const struct space_protect_request *req,
+err_t do_space_protect(struct proc *caller UNUSED, const struct space_protect_request *req,
 		       struct space_protect_reply *rep)
 {
-	struct space *s = space_find(req->space);
-	unsigned looks = SPACE_LOOKS;
-	vaddr_t end, va = req->va;
+	struct walk w;
+	pte_t *e;
 
-	(void)caller;
-	if (!s || !page_range(req->va, req->pages) || req->prot & ~(MAP_WRITE | MAP_EXEC) ||
-	    !prot_allowed(s, req->prot))
+	if (!walk_begin(&w, req->space, req->va, req->pages) ||
+	    req->prot & ~(MAP_WRITE | MAP_EXEC) || !prot_allowed(w.space, req->prot))
 		return -EINVAL;
-	end = req->va + req->pages * PAGE_SIZE;
-	for (unsigned step = 0;; va += PAGE_SIZE, step++) {
-		pte_t *e = table_next(s->root, va, end, &va, &looks);
+	for (; (e = walk_find(&w)) != NULL; w.va += PAGE_SIZE) {
+		unsigned flags = req->prot | (pte_flags(*e) & MAP_MMIO);
 
-		if (!e || step == SPACE_STEP)
-			break;
-		*e = pte_make(pte_pfn(*e), req->prot | (pte_flags(*e) & MAP_MMIO));
-		tlb_drop(s, va);
+		if (!frames_mappable(pte_pfn(*e), 1, flags))
+			flags &= ~(unsigned)MAP_WRITE;          /* the clock page */
+		*e = pte_make(pte_pfn(*e), flags);
+		tlb_drop(w.space, w.va);
 	}
-	rep->done = (va - req->va) / PAGE_SIZE;
+	rep->done = (w.va - req->va) / PAGE_SIZE;
 	return 0;
 }

@@ -6,23 +6,19 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_space_query(struct proc *caller, const struct space_query_request *req,
+err_t do_space_query(struct proc *caller UNUSED, const struct space_query_request *req,
 		     struct space_query_reply *rep)
 {
-	struct space *s = space_find(req->space);
-	unsigned looks = SPACE_LOOKS;
-	vaddr_t at;
+	vaddr_t va = req->va & ~(vaddr_t)(PAGE_SIZE - 1);
+	struct walk w;
 	pte_t *e;
 
-	(void)caller;
-	if (!s)
+	if (!walk_begin(&w, req->space, va, (USER_END - va) / PAGE_SIZE))
 		return -EINVAL;
-	e = table_next(s->root, req->va & ~(vaddr_t)(PAGE_SIZE - 1), USER_END, &at, &looks);
-	if (!e && at >= USER_END)
-		return -ENOENT;
-	rep->va = at;
+	e = walk_find(&w);
+	rep->va = w.va;
 	if (!e)
-		return 0;
+		return w.va < USER_END ? 0 : -ENOENT;
 	rep->pfn = pte_pfn(*e);
 	rep->prot = pte_flags(*e);
 	rep->maps = rep->pfn < nr_frames ? frames[rep->pfn].maps : 0;

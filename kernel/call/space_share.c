@@ -8,58 +8,43 @@
 
 /* Share one page at the same address. Device memory is nobody's to share. */
 static err_t page_share(struct space *to, vaddr_t va, pte_t *from, uint32_t mode,
-			struct spares *spares)
+			struct frame_list *spares)
 {
-	unsigned flags = pte_flags(*from);
-	pfn_t pfn = pte_pfn(*from);
-	pte_t *e;
+	unsigned flags = pte_flags(*from) & ~(mode == SHARE_COW ? (unsigned)MAP_WRITE : 0u);
+	err_t err;
 
 	if (flags & MAP_MMIO)
 		return 0;
-	e = table_leaf_make(to->root, va, spares_take, spares);
-	if (!e)
-		return spares->err;
-	if (pte_present(*e) && pte_pfn(*e) != pfn)
-		return -EEXIST;
-	if (mode == SHARE_COW)
-		flags &= ~(unsigned)MAP_WRITE;
 	if (!prot_allowed(to, flags))
 		return -EINVAL;
-	if (!pte_present(*e))
-		frame_mapped(pfn);
-	else
-		tlb_drop(to, va);
-	*e = pte_make(pfn, flags);
-	*from = pte_make(pfn, flags);
-	return 0;
+	err = page_map(to, va, pte_pfn(*from), flags, spares);
+	if (!err)
+		*from = pte_make(pte_pfn(*from), flags);
+	return err;
 }
 
 err_t do_space_share(struct proc *caller, const struct space_share_request *req,
 		     struct space_share_reply *rep)
 {
-	struct space *from = space_find(req->from), *to = space_find(req->to);
-	vaddr_t end, va = req->va;
-	unsigned looks = SPACE_LOOKS;
-	struct spares spares;
+	struct space *to = space_find(req->to);
+	struct frame_list spares;
+	struct walk w;
 	err_t err = 0;
+	pte_t *e;
 
-	if (!from || !to || from == to || req->mode > SHARE_COW ||
-	    !page_range(req->va, req->pages))
+	if (!walk_begin(&w, req->from, req->va, req->pages) || !to || w.space == to ||
+	    req->mode > SHARE_COW)
 		return -EINVAL;
-	spares_init(&spares, caller, req->spares, req->nr_spares);
-	end = req->va + req->pages * PAGE_SIZE;
-	for (unsigned step = 0;; va += PAGE_SIZE, step++) {
-		pte_t *e = table_next(from->root, va, end, &va, &looks);
-
-		if (!e || step == SPACE_STEP)
-			break;
-		err = page_share(to, va, e, req->mode, &spares);
+	if (spares_read(&spares, caller, req->spares, req->nr_spares))
+		return -EFAULT;
+	for (; (e = walk_find(&w)) != NULL; w.va += PAGE_SIZE) {
+		err = page_share(to, w.va, e, req->mode, &spares);
 		if (err)
 			break;
 	}
 	if (req->mode == SHARE_COW)
-		tlb_drop_all(from);
-	rep->done = (va - req->va) / PAGE_SIZE;
-	rep->used = spares.used;
+		tlb_drop_all(w.space);
+	rep->done = (w.va - req->va) / PAGE_SIZE;
+	rep->used = spares.count;
 	return err;
 }

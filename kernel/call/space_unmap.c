@@ -9,31 +9,23 @@
 err_t do_space_unmap(struct proc *caller, const struct space_unmap_request *req,
 		     struct space_unmap_reply *rep)
 {
-	struct space *s = space_find(req->space);
-	struct freed freed;
-	vaddr_t end, va = req->va;
-	unsigned step = 0, looks = SPACE_LOOKS;
+	struct frame_list freed;
+	struct walk w;
 	pte_t *e;
 
-	if (!s || !page_range(req->va, req->pages))
+	if (!walk_begin(&w, req->space, req->va, req->pages))
 		return -EINVAL;
-	freed_init(&freed, caller, req->address, req->max);
-	if (!freed_room(&freed))
+	if (freed_begin(&freed, caller, req->address, req->max))
 		return -EFAULT;
-	end = req->va + req->pages * PAGE_SIZE;
-	for (;; va += PAGE_SIZE, step++) {
-		pfn_t f;
+	for (; freed.count < freed.max && (e = walk_find(&w)) != NULL; w.va += PAGE_SIZE) {
+		pfn_t f = pte_pfn(*e);
 
-		e = table_next(s->root, va, end, &va, &looks);
-		if (!e || step == SPACE_STEP || !freed_room(&freed))
-			break;
-		f = pte_pfn(*e);
 		*e = 0;
-		tlb_drop(s, va);
+		tlb_drop(w.space, w.va);
 		if (frame_unmapped(f))
-			freed_put(&freed, f);
+			freed.pfn[freed.count++] = f;
 	}
-	rep->done = (va - req->va) / PAGE_SIZE;
+	rep->done = (w.va - req->va) / PAGE_SIZE;
 	rep->count = freed.count;
-	return 0;
+	return copy_to_proc(caller, req->address, freed.pfn, freed.count * sizeof(pfn_t));
 }

@@ -9,17 +9,15 @@
 err_t do_trace_read(struct proc *caller, const struct trace_read_request *req,
 		    struct trace_read_reply *rep)
 {
+	const uint64_t size = sizeof(struct trace_record);
 	uint64_t oldest = trace_next > NR_TRACE ? trace_next - NR_TRACE : 0;
-	uint64_t first = req->first > oldest ? req->first : oldest;
 	uint64_t at = req->address;
 
-	rep->first = first;
-	for (; first < trace_next && rep->count < req->count; first++, rep->count++) {
-		const struct trace_record *r = &trace_ring[first % NR_TRACE];
-
-		if (copy_to_proc(caller, at, r, sizeof(*r)) != sizeof(*r))
+	rep->first = req->first > oldest ? req->first : oldest;
+	for (uint64_t i = rep->first; i < trace_next && rep->count < req->count; i++, at += size) {
+		if (copy_to_proc(caller, at, &trace_ring[i % NR_TRACE], size))
 			return -EFAULT;
-		at += sizeof(*r);
+		rep->count++;
 	}
 	return 0;
 }

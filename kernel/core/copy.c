@@ -16,65 +16,49 @@ bool user_range(vaddr_t va, uint64_t len)
 	return va < USER_END && len <= USER_END - va;
 }
 
-/* The page of va in p through the direct map; NULL if absent, MMIO, or not writable and that is
- * needed. */
-static uint8_t *page_of(const struct proc *p, vaddr_t va, bool write)
+/* Where va in p is through the direct map; NULL if it is not in the user half, absent, MMIO, or not
+ * writable and that is needed. */
+static uint8_t *byte_at(const struct proc *p, vaddr_t va, bool write)
 {
-	pte_t *e = table_leaf(p->space->root, va);
-	unsigned flags;
+	pte_t *e = va < USER_END ? table_leaf(p->space->root, va) : NULL;
+	unsigned flags = e ? pte_flags(*e) : MAP_MMIO;
 
-	if (!e || !pte_present(*e))
-		return NULL;
-	flags = pte_flags(*e);
 	if (flags & MAP_MMIO || (write && !(flags & MAP_WRITE)))
 		return NULL;
-	return frame_ptr(pte_pfn(*e));
+	return (uint8_t *)frame_ptr(pte_pfn(*e)) + va % PAGE_SIZE;
 }
 
-static uint64_t page_left(vaddr_t va)
+/* How many of these bytes are in va's page. */
+static uint64_t in_page(vaddr_t va, uint64_t len)
 {
-	return PAGE_SIZE - (va & (PAGE_SIZE - 1));
+	uint64_t left = PAGE_SIZE - va % PAGE_SIZE;
+
+	return len < left ? len : left;
 }
 
-static uint64_t min64(uint64_t a, uint64_t b)
+/* Between here, NULL for nothing, and p's memory at va. */
+static err_t transfer(struct proc *p, vaddr_t va, uint8_t *here, uint64_t len, bool out)
 {
-	return a < b ? a : b;
-}
+	for (uint64_t n, done = 0; done < len; done += n) {
+		uint8_t *there = byte_at(p, va + done, out);
 
-uint64_t copy_from_proc(struct proc *p, void *to, vaddr_t from, uint64_t len)
-{
-	uint64_t done = 0;
-
-	if (!user_range(from, len))
-		return 0;
-	while (done < len) {
-		uint64_t n = min64(len - done, page_left(from + done));
-		uint8_t *page = page_of(p, from + done, false);
-
-		if (!page)
-			break;
-		bytes_copy((uint8_t *)to + done, page + (from + done) % PAGE_SIZE, n);
-		done += n;
+		if (!there)
+			return -EFAULT;
+		n = in_page(va + done, len - done);
+		if (here)
+			memcpy(out ? there : here + done, out ? here + done : there, n);
 	}
-	return done;
+	return 0;
 }
 
-uint64_t copy_to_proc(struct proc *p, vaddr_t to, const void *from, uint64_t len)
+err_t copy_from_proc(struct proc *p, void *to, vaddr_t from, uint64_t len)
 {
-	uint64_t done = 0;
+	return transfer(p, from, to, len, false);
+}
 
-	if (!user_range(to, len))
-		return 0;
-	while (done < len) {
-		uint64_t n = min64(len - done, page_left(to + done));
-		uint8_t *page = page_of(p, to + done, true);
-
-		if (!page)
-			break;
-		bytes_copy(page + (to + done) % PAGE_SIZE, (const uint8_t *)from + done, n);
-		done += n;
-	}
-	return done;
+err_t copy_to_proc(struct proc *p, vaddr_t to, const void *from, uint64_t len)
+{
+	return transfer(p, to, (uint8_t *)(uintptr_t)from, len, true);
 }
 
 err_t copy_procs(struct proc *local_proc, vaddr_t local, struct proc *remote_proc, vaddr_t remote,
@@ -85,65 +69,39 @@ err_t copy_procs(struct proc *local_proc, vaddr_t local, struct proc *remote_pro
 	*r = (struct copied){ 0, remote };
 	if (len > COPY_MAX || dir > COPY_OUT)
 		return -EINVAL;
-	if (!user_range(local, len))
-		return -EINVAL;
-	if (!user_range(remote, len))
-		return -EFAULT;
-	while (r->done < len) {
+	for (uint64_t n; r->done < len; r->done += n) {
 		vaddr_t l = local + r->done, m = remote + r->done;
-		uint64_t n = min64(min64(len - r->done, page_left(l)), page_left(m));
-		uint8_t *here = page_of(local_proc, l, in);
-		uint8_t *there = page_of(remote_proc, m, !in && !force);
+		uint8_t *here = byte_at(local_proc, l, in);
+		uint8_t *there = byte_at(remote_proc, m, !in && !force);
 
 		r->fault = m;
-		if (!here)
-			return -EINVAL;
-		if (!there)
-			return -EFAULT;
-		here += l % PAGE_SIZE;
-		there += m % PAGE_SIZE;
-		if (in)
-			bytes_copy(here, there, n);
-		else
-			bytes_copy(there, here, n);
-		r->done += n;
+		if (!here || !there)
+			return here ? -EFAULT : -EINVAL;
+		n = in_page(l, in_page(m, len - r->done));
+		memcpy(in ? here : there, in ? there : here, n);
 	}
+	return 0;
+}
+
+err_t call_lends(const struct proc *c, uint32_t dirs, uint64_t *at, uint64_t len)
+{
+	uint64_t lent = c->regs.r15 & CALL_LEND_LENGTH;
+	uint64_t need = (dirs & GRANT_READ ? CALL_LEND_READ : 0) |
+			(dirs & GRANT_WRITE ? CALL_LEND_WRITE : 0);
+
+	if (c->kind == CALL_LINUX)
+		return 0;
+	if (c->kind != CALL_CONTRACT || need & ~c->regs.r15 || *at > lent || len > lent - *at)
+		return -EPERM;
+	*at += c->regs.r14;
 	return 0;
 }
 
 err_t call_copy(struct proc *caller, struct proc *c, uint32_t dir, uint64_t remote, uint64_t local,
 		uint64_t len, struct copied *r)
 {
-	uint64_t lent = c->regs.r15 & CALL_LEND_LENGTH;
-	uint64_t need = dir == COPY_IN ? CALL_LEND_READ : CALL_LEND_WRITE;
+	err_t err = call_lends(c, dir == COPY_IN ? GRANT_READ : GRANT_WRITE, &remote, len);
 
 	*r = (struct copied){ 0, remote };
-	if (c->kind == CALL_FAULT)
-		return -EPERM;
-	if (c->kind == CALL_CONTRACT) {
-		if (!(c->regs.r15 & need) || remote > lent || len > lent - remote)
-			return -EPERM;
-		remote += c->regs.r14;
-	}
-	return copy_procs(caller, local, c, remote, dir, len, false, r);
-}
-
-void window_init(struct window *w, struct proc *p, bool write)
-{
-	*w = (struct window){ .proc = p, .write = write, .page = 1 };
-}
-
-void *window_at(struct window *w, vaddr_t va, unsigned size)
-{
-	vaddr_t page = va & ~(vaddr_t)(PAGE_SIZE - 1);
-
-	if (va % size || !user_range(va, size))
-		return NULL;
-	if (page != w->page) {
-		w->ptr = page_of(w->proc, page, w->write);
-		w->page = w->ptr ? page : 1;
-		if (!w->ptr)
-			return NULL;
-	}
-	return w->ptr + va % PAGE_SIZE;
+	return err ? err : copy_procs(caller, local, c, remote, dir, len, false, r);
 }

@@ -13,22 +13,29 @@
 struct frame *frames;
 uint32_t nr_frames;
 
-bool frames_mappable(pfn_t first, uint32_t count)
+/* Are its mappings counted? Those of devices and of the clock page are not. */
+static bool frame_counts(pfn_t pfn)
 {
-	if (first >= nr_frames || count > nr_frames - first)
-		return false;
-	for (pfn_t f = first; f < first + count; f++)
-		if (frames[f].type != FRAME_FREE && frames[f].type != FRAME_USER)
-			return false;
-	return true;
+	return pfn < nr_frames && frames[pfn].type != FRAME_DEVICE &&
+	       frames[pfn].type != FRAME_CLOCK;
 }
 
-bool frames_are_device(pfn_t first, uint32_t count)
+static bool mappable(pfn_t pfn, unsigned flags)
 {
-	for (pfn_t f = first; f < first + count && f < nr_frames; f++)
-		if (frames[f].type != FRAME_DEVICE)
+	unsigned type = pfn < nr_frames ? frames[pfn].type : FRAME_DEVICE;
+
+	if (flags & MAP_MMIO)
+		return type == FRAME_DEVICE;
+	return type == FRAME_FREE || type == FRAME_USER ||
+	       (type == FRAME_CLOCK && !(flags & (MAP_WRITE | MAP_ZERO)));
+}
+
+bool frames_mappable(pfn_t first, uint32_t count, unsigned flags)
+{
+	for (pfn_t f = first; f - first < count; f++)
+		if (f < first || !mappable(f, flags))
 			return false;
-	return count <= UINT32_MAX - first;
+	return true;
 }
 
 bool frame_is_free(pfn_t pfn)
@@ -38,7 +45,7 @@ bool frame_is_free(pfn_t pfn)
 
 void frame_mapped(pfn_t pfn)
 {
-	if (pfn >= nr_frames || frames[pfn].type == FRAME_DEVICE)
+	if (!frame_counts(pfn))
 		return;
 	kassert(frames[pfn].type == FRAME_FREE || frames[pfn].type == FRAME_USER);
 	frames[pfn].type = FRAME_USER;
@@ -49,7 +56,7 @@ bool frame_unmapped(pfn_t pfn)
 {
 	struct frame *f = &frames[pfn];
 
-	if (pfn >= nr_frames || f->type == FRAME_DEVICE)
+	if (!frame_counts(pfn))
 		return false;
 	kassert(f->type == FRAME_USER && f->maps > 0);
 	if (--f->maps > 0 || f->pins > 0)
@@ -58,14 +65,8 @@ bool frame_unmapped(pfn_t pfn)
 	return true;
 }
 
-void frame_to_table(pfn_t pfn)
+void frame_retype(pfn_t pfn, enum frame_type from, enum frame_type to)
 {
-	kassert(frame_is_free(pfn));
-	frames[pfn].type = FRAME_TABLE;
-}
-
-void frame_from_table(pfn_t pfn)
-{
-	kassert(frames[pfn].type == FRAME_TABLE);
-	frames[pfn].type = FRAME_FREE;
+	kassert(pfn < nr_frames && frames[pfn].type == from);
+	frames[pfn].type = (uint8_t)to;
 }

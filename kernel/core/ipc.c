@@ -20,7 +20,6 @@
  */
 #include <kernel/arch.h>
 #include <kernel/core/copy.h>
-#include <kernel/core/proc.h>
 
 static bool admits(const struct proc *p, endpoint_t from)
 {
@@ -48,7 +47,7 @@ static bool pending(const struct priv *v)
 	return (v->services | v->lines | v->events) != 0;
 }
 
-static void take_notifications(struct proc *p)
+static __attribute__((noinline)) void take_notifications(struct proc *p)
 {
 	struct priv *v = p->priv;
 
@@ -62,33 +61,15 @@ static void take_notifications(struct proc *p)
 	v->services = v->lines = v->events = 0;
 }
 
-static void deliver_notifications(struct priv *v)
+void notify(struct priv *to, uint64_t *word, uint64_t bits)
 {
-	struct proc *p = service_proc((unsigned)(v - privs));
+	struct proc *p = service_proc((unsigned)(to - privs));
 
-	if (p && pending(v) && awaits(p, ENDPOINT_KERNEL)) {
+	*word |= bits;
+	if (p && awaits(p, ENDPOINT_KERNEL)) {
 		take_notifications(p);
 		received(p);
 	}
-}
-
-void notify_services(struct proc *to, unsigned from)
-{
-	trace(TRACE_NOTIFY, from, to->slot, 0, 0);
-	to->priv->services |= BIT(from);
-	deliver_notifications(to->priv);
-}
-
-void notify_lines(struct priv *v, uint64_t bits)
-{
-	v->lines |= bits;
-	deliver_notifications(v);
-}
-
-void notify_events(struct priv *v, uint64_t bits)
-{
-	v->events |= bits;
-	deliver_notifications(v);
 }
 
 /* ---- calls ---- */
@@ -98,19 +79,17 @@ static inline void deliver(const struct proc *p, struct proc *q)
 {
 	const struct user_regs *r = &p->regs;
 
+	q->regs.r15 = p->kind == CALL_CONTRACT ? r->r15 : 0;
 	if (p->kind == CALL_CONTRACT) {
 		q->msg = p->msg;
-		q->regs.r15 = r->r15;
 	} else if (p->kind == CALL_LINUX) {
 		q->msg = (struct message){
 			.type = (uint32_t)r->orig_rax % NR_LINUX,
 			.w = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
 		};
-		q->regs.r15 = 0;
 	} else {
 		q->msg = (struct message){ .type = TYPE_FAULT,
-					   .w = { p->fault_address, p->fault_code, r->rip } };
-		q->regs.r15 = 0;
+					   .w = { p->event.address, p->event.code, r->rip } };
 	}
 	q->msg.peer = p->ep;
 	q->regs.r14 = p->serial | (uint64_t)p->owner.v << 32;
@@ -130,12 +109,14 @@ static inline void offer(struct proc *p, struct proc *q)
 	}
 }
 
-static inline void call(struct proc *p, struct proc *q, enum call_kind kind)
+static inline __attribute__((always_inline)) void call(struct proc *p, struct proc *q,
+							    enum call_kind kind)
 {
 	p->kind = (uint8_t)kind;
 	if (++p->serial == 0)           /* that would mean: wants no reply */
 		p->serial = 1;
-	trace(TRACE_SEND, p->slot, q->slot, kind == CALL_LINUX ? (unsigned)p->regs.orig_rax : p->msg.type, 0);
+	trace(TRACE_SEND, p->slot, q->slot,
+	      kind == CALL_LINUX ? (unsigned)p->regs.orig_rax : p->msg.type, 0);
 	offer(p, q);
 }
 
@@ -148,14 +129,21 @@ struct proc *call_held(const struct proc *server, endpoint_t client, uint32_t se
 	return c;
 }
 
+void call_withdraw(struct proc *p)
+{
+	if (p->state & STATE_SENDING)
+		queue_remove(&p->partner->priv->senders, p);
+	p->state &= ~(STATE_SENDING | STATE_CALLING);
+	p->flags &= ~(uint32_t)PROC_CANCELLED;
+	slots_remove(cancelled, p);
+}
+
 /* The call is over, answered or not: leave the IPC states and stop at the boundary if asked to. */
 static void call_over_stopped(struct proc *c)
 {
-	unsigned slot = proc_slot(c);
 	bool exit = c->stop & STOP_EXIT && c->kind == CALL_LINUX;
 
-	c->flags &= ~(uint32_t)PROC_CANCELLED;
-	cancelled[slot / 64] &= ~BIT(slot % 64);
+	call_withdraw(c);
 	if (exit || c->stop & STOP_SIGNAL)
 		park(c, (struct event){ .cause = exit ? CAUSE_EXIT : CAUSE_STOPPED });
 }
@@ -170,37 +158,28 @@ static inline void call_over(struct proc *c)
 		proc_ready(this_core(), c);
 }
 
+/* c's page fault stays unresolved: an exception with this code. */
+static void fault_over(struct proc *c, uint64_t code)
+{
+	c->state &= ~(STATE_CALLING | STATE_SENDING);
+	c->kind = CALL_NONE;
+	exception(c, c->event.vector, code, c->event.address);
+}
+
 /* The IPC layer itself ends c's call, with an error. */
 static void call_fail(struct proc *c)
 {
-	if (c->kind == CALL_FAULT) {
-		c->state &= ~(STATE_CALLING | STATE_SENDING);
-		exception(c, 14, c->fault_code, c->fault_address);
-		c->kind = CALL_NONE;
-		return;
-	}
+	if (c->kind == CALL_FAULT)
+		return fault_over(c, c->event.code);
 	c->regs.rax = (uint64_t)(c->kind == CALL_LINUX ? -EIO : -EDEADPEER);
 	call_over(c);
-}
-
-void call_withdraw(struct proc *p)
-{
-	unsigned slot = proc_slot(p);
-
-	if (p->state & STATE_SENDING)
-		queue_remove(&p->partner->priv->senders, p);
-	p->state &= ~(STATE_SENDING | STATE_CALLING);
-	p->flags &= ~(uint32_t)PROC_CANCELLED;
-	cancelled[slot / 64] &= ~BIT(slot % 64);
 }
 
 /* Delivered calls are lost with the server and fail. Of those still queued, contract calls fail
  * too (their client's stub asks for the new endpoint); programs' calls wait for the next one. */
 void callers_wake(struct proc *p)
 {
-	for (unsigned i = 0; i < NR_PROCS; i++) {
-		struct proc *c = &procs[i];
-
+	for (struct proc *c = procs; c < procs + NR_PROCS; c++) {
 		if (c->partner != p || !(c->state & (STATE_CALLING | STATE_SENDING)))
 			continue;
 		if (c->state & STATE_SENDING) {
@@ -214,9 +193,7 @@ void callers_wake(struct proc *p)
 
 void receivers_wake(endpoint_t gone)
 {
-	for (unsigned i = 0; i < NR_PRIVS; i++) {
-		struct proc *q = &procs[i];
-
+	for (struct proc *q = procs; q < procs + NR_PRIVS; q++) {
 		if (q->state & STATE_RECEIVING && endpoint_eq(q->filter, gone)) {
 			received(q);
 			q->regs.rax = (uint64_t)-EDEADPEER;
@@ -224,8 +201,9 @@ void receivers_wake(endpoint_t gone)
 	}
 }
 
-/* p is about to be restarted in place. A message that lies in its registers and that it has not run
- * to see goes back to where it came from: it entered by a receive that succeeded, and no trap since. */
+/* p is about to be restarted in place. A message that lies in its registers and that it has not
+ * run to see goes back to where it came from: it entered by a receive that succeeded, and no trap
+ * since. */
 void message_unread(struct proc *p)
 {
 	bool receive = p->regs.orig_rax == IPC_RECEIVE || p->regs.orig_rax == IPC_REPLYRECEIVE;
@@ -247,23 +225,28 @@ void message_unread(struct proc *p)
 
 /* ---- the primitives ---- */
 
-static err_t do_sendrec(struct proc *p)
+static inline void refuse(struct proc *p, err_t err)
+{
+	if (err)
+		p->regs.rax = (uint64_t)(int64_t)err;
+}
+
+static __attribute__((noinline)) void do_sendrec(struct proc *p)
 {
 	struct proc *q = proc_find(p->msg.peer);
 	uint64_t len = p->regs.r15 & CALL_LEND_LENGTH;
 
 	if (!q)
-		return -EDEADPEER;
-	if (proc_is_program(q) || !(p->priv->desc.sendrec_to & BIT(proc_slot(q))))
-		return -EPERM;
+		return refuse(p, -EDEADPEER);
+	if (q->program || !(p->priv->desc.sendrec_to & BIT(q->slot)))
+		return refuse(p, -EPERM);
 	if (q->rank >= p->rank)
-		return -ERANK;
-	if (p->msg.type < TYPE_CONTRACT || p->msg.type >= 0x1000)
-		return -EINVAL;
+		return refuse(p, -ERANK);
+	if (p->msg.type < TYPE_CONTRACT || p->msg.type >= IPC_SENDREC)
+		return refuse(p, -EINVAL);
 	if (len && !user_range(p->regs.r14, len))
-		return -EFAULT;
+		return refuse(p, -EFAULT);
 	call(p, q, CALL_CONTRACT);
-	return 0;
 }
 
 static struct proc *next_sender(const struct proc *p)
@@ -296,8 +279,10 @@ static inline __attribute__((always_inline)) void receive_from(struct proc *p, e
 		p->state |= STATE_RECEIVING;
 }
 
-static err_t do_receive(struct proc *p, endpoint_t filter)
+static err_t do_receive(struct proc *p)
 {
+	endpoint_t filter = p->msg.peer;
+
 	if (!endpoint_eq(filter, ENDPOINT_ANY) && !endpoint_eq(filter, ENDPOINT_KERNEL) &&
 	    !proc_find(filter))
 		return -EDEADPEER;
@@ -316,17 +301,14 @@ static inline void answer(struct proc *p, struct proc *c)
 	} else if (c->kind == CALL_LINUX) {
 		c->regs.rax = p->msg.w[0];
 	} else if (p->msg.w[0]) {
-		c->state &= ~STATE_CALLING;
-		exception(c, 14, p->msg.w[0], c->fault_address);
-		c->kind = CALL_NONE;
-		return;
+		return fault_over(c, p->msg.w[0]);
 	}
 	call_over(c);
 }
 
-static err_t do_reply(struct proc *p, uint32_t serial)
+static err_t do_reply(struct proc *p)
 {
-	struct proc *c = call_held(p, p->msg.peer, serial);
+	struct proc *c = call_held(p, p->msg.peer, (uint32_t)p->regs.r14);
 
 	if (!c)
 		return -EDEADPEER;
@@ -335,23 +317,19 @@ static err_t do_reply(struct proc *p, uint32_t serial)
 }
 
 /* The copies of a replyreceive. On a short one, say in p's registers where it stopped. */
-static err_t reply_copies(struct proc *p, struct proc *c, uint32_t n)
+static __attribute__((noinline)) err_t reply_copies(struct proc *p, struct proc *c, uint32_t n)
 {
-	struct copy one;
+	struct copy one = { .remote = p->msg.w[4], .local = p->msg.w[5],
+			    .len = (uint32_t)p->msg.w[6], .dir = (uint32_t)(p->msg.w[6] >> 32) };
+	uint64_t left = COPY_MAX, at = p->regs.r15;
 	struct copied r;
 	err_t err;
 
-	for (uint32_t i = 0; i < n; i++) {
-		if (p->regs.r15) {
-			uint64_t at = p->regs.r15 + i * sizeof(one);
-
-			if (copy_from_proc(p, &one, at, sizeof(one)) != sizeof(one))
-				return -EINVAL;
-		} else {
-			one = (struct copy){ .remote = p->msg.w[4], .local = p->msg.w[5],
-					     .len = (uint32_t)p->msg.w[6],
-					     .dir = (uint32_t)(p->msg.w[6] >> 32) };
-		}
+	for (uint32_t i = 0; i < n; i++, at += sizeof(one), left -= one.len) {
+		if (p->regs.r15 && copy_from_proc(p, &one, at, sizeof(one)))
+			return -EINVAL;
+		if (one.len > left)
+			return -EINVAL;
 		err = call_copy(p, c, one.dir, one.remote, one.local, one.len, &r);
 		if (err) {
 			p->msg.w[0] = i;
@@ -363,7 +341,7 @@ static err_t reply_copies(struct proc *p, struct proc *c, uint32_t n)
 	return 0;
 }
 
-static err_t do_replyreceive(struct proc *p)
+static __attribute__((noinline)) void do_replyreceive(struct proc *p)
 {
 	uint32_t n = (uint32_t)(p->regs.r14 >> 32);
 	struct proc *c = call_held(p, p->msg.peer, (uint32_t)p->regs.r14);
@@ -371,30 +349,38 @@ static err_t do_replyreceive(struct proc *p)
 
 	if (n) {
 		if (n > COPIES_MAX || (n > 1 && !p->regs.r15))
-			return -EINVAL;
+			return refuse(p, -EINVAL);
 		err = c ? reply_copies(p, c, n) : 0;
 		if (err)
-			return err;
+			return refuse(p, err);
 		if (!p->regs.r15)       /* they were the copy, not the reply */
 			p->msg.w[4] = p->msg.w[5] = p->msg.w[6] = 0;
 	}
 	if (c)
 		answer(p, c);
 	receive_from(p, ENDPOINT_ANY);
+}
+
+/* What p may notify, it may also send to without waiting, and forward to. */
+static err_t find_notified(const struct proc *p, endpoint_t to, struct proc **q)
+{
+	*q = proc_find(to);
+	if (!*q)
+		return -EDEADPEER;
+	if ((*q)->program || *q == p || !(p->priv->desc.notify_to & BIT((*q)->slot)))
+		return -EPERM;
 	return 0;
 }
 
 static err_t do_forward(struct proc *p)
 {
-	struct proc *c = call_held(p, p->msg.peer, (uint32_t)p->msg.w[0]);
-	struct proc *q = proc_find((endpoint_t){ (uint32_t)p->msg.w[1] });
+	struct proc *c = call_held(p, p->msg.peer, (uint32_t)p->msg.w[0]), *q;
+	err_t err = find_notified(p, (endpoint_t){ (uint32_t)p->msg.w[1] }, &q);
 
 	if (!(p->priv->desc.rights & RIGHT_FORWARD))
 		return -EPERM;
-	if (!c || !q)
-		return -EDEADPEER;
-	if (proc_is_program(q) || q == p || !(p->priv->desc.notify_to & BIT(proc_slot(q))))
-		return -EPERM;
+	if (!c || err)
+		return c ? err : -EDEADPEER;
 	if (q->rank >= c->rank)
 		return -ERANK;
 	c->state &= ~STATE_CALLING;
@@ -406,13 +392,12 @@ static err_t do_forward(struct proc *p)
 
 static err_t do_sendnb(struct proc *p)
 {
-	struct proc *q = proc_find(p->msg.peer);
+	struct proc *q;
+	err_t err = find_notified(p, p->msg.peer, &q);
 
-	if (!q)
-		return -EDEADPEER;
-	if (proc_is_program(q) || q == p || !(p->priv->desc.notify_to & BIT(proc_slot(q))))
-		return -EPERM;
-	if (p->msg.type < TYPE_CONTRACT || p->msg.type >= 0x1000)
+	if (err)
+		return err;
+	if (p->msg.type < TYPE_CONTRACT || p->msg.type >= IPC_SENDREC)
 		return -EINVAL;
 	if (!awaits(q, p->ep))
 		return -ENOTREADY;
@@ -426,46 +411,25 @@ static err_t do_sendnb(struct proc *p)
 
 static err_t do_notify(struct proc *p)
 {
-	struct proc *q = proc_find(p->msg.peer);
+	struct proc *q;
+	err_t err = find_notified(p, p->msg.peer, &q);
 
-	if (!q)
-		return -EDEADPEER;
-	if (proc_is_program(q) || q == p || !(p->priv->desc.notify_to & BIT(proc_slot(q))))
-		return -EPERM;
-	notify_services(q, proc_priv(p));
+	if (err)
+		return err;
+	trace(TRACE_NOTIFY, p->slot, q->slot, 0, 0);
+	notify(q->priv, &q->priv->services, BIT(p->slot));
 	return 0;
 }
 
-static void refuse(struct proc *p, err_t err)
-{
-	if (err)
-		p->regs.rax = (uint64_t)(int64_t)err;
-}
-
-static __attribute__((noinline)) void sendrec(struct proc *p)
-{
-	refuse(p, do_sendrec(p));
-}
-
-static __attribute__((noinline)) void replyreceive(struct proc *p)
-{
-	refuse(p, do_replyreceive(p));
-}
+static err_t (*const others[NR_IPC])(struct proc *) = {
+	[IPC_RECEIVE - IPC_SENDREC] = do_receive, [IPC_REPLY - IPC_SENDREC] = do_reply,
+	[IPC_FORWARD - IPC_SENDREC] = do_forward, [IPC_SENDNB - IPC_SENDREC] = do_sendnb,
+	[IPC_NOTIFY - IPC_SENDREC] = do_notify,
+};
 
 static __attribute__((noinline)) void other_primitive(struct proc *p, unsigned n)
 {
-	switch (n + IPC_SENDREC) {
-	case IPC_RECEIVE:
-		return refuse(p, do_receive(p, p->msg.peer));
-	case IPC_REPLY:
-		return refuse(p, do_reply(p, (uint32_t)p->regs.r14));
-	case IPC_FORWARD:
-		return refuse(p, do_forward(p));
-	case IPC_SENDNB:
-		return refuse(p, do_sendnb(p));
-	case IPC_NOTIFY:
-		return refuse(p, do_notify(p));
-	}
+	refuse(p, others[n](p));
 }
 
 /* Primitive n of process p, its arguments in its registers. The two of every call come first. */
@@ -473,12 +437,13 @@ void ipc_primitive(struct proc *p, unsigned n)
 {
 	p->regs.rax = 0;                /* one that blocks leaves RAX to who unblocks p */
 	if (!(p->priv->desc.primitives & BIT(n)))
-		return refuse(p, -EPERM);
-	if (n == IPC_SENDREC - IPC_SENDREC)
-		return sendrec(p);
-	if (n == IPC_REPLYRECEIVE - IPC_SENDREC)
-		return replyreceive(p);
-	other_primitive(p, n);
+		refuse(p, -EPERM);
+	else if (n == IPC_SENDREC - IPC_SENDREC)
+		do_sendrec(p);
+	else if (n == IPC_REPLYRECEIVE - IPC_SENDREC)
+		do_replyreceive(p);
+	else
+		other_primitive(p, n);
 }
 
 /* ---- Linux system calls and page faults ---- */
@@ -497,46 +462,35 @@ void linux_send(struct proc *p)
 	unsigned n = (unsigned)p->regs.orig_rax;
 	const struct priv_desc *d = &p->priv->desc;
 	uint16_t route = routes[d->personality][n];
-	struct proc *q;
+	struct proc *q = &procs[route & (NR_PRIVS - 1)];
 
-	if (route & ROUTE_PUBLIC && route != ROUTE_ENOSYS) {
+	if (route & ROUTE_PUBLIC)
 		p->regs.rax = p->word[route & ~ROUTE_PUBLIC];
-		if (p->stop & STOP_EXIT)
-			park(p, (struct event){ .cause = CAUSE_EXIT });
-		return;
-	}
-	q = &procs[route & (NR_PRIVS - 1)];
-	if (route == ROUTE_ENOSYS || rank_of(proc_slot(q)) >= p->rank ||
-	    (!proc_is_program(p) && !(d->posix[n / 64] & BIT(n % 64)))) {
+	else if (route & ROUTE_SERVER && rank_of(q->slot) < p->rank &&
+		 (p->program || d->posix[n / 64] & BIT(n % 64)))
+		return call(p, q, CALL_LINUX);
+	else
 		p->regs.rax = (uint64_t)-ENOSYS;
-		if (p->stop & STOP_EXIT)
-			park(p, (struct event){ .cause = CAUSE_EXIT });
-		return;
-	}
-	call(p, q, CALL_LINUX);
+	if (p->stop & STOP_EXIT)
+		park(p, (struct event){ .cause = CAUSE_EXIT });
 }
 
 /* p has executed `syscall` with a Linux number in orig_rax. */
 void linux_call(struct proc *p)
 {
-	if (p->stop & STOP_ENTRY) {
-		p->flags |= PROC_AT_ENTRY;
-		park(p, (struct event){ .cause = CAUSE_ENTRY });
-		return;
-	}
-	linux_send(p);
+	if (!(p->stop & STOP_ENTRY))
+		return linux_send(p);
+	p->flags |= PROC_AT_ENTRY;
+	park(p, (struct event){ .cause = CAUSE_ENTRY });
 }
 
-/* A program touched a page that is absent or protected: a call on its personality's fault server. */
+/* A program touched an absent or protected page: a call on its personality's fault server. */
 void page_fault(struct proc *p, uint64_t address, uint32_t code)
 {
 	uint16_t route = routes[p->priv->desc.personality][ROUTE_FAULT];
 
-	if (route == ROUTE_ENOSYS || !proc_is_program(p)) {
-		exception(p, 14, code, address);
-		return;
-	}
-	p->fault_address = address;
-	p->fault_code = code;
+	if (route == ROUTE_ENOSYS || !p->program)
+		return exception(p, VECTOR_PAGE_FAULT, code, address);
+	p->event = (struct event){ .vector = VECTOR_PAGE_FAULT, .code = code, .address = address };
 	call(p, &procs[route & (NR_PRIVS - 1)], CALL_FAULT);
 }

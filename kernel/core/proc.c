@@ -12,12 +12,13 @@
  * P3 A service's slot equals its privilege id; every program has PRIV_PROGRAM.
  */
 #include <kernel/arch.h>
-#include <kernel/core/proc.h>
 
 struct proc procs[NR_PROCS];
 struct priv privs[NR_PRIVS];
 struct space spaces[NR_SPACES];
 uint16_t routes[NR_PERSONALITIES][NR_ROUTES];
+struct trace_record trace_ring[NR_TRACE];
+uint64_t trace_next;
 
 enum { DECAY_MAX = 4, DECAY_FORGET_TICKS = 50 };
 
@@ -27,32 +28,37 @@ void proc_tables_init(void)
 		procs[i] = (struct proc){ .ep = ENDPOINT_NONE, .slot = (uint16_t)i,
 					  .program = i >= FIRST_PROGRAM,
 					  .priv = &privs[i < PRIV_PROGRAM ? i : PRIV_PROGRAM] };
-	for (unsigned i = 0; i < NR_PRIVS; i++)
-		for (unsigned l = 0; l < PRIV_LINES; l++)
-			privs[i].desc.lines[l] = LINE_NONE;
-	for (unsigned p = 0; p < NR_PERSONALITIES; p++)
-		for (unsigned n = 0; n < NR_ROUTES; n++)
-			routes[p][n] = ROUTE_ENOSYS;
+}
+
+struct proc *slots_take(uint64_t *set, const struct proc *caller,
+			bool (*fits)(const struct proc *caller, const struct proc *p))
+{
+	for (unsigned i = 0; i < NR_PROCS / 64; i++) {
+		for (uint64_t bits = set[i]; bits; bits &= bits - 1) {
+			struct proc *p = &procs[i * 64 + (unsigned)__builtin_ctzll(bits)];
+
+			if (fits(caller, p)) {
+				slots_remove(set, p);
+				return p;
+			}
+		}
+	}
+	return NULL;
+}
+
+unsigned right_over(const struct proc *p)
+{
+	return p->program ? RIGHT_MANAGE_PROGRAMS : RIGHT_MANAGE_SERVICES;
 }
 
 bool proc_manages(const struct proc *caller, const struct proc *p)
 {
-	unsigned right = proc_is_program(p) ? RIGHT_MANAGE_PROGRAMS : RIGHT_MANAGE_SERVICES;
-
-	return p != caller && (caller->priv->desc.rights & right);
+	return p != caller && caller->priv->desc.rights & right_over(p);
 }
 
 bool proc_guards(const struct proc *caller, const struct proc *p)
 {
-	return p != caller && !proc_is_program(p) &&
-	       p->priv->desc.guardian == proc_priv(caller);
-}
-
-bool proc_is_held(const struct proc *caller, const struct proc *p)
-{
-	if (p->state & (STATE_PARKED | STATE_NEW))
-		return true;
-	return (p->state & STATE_CALLING) && p->partner == caller;
+	return p != caller && !p->program && p->priv->desc.guardian == caller->slot;
 }
 
 void queue_add(struct queue *q, struct proc *p, bool front)
@@ -100,7 +106,7 @@ static void run_remove(struct core *c, struct proc *p)
 		c->ready &= ~BIT(p->priority);
 }
 
-/* The general case of proc_ready(this_core(), ). With time left p goes to the front of its queue, so that a
+/* The general case of proc_ready(). With time left p goes to the front of its queue, so that a
  * system call does not cost a program its turn; without, it gets a new quantum at the end. */
 void proc_ready_queue(struct core *c, struct proc *p)
 {
@@ -132,11 +138,7 @@ void proc_unready(struct proc *p)
 /* The quantum is used up: to the end of the queue, one priority lower for a while. */
 static void requeue_expired(struct core *c, struct proc *p)
 {
-	unsigned lowest = p->base_priority + DECAY_MAX;
-
-	if (lowest >= NR_PRIORITIES)
-		lowest = NR_PRIORITIES - 1;
-	if (p->priority < lowest)
+	if (p->priority < p->base_priority + DECAY_MAX && p->priority < NR_PRIORITIES - 1)
 		p->priority++;
 	p->decayed_at = c->ticks;
 	p->ticks_left = p->quantum;
@@ -168,24 +170,10 @@ struct proc *schedule_queues(struct core *c)
 	return c->current;
 }
 
-/* A timer tick of 10 ms has hit the running process. */
-void tick(struct core *c)
-{
-	struct proc *p = c->current;
-
-	c->ticks++;
-	if (p == NULL)
-		return;
-	p->user_ticks++;
-	if (--p->ticks_left <= 0)
-		c->expired = true;
-}
-
 /* Free the slot. The caller has checked that it may. */
 void proc_end(struct proc *p)
 {
 	struct priv *v = p->priv;
-	unsigned slot = proc_slot(p);
 	endpoint_t e = p->ep;
 
 	trace(TRACE_DESTROY, p->slot, 0, 0, 0);
@@ -194,17 +182,16 @@ void proc_end(struct proc *p)
 	p->state = STATE_NEW;           /* first, so that nothing below is delivered to it */
 	p->ep = ENDPOINT_NONE;
 	receivers_wake(e);
-	if (!proc_is_program(p)) {
+	if (!p->program) {
 		callers_wake(p);
 		lines_release(v);
 		v->alarm_ns = 0;
 		v->services = v->lines = v->events = 0;
-		for (unsigned i = 0; i < GRANT_ROWS; i++)
-			v->grants[i].dir = 0;
+		memset(v->grants, 0, sizeof(v->grants));
 	}
 	ext_reset(p);
-	untold[slot / 64] &= ~BIT(slot % 64);
-	cancelled[slot / 64] &= ~BIT(slot % 64);
+	slots_remove(untold, p);
+	slots_remove(cancelled, p);
 	p->space->users--;
 	p->space = NULL;
 	p->stop = 0;

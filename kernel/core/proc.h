@@ -8,7 +8,6 @@
 #include <abi/kernel.h>
 #include <abi/message.h>
 #include <abi/trace.h>
-#include <abi/types.h>
 
 /* What a blocked process waits for an answer to. */
 enum call_kind { CALL_NONE, CALL_LINUX, CALL_CONTRACT, CALL_FAULT };
@@ -25,6 +24,8 @@ struct space {
 	uint16_t users;                 /* processes in it */
 	uint8_t priv;                   /* whose device memory may be mapped */
 };
+
+enum { VECTOR_PAGE_FAULT = 14 };        /* of exceptions; the machine knows the others */
 
 struct event {
 	uint32_t cause;                 /* CAUSE_ */
@@ -56,9 +57,7 @@ struct proc {
 	uint16_t slot;                  /* its own index in procs */
 	bool program;                   /* slot >= FIRST_PROGRAM */
 	struct proc *next, *prev;       /* PROC_QUEUED */
-	struct event event;
-	uint64_t fault_address;
-	uint32_t fault_code;
+	struct event event;             /* why it stopped, or the page fault it waits for */
 	uint32_t decayed_at;            /* tick of its last decay */
 	uint64_t user_ticks, switches;
 	uint32_t word[NR_PUBLIC];
@@ -79,7 +78,7 @@ struct grant {
 struct priv {
 	struct priv_desc desc;
 	uint64_t services, lines, events;       /* pending notifications */
-	struct queue senders;                   /* calls not yet delivered, first come first served */
+	struct queue senders;                   /* calls not yet delivered, in order */
 	uint64_t alarm_ns;                      /* 0: none */
 	uint8_t line_bit[PRIV_LINES];           /* bit + 1 of a claimed line; 0: not claimed */
 	struct grant grants[GRANT_ROWS];
@@ -106,6 +105,8 @@ extern struct proc procs[NR_PROCS];
 extern struct priv privs[NR_PRIVS];
 extern struct space spaces[NR_SPACES];
 extern uint16_t routes[NR_PERSONALITIES][NR_ROUTES];
+extern struct trace_record trace_ring[NR_TRACE];
+extern uint64_t trace_next;
 
 /* ---- proc.c ---- */
 void proc_tables_init(void);
@@ -126,26 +127,26 @@ static inline struct proc *service_proc(unsigned priv)
 	return procs[priv].ep.v == ENDPOINT_NONE.v ? NULL : &procs[priv];
 }
 
-static inline unsigned proc_slot(const struct proc *p)
+/* Sets of processes, one bit for each slot. */
+static inline void slots_add(uint64_t *set, const struct proc *p)
 {
-	return p->slot;
+	set[p->slot / 64] |= BIT(p->slot % 64);
 }
 
-static inline bool proc_is_program(const struct proc *p)
+static inline void slots_remove(uint64_t *set, const struct proc *p)
 {
-	return p->program;
+	set[p->slot / 64] &= ~BIT(p->slot % 64);
 }
 
-static inline unsigned proc_priv(const struct proc *p)
-{
-	return p->program ? PRIV_PROGRAM : p->slot;
-}
+/* The first of the set that passes fits(caller, it), taken out; or NULL. */
+struct proc *slots_take(uint64_t *set, const struct proc *caller,
+			bool (*fits)(const struct proc *caller, const struct proc *p));
 
-/* May caller control p (RIGHT_MANAGE_, never itself)? Guard: is it p's guardian? */
+/* The RIGHT_MANAGE_ that p falls under. */
+unsigned right_over(const struct proc *p);
+/* May caller control p (never itself)? Guard: is it p's guardian? */
 bool proc_manages(const struct proc *caller, const struct proc *p);
 bool proc_guards(const struct proc *caller, const struct proc *p);
-/* Its registers stand still: parked, new, or in a call on caller. */
-bool proc_is_held(const struct proc *caller, const struct proc *p);
 void proc_end(struct proc *p);
 
 void queue_add(struct queue *q, struct proc *p, bool front);
@@ -178,16 +179,14 @@ static inline struct proc *schedule(struct core *c)
 	return h;
 }
 
-void tick(struct core *c);
 
 /* ---- ipc.c ---- */
 void linux_call(struct proc *p);
 void linux_send(struct proc *p);
 void ipc_primitive(struct proc *p, unsigned n);
 void page_fault(struct proc *p, uint64_t address, uint32_t code);
-void notify_services(struct proc *to, unsigned from);
-void notify_lines(struct priv *v, uint64_t bits);
-void notify_events(struct priv *v, uint64_t bits);
+/* Set bits in a word of this mailbox. */
+void notify(struct priv *to, uint64_t *word, uint64_t bits);
 /* The server's hold on this client's call, or NULL. */
 struct proc *call_held(const struct proc *server, endpoint_t client, uint32_t serial);
 /* Take p out of whatever call it is in, without an answer. */
@@ -208,14 +207,12 @@ bool stop_at_boundary(struct proc *p, unsigned flags);
 extern uint64_t untold[NR_PROCS / 64];          /* bit: proc_next has not told of it */
 extern uint64_t cancelled[NR_PROCS / 64];       /* bit: call_cancelled has not told of it */
 
-/* ---- timer.c, irq.c, trace.c ---- */
+/* ---- timer.c, irq.c ---- */
 void timer_interrupt(struct core *c);
 void timer_plan(struct core *c, bool idle);
 err_t line_claim(struct priv *v, uint32_t line, uint32_t bit, unsigned flags);
 err_t line_ack(struct priv *v, uint32_t line);
 void lines_release(struct priv *v);
 void line_interrupt(uint32_t line);
-extern struct trace_record trace_ring[NR_TRACE];
-extern uint64_t trace_next;
 
 #endif

@@ -9,18 +9,15 @@
  * On crash: the kernel does not crash; kassert stops the machine.
  */
 #include <kernel/arch.h>
-#include <kernel/core/proc.h>
 
 uint64_t untold[NR_PROCS / 64];
 uint64_t cancelled[NR_PROCS / 64];
 
 static void tell(struct proc *p, struct event why, struct priv *whom, unsigned event)
 {
-	unsigned slot = proc_slot(p);
-
 	p->event = why;
-	untold[slot / 64] |= BIT(slot % 64);
-	notify_events(whom, event);
+	slots_add(untold, p);
+	notify(whom, &whom->events, event);
 }
 
 /* Stop p at the boundary, for pm. */
@@ -50,10 +47,7 @@ void exception(struct proc *p, uint32_t vector, uint64_t code, uint64_t address)
 {
 	struct event why = { CAUSE_EXCEPTION, vector, code, address };
 
-	if (proc_is_program(p))
-		park(p, why);
-	else
-		freeze(p, why);
+	return p->program ? park(p, why) : freeze(p, why);
 }
 
 /* A server that is recovered does not know any more which of its calls are interrupted. */
@@ -63,7 +57,7 @@ void cancels_retell(struct proc *server)
 		const struct proc *c = &procs[i];
 
 		if (c->partner == server && c->state & STATE_CALLING && c->flags & PROC_CANCELLED) {
-			cancelled[i / 64] |= BIT(i % 64);
+			slots_add(cancelled, c);
 			server->priv->events |= EVENT_CANCEL;
 		}
 	}
@@ -72,30 +66,24 @@ void cancels_retell(struct proc *server)
 /* Set stop flags. Returns whether p is parked now; if not, EVENT_PARKED follows. */
 bool stop_at_boundary(struct proc *p, unsigned flags)
 {
-	unsigned slot = proc_slot(p);
-
 	p->stop = (uint8_t)flags;
 	if (p->state & STATE_PARKED)
 		return true;
-	if (!(flags & STOP_SIGNAL) || p->state & STATE_NEW)
+	if (!(flags & STOP_SIGNAL) || p->state & STATE_NEW || p->kind == CALL_FAULT)
 		return false;
-	if (p->state == 0) {
-		park(p, (struct event){ .cause = CAUSE_STOPPED });
-		return true;
+	if (p->state & STATE_CALLING) {
+		p->flags |= PROC_CANCELLED;
+		slots_add(cancelled, p);
+		notify(p->partner->priv, &p->partner->priv->events, EVENT_CANCEL);
+		return false;
 	}
-	if (p->kind == CALL_FAULT)
-		return false;
 	if (p->state & STATE_SENDING) {
 		call_withdraw(p);
 		p->kind = CALL_NONE;
 		p->regs.rax = (uint64_t)-ERESTARTSYS;
-		park(p, (struct event){ .cause = CAUSE_STOPPED });
-		return true;
+	} else if (p->state != 0) {
+		return false;
 	}
-	if (p->state & STATE_CALLING && p->partner) {
-		p->flags |= PROC_CANCELLED;
-		cancelled[slot / 64] |= BIT(slot % 64);
-		notify_events(p->partner->priv, EVENT_CANCEL);
-	}
-	return false;
+	park(p, (struct event){ .cause = CAUSE_STOPPED });
+	return true;
 }

@@ -8,25 +8,17 @@
  * On crash: the kernel does not crash; kassert stops the machine.
  */
 #include <kernel/arch.h>
-#include <kernel/core/proc.h>
 
 #define TICK_NS 10000000ull
-
-static uint64_t next_alarm(void)
-{
-	uint64_t first = UINT64_MAX;
-
-	for (unsigned i = 0; i < NR_PRIVS; i++)
-		if (privs[i].alarm_ns && privs[i].alarm_ns < first)
-			first = privs[i].alarm_ns;
-	return first;
-}
 
 /* Arm the timer for what comes first. A timer already armed for no later than that stays. */
 void timer_plan(struct core *c, bool idle)
 {
-	uint64_t now = time_ns(), when = UINT64_MAX, alarm = next_alarm();
+	uint64_t now = time_ns(), when = UINT64_MAX, alarm = UINT64_MAX;
 
+	for (const struct priv *v = privs; v < privs + NR_PRIVS; v++)
+		if (v->alarm_ns && v->alarm_ns < alarm)
+			alarm = v->alarm_ns;
 	if (!idle) {
 		if (now - c->tick_ns >= TICK_NS)        /* after idling: a new tick begins */
 			c->tick_ns = now;
@@ -43,17 +35,22 @@ void timer_plan(struct core *c, bool idle)
 /* The timer has fired: give out the alarms that are due, and charge a tick if one is over. */
 void timer_interrupt(struct core *c)
 {
+	struct proc *p = c->current;
 	uint64_t now = time_ns();
 
-	for (unsigned i = 0; i < NR_PRIVS; i++) {
-		if (privs[i].alarm_ns && privs[i].alarm_ns <= now) {
-			privs[i].alarm_ns = 0;
-			notify_events(&privs[i], EVENT_ALARM);
+	for (struct priv *v = privs; v < privs + NR_PRIVS; v++) {
+		if (v->alarm_ns && v->alarm_ns <= now) {
+			v->alarm_ns = 0;
+			notify(v, &v->events, EVENT_ALARM);
 		}
 	}
-	if (now - c->tick_ns >= TICK_NS) {
-		c->tick_ns = now;
-		tick(c);
-	}
 	c->timer_ns = 0;
+	if (now - c->tick_ns < TICK_NS)
+		return;
+	c->tick_ns = now;
+	c->ticks++;
+	if (p) {
+		p->user_ticks++;
+		c->expired |= --p->ticks_left <= 0;
+	}
 }

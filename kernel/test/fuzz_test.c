@@ -42,7 +42,7 @@ static uint16_t home[SERVICES + PROGRAMS];      /* their spaces */
 
 static unsigned index_of(const struct proc *p)
 {
-	unsigned slot = proc_slot(p);
+	unsigned slot = p->slot;
 
 	return slot < SERVICES ? slot : slot - FIRST_PROGRAM + SERVICES;
 }
@@ -106,7 +106,7 @@ static uint32_t any_endpoint(void)
 	case 0: return ENDPOINT_ANY.v;
 	case 1: return ENDPOINT_KERNEL.v;
 	case 2: return ENDPOINT_NONE.v;
-	case 3: return ENDPOINT(2 + below(2), proc_slot(p)).v;
+	case 3: return ENDPOINT(2 + below(2), p->slot).v;
 	case 4: return (uint32_t)rnd();
 	default: return p->ep.v;
 	}
@@ -204,9 +204,6 @@ static void aim_at_process(struct proc *p, unsigned n, const struct proc *q)
 		w[0] = q->ep.v | (uint64_t)below(NR_PRIORITIES + 1) << 32 |
 		       (uint64_t)below(110) << 40;
 		break;
-	case SYS_PROC_EXT_COPY:
-		w[0] = q->ep.v | (uint64_t)any_proc()->ep.v << 32;
-		break;
 	case SYS_PROC_EXT_GET:
 	case SYS_PROC_EXT_SET:
 		w[1] = any_address() & ~63ull;
@@ -248,9 +245,10 @@ static void aim(struct proc *p, unsigned n)
 	switch (SYS_FIRST + n) {
 	case SYS_PROC_CREATE:
 		*(struct proc_create_request *)w = (struct proc_create_request){
-			.proc = ENDPOINT(below(4), proc_slot(q)), .owner = q->ep,
+			.proc = ENDPOINT(below(4), q->slot), .owner = q->ep,
+			.like = below(4) ? (endpoint_t){ 0 } : any_proc()->ep,
 			.space = home[index_of(q)],
-			.priv = (uint16_t)proc_priv(q), .entry = TEXT_VA, .stack = RAM_VA };
+			.priv = (uint16_t)(q->priv - privs), .entry = TEXT_VA, .stack = RAM_VA };
 		break;
 	case SYS_SPACE_MAP:
 		*(struct space_map_request *)w = (struct space_map_request){
@@ -281,13 +279,13 @@ static void aim(struct proc *p, unsigned n)
 		break;
 	case SYS_GRANT_CREATE:
 		*(struct grant_create_request *)w = (struct grant_create_request){
-			.grant = GRANT(below(2), proc_slot(p), below(2)),
+			.grant = GRANT(below(2), p->slot, below(2)),
 			      .borrower = any_proc()->ep,
 			.base = page, .len = below(9000), .dir = 1 + below(3),
 			.client = below(2) ? ENDPOINT_NONE : q->ep, .serial = q->serial };
 		break;
 	case SYS_PRIV_SET:
-		w[0] = proc_slot(q);
+		w[0] = q->slot;
 		break;
 	default:
 		aim_at_process(p, n, q);
@@ -350,7 +348,7 @@ static void step_by(struct proc *p)
 		if (!allowed(p, number))
 			return;
 	}
-	snprintf(what, sizeof(what), "slot %u: %#x (%llx %llx %llx %llx) %llx %llx", proc_slot(p),
+	snprintf(what, sizeof(what), "slot %u: %#x (%llx %llx %llx %llx) %llx %llx", p->slot,
 		 number, (unsigned long long)p->regs.rdi, (unsigned long long)p->msg.w[0],
 		 (unsigned long long)p->msg.w[1], (unsigned long long)p->msg.w[2],
 		 (unsigned long long)p->regs.r14, (unsigned long long)p->regs.r15);
@@ -383,7 +381,7 @@ static void machine_step(struct proc *p)
 static void rescue(void)
 {
 	struct proc *p = any_proc();
-	unsigned slot = proc_slot(p);
+	unsigned slot = p->slot;
 	struct proc_create_request create = {
 		.proc = ENDPOINT(2 + below(9), slot), .owner = p->ep, .space = home[index_of(p)],
 		.priv = (uint16_t)(slot < SERVICES ? slot : (unsigned)PRIV_PROGRAM),
@@ -404,7 +402,7 @@ static void rescue(void)
 	else if (p->state & STATE_RECEIVING && p != rs && below(8) == 0)
 		err = do_proc_destroy(rs, &(struct proc_destroy_request){ .proc = p->ep });
 	else if (p->state & STATE_RECEIVING)
-		notify_services(p, RS);
+		notify(p->priv, &p->priv->services, BIT(RS));
 	else if (p->state & STATE_CALLING && p->partner->state == 0)
 		fake_answer(p->partner, p, below(3));
 	else if (p->state & STATE_SENDING && p->partner->state == 0 &&

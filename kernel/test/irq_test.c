@@ -30,8 +30,8 @@ static void t_shared(void)
 {
 	fake_cast();
 	privs[PM].desc.lines[3] = DRIVER_LINE;
-	GIVES(0, driver, irq_claim, .line = DRIVER_LINE, .bit = 0);
-	GIVES(0, pm, irq_claim, .line = DRIVER_LINE, .bit = 63);
+	GIVES(0, driver, irq_claim, .line = DRIVER_LINE, .bit = 0, .flags = LINE_LEVEL);
+	GIVES(0, pm, irq_claim, .line = DRIVER_LINE, .bit = 63, .flags = LINE_LEVEL);
 	GIVES(0, driver, irq_ack, .line = DRIVER_LINE);
 	CHECK(fake_lines[DRIVER_LINE].masked);
 	GIVES(0, pm, irq_ack, .line = DRIVER_LINE);
@@ -47,6 +47,23 @@ static void t_shared(void)
 	CHECK(fake_lines[DRIVER_LINE].masked);
 	fake_interrupt(DRIVER_LINE);
 	CHECK_EQ(privs[DRIVER].lines | privs[PM].lines, 0);
+}
+
+/* What comes while it is masked would be lost. */
+static void t_edge(void)
+{
+	fake_cast();
+	GIVES(0, driver, irq_claim, .line = DRIVER_LINE, .bit = 7);
+	CHECK(fake_lines[DRIVER_LINE].masked);
+	GIVES(0, driver, irq_ack, .line = DRIVER_LINE);
+	fake_interrupt(DRIVER_LINE);
+	CHECK(!fake_lines[DRIVER_LINE].masked);
+	fake_receive(driver, ENDPOINT_ANY);
+	CHECK_EQ(driver->msg.w[1], BIT(7));
+	fake_interrupt(DRIVER_LINE);
+	CHECK_EQ(privs[DRIVER].lines, BIT(7));
+	GIVES(0, driver, irq_ack, .line = DRIVER_LINE);
+	CHECK(!fake_lines[DRIVER_LINE].masked);
 }
 
 static void t_msi(void)
@@ -134,6 +151,7 @@ int main(void)
 {
 	TEST("a line notifies, and stays masked until it is acknowledged", t_line);
 	TEST("a shared line opens when all have acknowledged or died", t_shared);
+	TEST("an edge-triggered line stays open between interrupt and acknowledgement", t_edge);
 	TEST("a message-signalled interrupt is never masked", t_msi);
 	TEST("lines are claimed by manifest only, with one bit", t_claim_refused);
 	TEST("a claim goes with the right to it", t_rights_change);

@@ -83,7 +83,7 @@ static void t_route_set(void)
 	r[2] = ROUTE_ENOSYS;
 	GIVES(0, rs, route_set, .personality = 0, .first = NR_ROUTES - 3, .count = 3,
 	      .address = RAM_VA);
-	CHECK_EQ(routes[0][NR_ROUTES - 3], DRIVER);
+	CHECK_EQ(routes[0][NR_ROUTES - 3], ROUTE_SERVER | DRIVER);
 	CHECK_EQ(routes[0][NR_ROUTES - 2], ROUTE_PUBLIC | (NR_PUBLIC - 1));
 	CHECK_EQ(routes[0][NR_ROUTES - 1], ROUTE_ENOSYS);
 	GIVES(EINVAL, rs, route_set, .personality = 2, .first = 0, .count = 1, .address = RAM_VA);

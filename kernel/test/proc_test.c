@@ -224,14 +224,44 @@ static void t_ext_refused(void)
 	GIVES(EINVAL, pm, proc_ext_set, .proc = prog->ep, .address = RAM_VA, .size = 511);
 	GIVES(EFAULT, pm, proc_ext_get, .proc = prog->ep, .address = TEXT_VA, .size = 4096);
 	GIVES(EFAULT, pm, proc_ext_set, .proc = prog->ep, .address = 64, .size = 4096);
-	GIVES(EPERM, pm, proc_ext_copy, .from = prog->ep, .to = vfs->ep);
-	GIVES(EPERM, pm, proc_ext_copy, .from = vfs->ep, .to = prog->ep);
-	GIVES(EDEADPEER, pm, proc_ext_copy, .from = dead, .to = prog->ep);
-	GIVES(EDEADPEER, pm, proc_ext_copy, .from = prog->ep, .to = dead);
-	GIVES(EBUSY, pm, proc_ext_copy, .from = prog->ep, .to = prog2->ep);
-	fake_ext[FIRST_PROGRAM + 1][3] = 33;
-	GIVES(0, pm, proc_ext_copy, .from = prog2->ep, .to = prog->ep);
-	CHECK_EQ(fake_ext[FIRST_PROGRAM][3], 33);
+	check();
+}
+
+/* A child begins with its parent's extended state. */
+static void t_ext_of_child(void)
+{
+	unsigned space;
+	endpoint_t child = ENDPOINT(1, FIRST_PROGRAM + 9);
+
+	fake_cast();
+	space = fake_space(PRIV_PROGRAM);
+	fake_ext[FIRST_PROGRAM][3] = 33;
+	GIVES(EDEADPEER, pm, proc_create, .proc = child, .owner = child, .space = (uint16_t)space,
+	      .priv = PRIV_PROGRAM, .like = ENDPOINT(2, FIRST_PROGRAM), .entry = TEXT_VA);
+	GIVES(EPERM, pm, proc_create, .proc = child, .owner = child, .space = (uint16_t)space,
+	      .priv = PRIV_PROGRAM, .like = vfs->ep, .entry = TEXT_VA);
+	CHECK_EQ(spaces[space].users, 0);
+	GIVES(0, pm, proc_create, .proc = child, .owner = child, .space = (uint16_t)space,
+	      .priv = PRIV_PROGRAM, .like = prog->ep, .entry = TEXT_VA);
+	CHECK_EQ(fake_ext[FIRST_PROGRAM + 9][3], 33);
+	GIVES(0, pm, proc_destroy, .proc = child);
+	CHECK_EQ(fake_ext[FIRST_PROGRAM + 9][3], 0);
+	check();
+}
+
+/* What a crash report needs. */
+static void t_regs_of_the_frozen(void)
+{
+	fake_cast();
+	vfs->regs.r12 = 1234;
+	GIVES(EBUSY, rs, proc_regs_get, .proc = vfs->ep, .address = RAM_VA);
+	fake_exception(vfs, 6, 0);
+	GIVES(0, rs, proc_regs_get, .proc = vfs->ep, .address = RAM_VA);
+	CHECK_EQ(((struct user_regs *)fake_at(rs, RAM_VA))->r12, 1234);
+	privs[VFS].desc.guardian = LOG;
+	GIVES(EBUSY, rs, proc_regs_get, .proc = vfs->ep, .address = RAM_VA);
+	GIVES(0, logger, proc_regs_get, .proc = vfs->ep, .address = RAM_VA);
+	privs[VFS].desc.guardian = RS;
 	check();
 }
 
@@ -308,6 +338,8 @@ int main(void)
 	TEST("a server may set its Linux caller's registers, not those of a contract call",
 	     t_regs_of_a_caller);
 	TEST("extended state goes to and from the process's memory", t_ext);
+	TEST("a forked process begins with the extended state of its parent", t_ext_of_child);
+	TEST("the guardian of a frozen service reads its registers", t_regs_of_the_frozen);
 	TEST("extended state is refused without right, alignment, size, memory", t_ext_refused);
 	TEST("public words are set by pm and read by all", t_public);
 	TEST("proc_info says what a slot holds", t_info);

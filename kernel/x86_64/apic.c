@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * apic.c - local APIC, I/O APIC, and the clock.
  *
- * Job:      routes lines to vectors, ends interrupts, arms the one-shot timer, keeps the clock page.
+ * Job:      routes lines to vectors, ends interrupts, arms the timer, keeps the clock page.
  * Touches:  the two APICs' registers, the PIT for calibration, the old PICs to silence them.
  * Trusts:   the PIT's frequency; the TSC to run at one rate.
  * On crash: panic on the serial line.
@@ -15,7 +15,10 @@ enum { APIC_ID = 0x20, APIC_EOI = 0xb0, APIC_SPURIOUS = 0xf0, APIC_LVT_TIMER = 0
        APIC_TIMER_COUNT = 0x380, APIC_TIMER_NOW = 0x390, APIC_TIMER_DIVIDE = 0x3e0 };
 enum { MASKED = 1 << 16, LEVEL = 1 << 15, ACTIVE_LOW = 1 << 13 };
 
-static struct clock_page *clock;
+static union {
+	struct clock_page c;
+	uint8_t page[PAGE_SIZE];        /* all that users see is this */
+} clock __attribute__((aligned(PAGE_SIZE)));
 static uint64_t apic_per_ns;            /* timer ticks for each nanosecond, times 2^30 */
 
 static volatile uint32_t *apic(unsigned reg)
@@ -36,18 +39,11 @@ void apic_eoi(void)
 	*apic(APIC_EOI) = 0;
 }
 
-void line_mask(uint32_t line)
+void line_mask(uint32_t line, bool masked)
 {
 	volatile uint32_t *r = ioapic(0x10 + 2 * line);
 
-	*r |= MASKED;
-}
-
-void line_unmask(uint32_t line)
-{
-	volatile uint32_t *r = ioapic(0x10 + 2 * line);
-
-	*r &= ~(uint32_t)MASKED;
+	*r = masked ? *r | MASKED : *r & ~(uint32_t)MASKED;
 }
 
 void line_setup(uint32_t line, unsigned flags)
@@ -60,21 +56,15 @@ void line_setup(uint32_t line, unsigned flags)
 
 void line_msi(uint32_t line, uint64_t *address, uint32_t *data)
 {
-	*address = 0xfee00000 | (*apic(APIC_ID) >> 24) << 12;
+	*address = LOCAL_APIC | (*apic(APIC_ID) >> 24) << 12;
 	*data = VECTOR_LINES + line;
 }
 
 void apic_init(void)
 {
-	static const uint8_t icw[4] = { 0x11, 0x20, 4, 1 }, icw2[4] = { 0x11, 0x28, 2, 1 };
-
-	for (unsigned i = 0; i < 4; i++) {
-		outb(i ? 0x21 : 0x20, icw[i]);
-		outb(i ? 0xa1 : 0xa0, icw2[i]);
-	}
-	outb(0x21, 0xff);
+	outb(0x21, 0xff);               /* the old PICs: masked, and behind LINT0, masked as well */
 	outb(0xa1, 0xff);
-	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 1u << 11);
+	wrmsr(MSR_APIC_BASE, LOCAL_APIC | 1u << 11 | 1u << 8);  /* on; this is the boot core */
 	*apic(APIC_SPURIOUS) = 0x100 | VECTOR_SPURIOUS;
 	*apic(APIC_LVT_LINT0) = MASKED;
 	*apic(APIC_LVT_LINT1) = 0x400;          /* NMI */
@@ -87,80 +77,64 @@ void apic_init(void)
 
 /* ---- the clock ---- */
 
-enum { CALIBRATE_MS = 10, CALIBRATE_ROUNDS = 3 };
+enum { PIT_HZ = 1193182, CALIBRATE_MS = 10, CALIBRATE_NS = CALIBRATE_MS * 1000000 };
 
 /* Wait for CALIBRATE_MS on the PIT's channel 2, gated by port 0x61. */
 static void pit_wait(void)
 {
-	uint32_t count = PIT_HZ * CALIBRATE_MS / 1000;
+	enum { COUNT_DOWN = PIT_HZ * CALIBRATE_MS / 1000 };
 
 	outb(0x61, (inb(0x61) & ~2) | 1);
 	outb(0x43, 0xb0);
-	outb(0x42, (uint8_t)count);
-	outb(0x42, (uint8_t)(count >> 8));
+	outb(0x42, COUNT_DOWN & 0xff);
+	outb(0x42, COUNT_DOWN >> 8);
 	while (!(inb(0x61) & 0x20))
 		;
 }
 
 void clock_init(void)
 {
-	uint64_t tsc = UINT64_MAX, ticks = UINT64_MAX;
-	uint64_t ns = CALIBRATE_MS * 1000000ull;
+	uint64_t tsc = UINT64_MAX, ticks = 0;
 
-	for (unsigned i = 0; i < CALIBRATE_ROUNDS; i++) {       /* a busy host only adds */
-		uint64_t t0, t;
+	for (unsigned i = 0; i < 3; i++) {      /* the shortest: a busy host only adds */
+		uint64_t start = cycles(), t;
 
 		*apic(APIC_TIMER_COUNT) = UINT32_MAX;
-		t0 = cycles();
 		pit_wait();
-		t = cycles() - t0;
+		t = cycles() - start;
 		if (t < tsc) {
 			tsc = t;
 			ticks = UINT32_MAX - *apic(APIC_TIMER_NOW);
 		}
 	}
 	*apic(APIC_TIMER_COUNT) = 0;
-	apic_per_ns = (ticks << 30) / ns;
-	for (pfn_t f = 0; f < nr_frames; f++) {
-		if (frame_is_free(f)) {
-			boot_info.clock_pfn = f;
-			break;
-		}
-	}
-	frames[boot_info.clock_pfn] = (struct frame){ .type = FRAME_USER, .pins = 1 };
-	clock = frame_ptr(boot_info.clock_pfn);
-	page_zero(clock);
-	clock->base_tsc = cycles();
-	clock->mult = (uint32_t)((ns << 30) / tsc);
+	apic_per_ns = (ticks << 30) / CALIBRATE_NS;
+	clock.c.base_tsc = cycles();
+	clock.c.mult = (uint32_t)(((uint64_t)CALIBRATE_NS << 30) / tsc);
 	boot_info.tsc_hz = tsc * (1000 / CALIBRATE_MS);
+	boot_info.clock_pfn = (pfn_t)(((uint64_t)&clock - KERNEL_BASE) >> PAGE_SHIFT);
+	frames[boot_info.clock_pfn].type = FRAME_CLOCK;
 }
 
 uint64_t time_ns(void)
 {
-	unsigned __int128 t = (unsigned __int128)(cycles() - clock->base_tsc) * clock->mult;
+	unsigned __int128 t = (unsigned __int128)(cycles() - clock.c.base_tsc) * clock.c.mult;
 
-	return clock->base_ns + (uint64_t)(t >> 30);
+	return clock.c.base_ns + (uint64_t)(t >> 30);
 }
 
+/* One word, so that no reader sees half of it. */
 void time_set_realtime(uint64_t ns)
 {
-	clock->seq++;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	clock->realtime_ns = ns;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	clock->seq++;
+	__atomic_store_n(&clock.c.realtime_ns, ns, __ATOMIC_RELEASE);
 }
 
+/* Half a second at most, so that no counter overflows; early is harmless. */
 void timer_arm(uint64_t deadline_ns)
 {
-	uint64_t now = time_ns(), ticks;
+	uint64_t now = time_ns(), ns = deadline_ns > now ? deadline_ns - now : 1;
 
-	if (deadline_ns == 0) {
-		*apic(APIC_TIMER_COUNT) = 0;
-		return;
-	}
-	ticks = deadline_ns > now ? deadline_ns - now : 1;
-	ticks = ticks > 1000000000 ? 1000000000 : ticks;        /* early is harmless */
-	ticks = (ticks * (apic_per_ns >> 10) >> 20) + 1;
-	*apic(APIC_TIMER_COUNT) = ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks;
+	if (ns > 500000000)
+		ns = 500000000;
+	*apic(APIC_TIMER_COUNT) = deadline_ns ? (uint32_t)(ns * (apic_per_ns >> 10) >> 20) + 1 : 0;
 }

@@ -8,14 +8,9 @@
  * On crash: the kernel does not crash; kassert stops the machine.
  * Spec:     AMD64 APM vol. 2, 5.3 (long-mode page translation).
  */
-#include <kernel/arch.h>
 #include <kernel/core/frame.h>
+#include <kernel/x86_64/cpu.h>
 
-enum {
-	PTE_PRESENT = 1, PTE_WRITE = 2, PTE_USER = 4, PTE_CACHE_OFF = 0x18, PTE_ACCESSED = 0x20,
-	PTE_DIRTY = 0x40, PTE_MMIO = 0x200,             /* bit 9 is for software */
-};
-#define PTE_NX (1ull << 63)
 #define PTE_FRAME 0x000ffffffffff000ull
 
 enum { ENTRIES = 512, USER_ROOT_ENTRIES = 256 };
@@ -25,44 +20,36 @@ static unsigned index_at(vaddr_t va, unsigned level)
 	return (va >> (PAGE_SHIFT + 9 * level)) & (ENTRIES - 1);
 }
 
-static pte_t *table_at(pte_t entry)
+pfn_t pte_pfn(pte_t e)
 {
-	return frame_ptr((pfn_t)((entry & PTE_FRAME) >> PAGE_SHIFT));
+	return (pfn_t)((e & PTE_FRAME) >> PAGE_SHIFT);
+}
+
+pte_t *table_entry(pfn_t root, vaddr_t va, unsigned at, take_t *take, void *arg)
+{
+	pte_t *t = frame_ptr(root);
+
+	for (unsigned level = PTE_LEVELS - 1; level > at; level--) {
+		pte_t *e = &t[index_at(va, level)];
+		pfn_t f;
+
+		if (!(*e & PTE_PRESENT)) {
+			if (!take || !take(arg, &f))
+				return NULL;
+			frame_retype(f, FRAME_FREE, FRAME_TABLE);
+			memset(frame_ptr(f), 0, PAGE_SIZE);
+			*e = (pte_t)f << PAGE_SHIFT | PTE_PRESENT | PTE_WRITE | PTE_USER;
+		}
+		t = frame_ptr(pte_pfn(*e));
+	}
+	return &t[index_at(va, at)];
 }
 
 pte_t *table_leaf(pfn_t root, vaddr_t va)
 {
-	pte_t *t = frame_ptr(root);
+	pte_t *e = table_entry(root, va, 0, NULL, NULL);
 
-	for (unsigned level = PTE_LEVELS - 1; level > 0; level--) {
-		pte_t e = t[index_at(va, level)];
-
-		if (!(e & PTE_PRESENT))
-			return NULL;
-		t = table_at(e);
-	}
-	return &t[index_at(va, 0)];
-}
-
-pte_t *table_leaf_make(pfn_t root, vaddr_t va, bool (*take)(void *, pfn_t *), void *arg)
-{
-	pte_t *t = frame_ptr(root);
-
-	for (unsigned level = PTE_LEVELS - 1; level > 0; level--) {
-		pte_t *e = &t[index_at(va, level)];
-
-		if (!(*e & PTE_PRESENT)) {
-			pfn_t f;
-
-			if (!take(arg, &f))
-				return NULL;
-			frame_to_table(f);
-			page_zero(frame_ptr(f));
-			*e = (pte_t)f << PAGE_SHIFT | PTE_PRESENT | PTE_WRITE | PTE_USER;
-		}
-		t = table_at(*e);
-	}
-	return &t[index_at(va, 0)];
+	return e && *e & PTE_PRESENT ? e : NULL;
 }
 
 pte_t *table_next(pfn_t root, vaddr_t va, vaddr_t end, vaddr_t *at, unsigned *looks)
@@ -76,7 +63,7 @@ pte_t *table_next(pfn_t root, vaddr_t va, vaddr_t end, vaddr_t *at, unsigned *lo
 				*at = va;
 				return &t[index_at(va, 0)];
 			}
-			t = table_at(t[index_at(va, level)]);
+			t = frame_ptr(pte_pfn(t[index_at(va, level)]));
 			level--;
 		}
 		/* Skip what the absent entry covers, staying in this table if it can. */
@@ -108,7 +95,7 @@ bool table_take(pfn_t root, vaddr_t *at, pfn_t *taken, bool *leaf)
 		up = &t[i];
 		if (*leaf)
 			break;
-		t = table_at(*up);
+		t = frame_ptr(pte_pfn(*up));
 		count = ENTRIES;
 	}
 	if (!up)
@@ -116,7 +103,7 @@ bool table_take(pfn_t root, vaddr_t *at, pfn_t *taken, bool *leaf)
 	*taken = pte_pfn(*up);
 	*up = 0;
 	if (!*leaf)
-		frame_from_table(*taken);
+		frame_retype(*taken, FRAME_TABLE, FRAME_FREE);
 	return true;
 }
 
@@ -131,16 +118,6 @@ pte_t pte_make(pfn_t pfn, unsigned flags)
 	if (flags & MAP_MMIO)
 		e |= PTE_MMIO | PTE_CACHE_OFF;
 	return e;
-}
-
-bool pte_present(pte_t e)
-{
-	return e & PTE_PRESENT;
-}
-
-pfn_t pte_pfn(pte_t e)
-{
-	return (pfn_t)((e & PTE_FRAME) >> PAGE_SHIFT);
 }
 
 unsigned pte_flags(pte_t e)

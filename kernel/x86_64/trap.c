@@ -9,26 +9,22 @@
  */
 #include <contract/kernel_table.h>
 #include <kernel/call/call.h>
-#include <kernel/core/frame.h>
 #include <kernel/x86_64/cpu.h>
 
-_Static_assert(offsetof(struct user_regs, r14) == 64, "entry.S");
-_Static_assert(offsetof(struct user_regs, rip) == 120, "entry.S");
-_Static_assert(offsetof(struct user_regs, orig_rax) == 160, "entry.S");
-_Static_assert(offsetof(struct proc, flags) == 168, "entry.S");
-_Static_assert(offsetof(struct core, stack) == 8 && offsetof(struct core, scratch) == 16, "GS");
+_Static_assert(offsetof(struct user_regs, rcx) == 104 && offsetof(struct user_regs, rip) == 120 &&
+	       offsetof(struct user_regs, orig_rax) == 160 && offsetof(struct proc, flags) == 168 &&
+	       offsetof(struct core, stack) == 8 && offsetof(struct core, scratch) == 16, "layout");
 
-static void load_space(struct core *c, struct space *s)
+static void load_root(pfn_t root)
 {
-	c->loaded = s;
-	__asm__ volatile("mov %0, %%cr3" ::"r"((uint64_t)s->root << PAGE_SHIFT) : "memory");
+	__asm__ volatile("mov %0, %%cr3" ::"r"((uint64_t)root << PAGE_SHIFT) : "memory");
 }
 
 /* What only programs use: extended state, segment bases. */
 static void load_program(struct core *c, struct proc *p)
 {
 	if ((p != c->ext_owner) != c->ext_trap)
-		ext_switch(c, p);
+		ext_trap(c, p != c->ext_owner);
 	if (p->regs.fs_base != c->fs_base) {
 		c->fs_base = p->regs.fs_base;
 		wrmsr(MSR_FS_BASE, c->fs_base);
@@ -49,31 +45,28 @@ static inline struct proc *leave(void)
 		timer_plan(c, true);
 		idle_loop();
 	}
-	if (p->space != c->loaded)
-		load_space(c, p->space);
-	if (proc_is_program(p))
+	if (p->space != c->loaded) {
+		c->loaded = p->space;
+		load_root(p->space->root);
+	}
+	if (p->program)
 		load_program(c, p);
 	else if (!c->ext_trap)
-		ext_switch(c, p);
+		ext_trap(c, true);
 	return p;
 }
 
 static __attribute__((noinline)) void kernel_call(struct proc *p, uint64_t n)
 {
-	uint64_t reply[MESSAGE_WORDS];
-	err_t err;
+	uint64_t request[MESSAGE_WORDS];
+	err_t err = -ENOSYS;
 
-	if (n - IPC_SENDREC >= 64) {
-		p->regs.rax = (uint64_t)-ENOSYS;
-		return;
+	if (n - IPC_SENDREC < 64)
+		err = p->program || !(p->priv->desc.calls & BIT(n - IPC_SENDREC)) ? -EPERM : 0;
+	if (!err) {
+		memcpy(request, p->msg.w, sizeof(request));
+		err = kernel_call_dispatch(p, (uint32_t)n, request, p->msg.w);
 	}
-	if (proc_is_program(p) || !(p->priv->desc.calls & BIT(n - IPC_SENDREC))) {
-		p->regs.rax = (uint64_t)-EPERM;
-		return;
-	}
-	err = kernel_call_dispatch(p, (uint32_t)n, p->msg.w, reply);
-	for (unsigned i = 0; i < MESSAGE_WORDS; i++)
-		p->msg.w[i] = reply[i];
 	p->regs.rax = (uint64_t)(int64_t)err;
 }
 
@@ -97,8 +90,7 @@ static void interrupt(uint64_t vector)
 	if (vector == VECTOR_TIMER) {
 		timer_interrupt(this_core());
 		timer_plan(this_core(), false);
-	} else
-{
+	} else {
 		line_interrupt((uint32_t)(vector - VECTOR_LINES));
 	}
 	apic_eoi();
@@ -108,15 +100,20 @@ struct proc *trap_main(struct proc *p, const struct trap_frame *f)
 {
 	uint64_t address;
 
+	p->regs.rip = f->rip;
+	p->regs.rflags = f->rflags;
+	p->regs.rsp = f->rsp;
+	p->regs.orig_rax = UINT64_MAX;
+	p->flags |= PROC_FULL;
 	if (f->vector >= VECTOR_LINES) {
 		interrupt(f->vector);
-	} else if (f->vector == 14) {
+	} else if (f->vector == VECTOR_PAGE_FAULT) {
 		__asm__ volatile("mov %%cr2, %0" : "=r"(address));
 		page_fault(p, address, (uint32_t)f->code);
-	} else if (f->vector == 7) {
+	} else if (f->vector == VECTOR_NO_EXT) {
 		ext_use(this_core(), p);
-	} else if (f->vector == 2 || f->vector == 8 || f->vector == 18) {
-		panic_trap(f, 0);
+	} else if (BIT(f->vector) & (BIT(VECTOR_NMI) | BIT(VECTOR_DOUBLE) | BIT(VECTOR_MACHINE))) {
+		panic_trap(f);
 	} else {
 		exception(p, (uint32_t)f->vector, f->code, p->regs.rip);
 	}
@@ -124,22 +121,16 @@ struct proc *trap_main(struct proc *p, const struct trap_frame *f)
 }
 
 /* Interrupts are open in the kernel only while it idles. */
-struct proc *trap_kernel(const struct trap_frame *f, uint64_t rbp)
+struct proc *trap_kernel(const struct trap_frame *f)
 {
 	struct core *c = this_core();
 
 	if (f->vector < VECTOR_LINES || c->current)
-		panic_trap(f, rbp);
+		panic_trap(f);
 	interrupt(f->vector);
 	c->timer_ns = 0;                /* it was armed for idling */
 	timer_plan(c, false);
 	return leave();
-}
-
-_Noreturn void leave_first(void)
-{
-	__asm__ volatile("mov %%rax, %%rax; jmp leave_to" ::"a"(leave()));
-	__builtin_unreachable();
 }
 
 void tlb_drop(struct space *s, vaddr_t va)
@@ -151,12 +142,34 @@ void tlb_drop(struct space *s, vaddr_t va)
 /* Also when the space is about to go: the CPU must not walk its tables any more. */
 void tlb_drop_all(struct space *s)
 {
-	struct core *c = this_core();
+	if (s == this_core()->loaded) {
+		load_root(kernel_root);
+		this_core()->loaded = NULL;
+	}
+}
 
-	if (s != c->loaded)
-		return;
-	__asm__ volatile("mov %0, %%cr3" ::"r"((uint64_t)kernel_root << PAGE_SHIFT) : "memory");
-	c->loaded = NULL;
+/* Also called by what compilers make. */
+void *memcpy(void *restrict to, const void *restrict from, size_t len)
+{
+	void *at = to;
+	size_t words = len / 8, rest = len % 8;
+
+	__asm__ volatile("rep movsq" : "+D"(at), "+S"(from), "+c"(words)::"memory");
+	if (rest)
+		__asm__ volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(rest)::"memory");
+	return to;
+}
+
+void *memset(void *to, int byte, size_t len)
+{
+	uint64_t pattern = 0x0101010101010101 * (uint8_t)byte;
+	void *at = to;
+	size_t words = len / 8, rest = len % 8;
+
+	__asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(pattern) : "memory");
+	if (rest)
+		__asm__ volatile("rep stosb" : "+D"(at), "+c"(rest) : "a"(pattern) : "memory");
+	return to;
 }
 
 void *frame_ptr(pfn_t pfn)
@@ -166,44 +179,30 @@ void *frame_ptr(pfn_t pfn)
 
 void table_init_root(pfn_t root)
 {
-	uint64_t *t = frame_ptr(root), *k = frame_ptr(kernel_root);
-
-	page_zero(t);
-	for (unsigned i = 256; i < 512; i++)
-		t[i] = k[i];
+	memcpy(frame_ptr(root), frame_ptr(kernel_root), PAGE_SIZE);     /* its user half is empty */
 }
 
-void regs_sanitize(struct user_regs *r)
+bool regs_sanitize(struct user_regs *r)
 {
-	r->rflags = (r->rflags & ~(uint64_t)(FLAG_IOPL | FLAG_NT | FLAG_VM)) | FLAG_IF |
-		    FLAG_RESERVED;
+	bool fine = r->rip < USER_END && r->fs_base < USER_END && r->gs_base < USER_END &&
+		    !(r->rflags & (FLAG_IOPL | FLAG_VM)) && r->rflags < BIT(22);
+
+	r->rflags = (r->rflags & ~(uint64_t)FLAG_NT) | FLAG_IF | FLAG_RESERVED;
+	return fine;
 }
 
-bool regs_valid(const struct user_regs *r)
+void port_access(struct port_op *op)
 {
-	return r->rip < USER_END && r->fs_base < USER_END && r->gs_base < USER_END &&
-	       !(r->rflags & (FLAG_IOPL | FLAG_VM)) && r->rflags < BIT(22);
-}
-
-uint32_t port_read(uint16_t port, unsigned width)
-{
-	uint32_t v = 0;
-
-	if (width == 1)
-		__asm__ volatile("inb %w1, %b0" : "+a"(v) : "Nd"(port));
-	else if (width == 2)
-		__asm__ volatile("inw %w1, %w0" : "+a"(v) : "Nd"(port));
+	if (op->write && op->width == 1)
+		outb(op->port, (uint8_t)op->value);
+	else if (op->write && op->width == 2)
+		__asm__ volatile("outw %w0, %w1" ::"a"(op->value), "Nd"(op->port));
+	else if (op->write)
+		__asm__ volatile("outl %0, %w1" ::"a"(op->value), "Nd"(op->port));
+	else if (op->width == 1)
+		op->value = inb(op->port);
+	else if (op->width == 2)
+		__asm__ volatile("inw %w1, %w0" : "=a"(op->value) : "Nd"(op->port), "0"(0));
 	else
-		__asm__ volatile("inl %w1, %0" : "+a"(v) : "Nd"(port));
-	return v;
-}
-
-void port_write(uint16_t port, unsigned width, uint32_t v)
-{
-	if (width == 1)
-		outb(port, (uint8_t)v);
-	else if (width == 2)
-		__asm__ volatile("outw %w0, %w1" ::"a"(v), "Nd"(port));
-	else
-		__asm__ volatile("outl %0, %w1" ::"a"(v), "Nd"(port));
+		__asm__ volatile("inl %w1, %0" : "=a"(op->value) : "Nd"(op->port));
 }

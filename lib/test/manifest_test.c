@@ -270,7 +270,7 @@ static void test_good_set(void)
 	      d.ports[1].last && d.lines[0] == 5 && d.lines[1] == LINE_NONE && d.rights == 0,
 	      "the kernel is told what the manifest says", "something else");
 	manifest_priv(set[1], set, n, &d);
-	check(d.rights == RIGHT_SERVES_PROGRAMS, "serving programs is a right", "it is not");
+	check(d.rights == 0, "serving programs is no right of its own", "it is");
 	manifest_priv(set[2], set, n, &d);
 	check(d.notify_to == BIT(63) - 1, "'notifies all' is everybody but programs", "it is not");
 }

@@ -78,7 +78,6 @@ static err_t start_state(const struct thread *parent, const struct thread *child
 	struct user_regs r;
 	struct proc_regs_get_request get = { .proc = endpoint_of(parent), .address = (uint64_t)&r };
 	struct proc_regs_set_request set = { .proc = endpoint_of(child), .address = (uint64_t)&r };
-	struct proc_ext_copy_request ext = { .from = get.proc, .to = set.proc };
 	err_t err = sys_proc_regs_get(&get);
 
 	if (err != 0)
@@ -89,8 +88,7 @@ static err_t start_state(const struct thread *parent, const struct thread *child
 		r.rsp = req->stack;
 	if (req->flags & CLONE_SETTLS_)
 		r.fs_base = req->tls;
-	err = sys_proc_regs_set(&set);
-	return err != 0 ? err : sys_proc_ext_copy(&ext);
+	return sys_proc_regs_set(&set);
 }
 
 static err_t space_for(const struct thread *parent, struct process *q, uint64_t flags)
@@ -121,7 +119,7 @@ static err_t make(struct thread *parent, struct thread *t, const struct pm_fork_
 	struct process *q = process_of(t);
 	struct proc_create_request create = {
 		.proc = endpoint_of(t), .owner = endpoint_of(t), .priv = PRIV_PROGRAM,
-		.space = q->space, .entry = PAGE_SIZE,
+		.like = endpoint_of(parent), .space = q->space, .entry = PAGE_SIZE,
 	};
 	struct vm_attach_request attach = { .proc = create.proc, .space = q->space };
 	err_t err;

@@ -8,6 +8,7 @@
  * On crash: read again at the next start; they are not state.
  */
 #include "rs.h"
+#include <abi/archive.h>
 #include <lib/assert.h>
 
 static struct manifest manifests[NR_SERVICES];

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Services, core servers included, are killed one after the other while programs check their own work.
+"""Services, core servers included, are killed one by one while programs check their own work.
 
 Limit: 280
 """

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <abi/archive.h>
 #include <abi/boot.h>
 
 static char mkboot[1024], dir[] = "/tmp/mkboot-test-XXXXXX";
@@ -142,9 +143,11 @@ static bool is_file(const uint8_t *archive, const struct archive_entry *e, const
 static void test_archive(void)
 {
 	static uint8_t bytes[1 << 20] __attribute__((aligned(8)));
-	const struct archive_header *header = (const void *)bytes;
+	const struct boot_image *image = (const void *)bytes;
+	const struct archive_header *header;
 	char output[4096], command[2048], path[128];
-	const struct archive_entry *e = header->entry;
+	const struct archive_entry *e;
+	const uint8_t *archive;
 	size_t size;
 	FILE *f;
 
@@ -158,16 +161,25 @@ static void test_archive(void)
 		return;
 	size = fread(bytes, 1, sizeof(bytes), f);
 	fclose(f);
-	check(size > sizeof(*header) && header->magic == ARCHIVE_MAGIC && header->size == size &&
+	check(size > PAGE_SIZE && image->magic == BOOT_MAGIC && image->count > 1 &&
+	      image->pages * PAGE_SIZE < size && image->entry != 0, "rs's image comes first", "no");
+	check(image->run[0].pfn == 1 && image->run[image->count - 1].pfn +
+	      image->run[image->count - 1].count == image->pages,
+	      "its runs are the pages behind its header", "no");
+	archive = bytes + image->pages * PAGE_SIZE;
+	size -= image->pages * PAGE_SIZE;
+	header = (const void *)archive;
+	e = header->entry;
+	check(header->magic == ARCHIVE_MAGIC && header->size == size &&
 	      header->count == 5 && header->zero == 0, "the archive's header is right", "no");
-	check(header->crc == crc32(bytes + sizeof(*header), size - sizeof(*header)),
+	check(header->crc == crc32(archive + sizeof(*header), size - sizeof(*header)),
 	      "the checksum covers all that follows the header", "no");
-	check(strcmp(e[0].name, "rs") == 0 && is_file(bytes, &e[0], "rs"),
-	      "rs comes first, and without its symbols", e[0].name);
-	check(strcmp(e[1].name, "a.svc") == 0 && is_file(bytes, &e[1], "a.svc") &&
-	      strcmp(e[2].name, "a") == 0 && is_file(bytes, &e[2], "a.elf") &&
-	      strcmp(e[4].name, "motd") == 0 && is_file(bytes, &e[4], "text.elf"),
-	      "the rest follows in order, under its names", "no");
+	check(strcmp(e[3].name, "rs") == 0 && is_file(archive, &e[3], "rs"),
+	      "rs is there as a program, too, and without its symbols", e[3].name);
+	check(strcmp(e[0].name, "a.svc") == 0 && is_file(archive, &e[0], "a.svc") &&
+	      strcmp(e[1].name, "a") == 0 && is_file(archive, &e[1], "a.elf") &&
+	      strcmp(e[4].name, "motd") == 0 && is_file(archive, &e[4], "text.elf"),
+	      "the files follow in order, under their names", "no");
 }
 
 static void test_check_only(void)

@@ -20,7 +20,7 @@ static bool take(void *unused, pfn_t *pfn)
 
 void fake_map(unsigned space, vaddr_t va, pfn_t pfn, unsigned flags)
 {
-	pte_t *e = table_leaf_make(spaces[space].root, va, take, NULL);
+	pte_t *e = table_entry(spaces[space].root, va, 0, take, NULL);
 
 	frame_mapped(pfn);
 	*e = pte_make(pfn, flags);
@@ -33,7 +33,7 @@ unsigned fake_space(unsigned priv)
 
 	while (spaces[n].root)
 		n++;
-	frame_to_table(root);
+	frame_retype(root, FRAME_FREE, FRAME_TABLE);
 	table_init_root(root);
 	spaces[n] = (struct space){ .root = root, .priv = (uint8_t)priv };
 	return n;
@@ -44,7 +44,7 @@ static void furnish(unsigned space)
 	for (unsigned i = 0; i < RAM_PAGES; i++) {
 		pfn_t f = fake_frame();
 
-		page_zero(frame_ptr(f));
+		memset(frame_ptr(f), 0, PAGE_SIZE);
 		fake_map(space, RAM_VA + i * PAGE_SIZE, f, MAP_WRITE);
 	}
 	fake_map(space, TEXT_VA, fake_frame(), MAP_EXEC);
@@ -54,7 +54,7 @@ void *fake_at(const struct proc *p, vaddr_t va)
 {
 	pte_t *e = table_leaf(p->space->root, va);
 
-	if (!e || !pte_present(*e))
+	if (!e)
 		return NULL;
 	return (uint8_t *)frame_ptr(pte_pfn(*e)) + va % PAGE_SIZE;
 }
@@ -121,7 +121,7 @@ void fake_run(struct proc *p)
 	if (old == p)
 		return;
 	if (p->state)
-		panic("the test runs a process that cannot run", proc_slot(p));
+		panic("the test runs a process that cannot run", p->slot);
 	proc_unready(p);
 	c->current = p;
 	if (old && old->state == 0)
@@ -150,7 +150,7 @@ static void kernel_call(struct proc *p, uint64_t n)
 		p->regs.rax = (uint64_t)-ENOSYS;
 		return;
 	}
-	if (proc_is_program(p) || !(p->priv->desc.calls & BIT(n - IPC_SENDREC))) {
+	if (p->program || !(p->priv->desc.calls & BIT(n - IPC_SENDREC))) {
 		p->regs.rax = (uint64_t)-EPERM;
 		return;
 	}

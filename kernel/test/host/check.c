@@ -30,7 +30,7 @@ static bool in_call(const struct proc *p)
 
 static bool bit_of(const uint64_t *bitmap, const struct proc *p)
 {
-	return bitmap[proc_slot(p) / 64] >> (proc_slot(p) % 64) & 1;
+	return bitmap[p->slot / 64] >> (p->slot % 64) & 1;
 }
 
 /* ---- queues ---- */
@@ -45,7 +45,7 @@ static const char *check_queue(const struct queue *q)
 		HOLDS(p->prev == before, "a queue's back link is wrong");
 		HOLDS(p->flags & PROC_QUEUED, "P2: in a queue without PROC_QUEUED");
 		HOLDS(alive(p), "I8: a dead process is in a queue");
-		times_queued[proc_slot(p)]++;
+		times_queued[p->slot]++;
 	}
 	HOLDS(q->tail == before, "a queue's tail is wrong");
 	return NULL;
@@ -67,12 +67,12 @@ static const char *check_run_queues(const struct core *c)
 	}
 	if (c->hint) {
 		HOLDS(alive(c->hint) && c->hint->state == 0, "P1: the hint is not runnable");
-		times_queued[proc_slot(c->hint)]++;
+		times_queued[c->hint->slot]++;
 		HOLDS(!(c->hint->flags & PROC_QUEUED), "P1: the hint is in a queue, too");
 	}
 	if (c->current) {
 		HOLDS(alive(c->current) && c->current->state == 0, "P1: current is not runnable");
-		times_queued[proc_slot(c->current)]++;
+		times_queued[c->current->slot]++;
 	}
 	return NULL;
 }
@@ -95,7 +95,7 @@ static const char *check_senders(unsigned id)
 static const char *check_states(const struct proc *p)
 {
 	unsigned ipc = p->state & (STATE_SENDING | STATE_CALLING | STATE_RECEIVING);
-	unsigned slot = proc_slot(p);
+	unsigned slot = p->slot;
 
 	HOLDS(p == &procs[slot] && p->program == (slot >= FIRST_PROGRAM), "P4: slot or program");
 	HOLDS((ipc & (ipc - 1)) == 0, "two IPC states at once");
@@ -114,7 +114,7 @@ static const char *check_states(const struct proc *p)
 	HOLDS(!bit_of(cancelled, p) || p->flags & PROC_CANCELLED, "a cancel to tell of, but none");
 	HOLDS(!bit_of(untold, p) || p->state & (STATE_PARKED | STATE_FROZEN),
 	      "something to tell of a process that has not stopped");
-	HOLDS(p->priv == &privs[proc_is_program(p) ? (unsigned)PRIV_PROGRAM : slot], "P3");
+	HOLDS(p->priv == &privs[p->program ? (unsigned)PRIV_PROGRAM : slot], "P3");
 	HOLDS(slot != PRIV_PROGRAM, "P3: a service with the programs' privileges");
 	HOLDS(p->priority < NR_PRIORITIES && p->priority >= p->base_priority, "priority");
 	HOLDS(p->space && p->space->root, "a process without a space");
@@ -127,14 +127,14 @@ static const char *check_call(const struct proc *p)
 	unsigned steps = 0;
 
 	if (p->state & STATE_RECEIVING)
-		HOLDS(!proc_is_program(p), "I7: a program receives");
+		HOLDS(!p->program, "I7: a program receives");
 	if (!in_call(p))
 		return NULL;
-	HOLDS(q && !proc_is_program(q), "I7: a call on a program");
+	HOLDS(q && !q->program, "I7: a call on a program");
 	HOLDS(p->serial != 0, "I4: serial 0 means no reply");
 	if (p->state & STATE_CALLING)
 		HOLDS(alive(q), "I1: waits for the reply of the dead");
-	if (alive(q) && !proc_is_program(p))
+	if (alive(q) && !p->program)
 		HOLDS(q->rank < p->rank, "I2: a call to a rank that is not lower");
 	for (; q && alive(q) && in_call(q); q = q->partner)
 		HOLDS(q != p && steps++ < NR_PROCS, "I2: a cycle of callers");
@@ -161,7 +161,7 @@ static const char *check_receive(const struct proc *p)
 
 static const char *check_dead(const struct proc *p)
 {
-	unsigned slot = proc_slot(p);
+	unsigned slot = p->slot;
 
 	HOLDS(times_queued[slot] == 0, "I8: a dead process in a queue, hinted or current");
 	HOLDS(!bit_of(untold, p) && !bit_of(cancelled, p), "I8: something to tell of the dead");
@@ -218,6 +218,10 @@ static const char *check_leaf(const struct space *s, pte_t e)
 		return NULL;
 	}
 	HOLDS(!(flags & MAP_MMIO), "RAM mapped as device memory");
+	if (frames[f].type == FRAME_CLOCK) {
+		HOLDS(!(flags & MAP_WRITE), "F3: the clock page may be written");
+		return NULL;
+	}
 	HOLDS(frames[f].type == FRAME_USER, "F3: a kernel, table or free frame is mapped");
 	seen[f].maps++;
 	return NULL;

@@ -31,6 +31,7 @@ void fake_reset(void)
 	memset(procs, 0, sizeof(procs));
 	memset(privs, 0, sizeof(privs));
 	memset(spaces, 0, sizeof(spaces));
+	memset(routes, 0, sizeof(routes));
 	memset(untold, 0, sizeof(untold));
 	memset(cancelled, 0, sizeof(cancelled));
 	memset(&fake_core, 0, sizeof(fake_core));
@@ -70,26 +71,11 @@ void *frame_ptr(pfn_t pfn)
 	return fake_memory[pfn];
 }
 
-void page_zero(void *page)
-{
-	memset(page, 0, PAGE_SIZE);
-}
-
-void page_copy(void *to, const void *from)
-{
-	memcpy(to, from, PAGE_SIZE);
-}
-
-void bytes_copy(void *to, const void *from, uint64_t len)
-{
-	memmove(to, from, len);
-}
-
 void table_init_root(pfn_t root)
 {
 	uint64_t *t = frame_ptr(root);
 
-	page_zero(t);
+	memset(t, 0, PAGE_SIZE);
 	for (unsigned i = 256; i < 512; i++)
 		t[i] = i;               /* the kernel's half; check.c looks that it stays */
 }
@@ -109,14 +95,9 @@ void tlb_drop_all(struct space *s)
 
 /* ---- devices and time ---- */
 
-void line_mask(uint32_t line)
+void line_mask(uint32_t line, bool masked)
 {
-	fake_lines[line].masked = true;
-}
-
-void line_unmask(uint32_t line)
-{
-	fake_lines[line].masked = false;
+	fake_lines[line].masked = masked;
 }
 
 void line_setup(uint32_t line, unsigned flags)
@@ -130,16 +111,14 @@ void line_msi(uint32_t line, uint64_t *address, uint32_t *data)
 	*data = line;
 }
 
-uint32_t port_read(uint16_t port, unsigned width)
+void port_access(struct port_op *op)
 {
-	return width == 4 ? fake_ports[port] : fake_ports[port] & ((1u << 8 * width) - 1);
-}
-
-void port_write(uint16_t port, unsigned width, uint32_t value)
-{
-	(void)width;
-	fake_ports[port] = value;
-	fake_port_writes++;
+	if (op->write) {
+		fake_ports[op->port] = op->value;
+		fake_port_writes++;
+	} else {
+		op->value = fake_ports[op->port] & (uint32_t)((1ull << 8 * op->width) - 1);
+	}
 }
 
 uint64_t time_ns(void)
@@ -159,48 +138,31 @@ void timer_arm(uint64_t deadline_ns)
 
 /* ---- processes ---- */
 
-void ext_reset(struct proc *p)
+uint32_t ext_size = FAKE_EXT_SIZE;
+uint64_t ext_mask = 7;
+
+void *ext_state(const struct proc *p)
 {
-	memset(fake_ext[proc_slot(p)], 0, FAKE_EXT_SIZE);
+	return fake_ext[p->slot];
 }
 
-void ext_clone(struct proc *to, const struct proc *from)
+void ext_reset(const struct proc *p)
 {
-	memcpy(fake_ext[proc_slot(to)], fake_ext[proc_slot(from)], FAKE_EXT_SIZE);
+	memset(fake_ext[p->slot], 0, FAKE_EXT_SIZE);
 }
 
-uint32_t ext_size(void)
+bool ext_valid(const void *area)
 {
-	return FAKE_EXT_SIZE;
+	return *(const uint8_t *)area != EXT_BAD;
 }
 
-uint64_t ext_mask(void)
+bool regs_sanitize(struct user_regs *r)
 {
-	return 7;
-}
+	bool fine = r->rip < USER_END && r->fs_base < USER_END && r->gs_base < USER_END &&
+		    !(r->rflags & (FLAG_IOPL | FLAG_VM)) && r->rflags < BIT(22);
 
-const void *ext_get(struct proc *p)
-{
-	return fake_ext[proc_slot(p)];
-}
-
-bool ext_put(struct proc *p, const void *area)
-{
-	if (*(const uint8_t *)area == EXT_BAD)
-		return false;
-	memcpy(fake_ext[proc_slot(p)], area, FAKE_EXT_SIZE);
-	return true;
-}
-
-void regs_sanitize(struct user_regs *r)
-{
-	r->rflags = (r->rflags & ~(uint64_t)(FLAG_IOPL | FLAG_NT | FLAG_VM)) | FLAG_IF | 2;
-}
-
-bool regs_valid(const struct user_regs *r)
-{
-	return r->rip < USER_END && r->fs_base < USER_END && r->gs_base < USER_END &&
-	       !(r->rflags & (FLAG_IOPL | FLAG_VM)) && r->rflags < BIT(22);
+	r->rflags = (r->rflags & ~(uint64_t)FLAG_NT) | FLAG_IF | 2;
+	return fine;
 }
 
 _Noreturn void panic(const char *why, uint64_t value)

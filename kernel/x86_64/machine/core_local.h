@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * core_local.h - the core that runs this code, and its cycle counter.
+ * core_local.h - the core that runs this code.
  */
 #ifndef MACHINE_CORE_LOCAL_H
 #define MACHINE_CORE_LOCAL_H
@@ -12,14 +12,6 @@ extern struct core boot_core;
 static inline struct core *this_core(void)
 {
 	return &boot_core;
-}
-
-static inline uint64_t cycles(void)
-{
-	uint32_t lo, hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return lo | (uint64_t)hi << 32;
 }
 
 #endif

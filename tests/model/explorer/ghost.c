@@ -91,7 +91,7 @@ static void calls_begin(const struct action *a, bool *begun)
 		ghost.target[i] = (uint8_t)index_of(p->partner);
 		ghost.held[i] = 0;
 		ghost.token[i] = p->kind == CALL_LINUX ? p->regs.rdi
-				 : p->kind == CALL_FAULT ? p->fault_address : p->msg.w[0];
+				 : p->kind == CALL_FAULT ? p->event.address : p->msg.w[0];
 	}
 }
 

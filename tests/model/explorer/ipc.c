@@ -130,7 +130,7 @@ static void setup(void)
 	routes[PERSONALITY_PROGRAM][ROUTE_EXCEPTION] = ROUTE_SERVER | S;
 	check_nr_slots = NR_WHO;
 	for (unsigned i = 0; i < NR_WHO; i++)
-		check_slots[i] = proc_slot(who[i]);
+		check_slots[i] = who[i]->slot;
 	keep_all();
 }
 
@@ -186,7 +186,7 @@ static int64_t create(struct proc *p, unsigned i)
 {
 	struct proc *c = who[i];
 	static uint32_t generation[NR_WHO];
-	unsigned slot = proc_slot(c);
+	unsigned slot = c->slot;
 	struct proc_create_request req = {
 		.proc = ENDPOINT(1 + (++generation[i] & 0xfffff), slot), .entry = TEXT_VA,
 		.space = (uint16_t)i, .priv = (uint16_t)(i == P ? (unsigned)PRIV_PROGRAM : slot),
@@ -283,7 +283,7 @@ static int64_t told(struct proc *p, const struct action *a)
 	int64_t r;
 
 	for (unsigned i = 0; i < NR_WHO; i++) {
-		unsigned slot = proc_slot(who[i]);
+		unsigned slot = who[i]->slot;
 		bool mine = i == P ? proc_manages(p, who[i]) : proc_guards(p, who[i]);
 		const uint64_t *bits = a->op == OP_NEXT ? untold : cancelled;
 
@@ -386,7 +386,7 @@ static unsigned filter_code(const struct proc *p)
 static void hash_proc(unsigned i)
 {
 	const struct proc *p = who[i];
-	unsigned slot = proc_slot(p);
+	unsigned slot = p->slot;
 	bool is_untold = untold[slot / 64] >> slot % 64 & 1;
 	bool is_cancelled = cancelled[slot / 64] >> slot % 64 & 1;
 
@@ -404,7 +404,7 @@ static void hash(void)
 	for (unsigned i = 0; i < NR_SERVICES; i++) {
 		hash_word(privs[i].services | privs[i].lines << 8 | privs[i].events << 16);
 		for (const struct proc *p = privs[i].senders.head; p; p = p->next)
-			hash_word(proc_slot(p) + 1);
+			hash_word(p->slot + 1);
 	}
 	hash_word(lines[LINE].claims | lines[LINE].unacked << 8 |
 		  (uint64_t)fake_lines[LINE].masked << 16);

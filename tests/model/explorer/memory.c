@@ -127,7 +127,7 @@ static bool writable(unsigned space)
 	for (unsigned k = 0; k < COUNT(pages); k++) {
 		pte_t *e = table_leaf(spaces[space].root, pages[k]);
 
-		found |= e && pte_present(*e) && pte_flags(*e) & MAP_WRITE;
+		found |= e && pte_flags(*e) & MAP_WRITE;
 	}
 	return found;
 }
@@ -174,7 +174,7 @@ static uint64_t walk(pfn_t root, vaddr_t va)
 	for (unsigned level = PTE_LEVELS - 1;; level--) {
 		pte_t e = t[va >> (PAGE_SHIFT + 9 * level) & 511];
 
-		if (!pte_present(e))
+		if (!e)
 			return level;
 		if (level == 0)
 			return label(pte_pfn(e)) << 16 | pte_flags(e) << 8 | 255;

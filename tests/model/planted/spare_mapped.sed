@@ -1,4 +1,4 @@
 # A spare frame that has just become a table is mapped, too.
-# File: kernel/call/space_map.c
+# File: kernel/call/call.c
 # Scene: memory
-s/if (!(flags \& MAP_MMIO) \&\& !frames_mappable(run->pfn + i, 1))/if (false)/
+s/if (!frames_mappable(pfn, 1, flags))/if (false)/

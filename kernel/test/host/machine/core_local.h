@@ -13,9 +13,4 @@ static inline struct core *this_core(void)
 	return &fake_core;
 }
 
-static inline uint64_t cycles(void)
-{
-	return 0;
-}
-
 #endif
