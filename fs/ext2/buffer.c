@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * buffer.c - blocks of the disk in memory, and transactions on them.
+ *
+ * Job:      finds, reads, changes, takes back, writes back and evicts blocks.
+ * Speaks:   nothing; io.c moves the bytes.
+ * Touches:  cache, bytes, image.
+ * Trusts:   its callers for block numbers that lie on the disk.
+ * On crash: all is kept (E1..E3). buffers_recover takes the open transaction back, and makes the
+ *           chains anew; what was under way and is so no more is dirty or unknown.
+ */
+#include "ext2.h"
+
+#include <lib/assert.h>
+
+enum { DIRTY_MANY = NR_BUFFERS / 2, AHEAD_READS = 24 };
+
+static uint32_t *bucket_of(uint32_t block)
+{
+	return &cache.bucket[block * 2654435761u >> 8 & (NR_BUCKETS - 1)];
+}
+
+static struct buffer *find(uint32_t block)
+{
+	uint32_t n = *bucket_of(block);
+
+	while (n != 0 && cache.buffer[n - 1].block != block)
+		n = cache.buffer[n - 1].next;
+	return n == 0 ? NULL : &cache.buffer[n - 1];
+}
+
+static unsigned number(const struct buffer *b)
+{
+	return (unsigned)(b - cache.buffer);
+}
+
+static struct buffer *buffer_of(const void *at)
+{
+	size_t offset = (size_t)((const uint8_t *)at - bytes[0]);
+
+	assert(offset < sizeof(bytes));
+	return &cache.buffer[offset / BUFFER_SIZE];
+}
+
+static void chain(struct buffer *b)
+{
+	uint32_t *bucket = bucket_of(b->block);
+
+	b->next = *bucket;
+	*bucket = number(b) + 1;
+}
+
+static void drop(struct buffer *b)
+{
+	uint32_t *link = bucket_of(b->block);
+
+	while (*link != number(b) + 1)
+		link = &cache.buffer[*link - 1].next;
+	*link = b->next;
+	*b = (struct buffer){ .flags = 0 };
+}
+
+static void make_dirty(struct buffer *b)
+{
+	if (b->flags & B_DIRTY)
+		return;
+	b->flags |= B_DIRTY;
+	b->dirty_since = ++cache.changes;
+	cache.dirty++;
+}
+
+/* A buffer without a block: the next that is clean, and not used for a round of the hand. */
+static struct buffer *take(void)
+{
+	for (unsigned step = 0; step < 2 * NR_BUFFERS; step++) {
+		struct buffer *b = &cache.buffer[cache.hand];
+
+		cache.hand = (cache.hand + 1) % NR_BUFFERS;
+		if (b->flags == 0)
+			return b;
+		if (b->flags & (B_DIRTY | B_READING | B_WRITING) || b->op == cache.op)
+			continue;
+		if (b->flags & B_RECENT) {
+			b->flags &= ~(uint32_t)B_RECENT;
+			continue;
+		}
+		drop(b);
+		return b;
+	}
+	write_some();
+	return NULL;
+}
+
+static struct buffer *take_for(uint32_t block, uint32_t flags)
+{
+	struct buffer *b = take();
+
+	if (b == NULL)
+		return NULL;
+	b->block = block;
+	b->flags = flags;
+	chain(b);
+	return b;
+}
+
+static struct buffer *begin_read(uint32_t block)
+{
+	struct buffer *b = take_for(block, B_READING);
+
+	if (b != NULL && !io_read(number(b))) {
+		drop(b);
+		return NULL;
+	}
+	cache.reading += b != NULL;
+	return b;
+}
+
+err_t block_get(uint32_t block, void *at)
+{
+	struct buffer *b = find(block);
+
+	if (b == NULL)
+		b = begin_read(block);
+	if (b == NULL || b->flags & B_READING)
+		return WAIT;
+	if (b->flags & B_ERROR) {
+		drop(b);
+		return -EIO;
+	}
+	b->flags |= B_RECENT;
+	b->op = cache.op;
+	*(uint8_t **)at = bytes[number(b)];
+	return 0;
+}
+
+/* Few at a time: what is waited for finds room, and is not evicted by what may be. */
+void block_ahead(uint32_t block)
+{
+	if (cache.reading < AHEAD_READS && find(block) == NULL)
+		(void)begin_read(block);
+}
+
+/* ---- transactions ---- */
+
+static void journal_add(const struct buffer *b, bool fresh)
+{
+	unsigned n = cache.journal_used;
+
+	assert(n < JOURNAL_MAX);
+	cache.journal[n].buffer = number(b);
+	cache.journal[n].fresh = fresh;
+	if (!fresh)
+		memcpy(image[n], bytes[number(b)], BUFFER_SIZE);
+	__asm__ volatile("" : : : "memory");
+	cache.journal_used = n + 1;                             /* E3 */
+}
+
+static bool in_journal(const struct buffer *b)
+{
+	for (unsigned n = 0; n < cache.journal_used; n++)
+		if (cache.journal[n].buffer == number(b))
+			return true;
+	return false;
+}
+
+unsigned journal_room(void)
+{
+	return JOURNAL_MAX - cache.journal_used;
+}
+
+/* A block that was free: what it held before need not come back. So no transaction frees a block
+ * and takes it again. */
+err_t block_zero(uint32_t block, void *at)
+{
+	struct buffer *b = find(block);
+
+	if (b != NULL && b->flags & B_READING)
+		return WAIT;
+	if (b == NULL)
+		b = take_for(block, B_VALID);
+	if (b == NULL)
+		return WAIT;
+	if (!in_journal(b))
+		journal_add(b, true);
+	b->flags = (b->flags | B_VALID | B_RECENT) & ~(uint32_t)B_ERROR;
+	b->op = cache.op;
+	memset(bytes[number(b)], 0, BUFFER_SIZE);
+	make_dirty(b);
+	*(uint8_t **)at = bytes[number(b)];
+	return 0;
+}
+
+/* A block of which every byte will be written before anybody looks. */
+err_t block_over(uint32_t block, void *at)
+{
+	struct buffer *b = find(block);
+
+	if (b == NULL)
+		b = take_for(block, B_VALID);
+	if (b == NULL || b->flags & B_READING)
+		return WAIT;
+	b->flags = (b->flags | B_VALID | B_RECENT) & ~(uint32_t)B_ERROR;
+	b->op = cache.op;
+	*(uint8_t **)at = bytes[number(b)];
+	return 0;
+}
+
+void edit(const void *at)
+{
+	struct buffer *b = buffer_of(at);
+
+	if (!in_journal(b))
+		journal_add(b, false);
+	make_dirty(b);
+}
+
+void edit_data(const void *at)
+{
+	make_dirty(buffer_of(at));
+}
+
+void op_begin(void)
+{
+	assert(cache.journal_used == 0);
+	cache.op++;
+}
+
+static void take_back(void)
+{
+	while (cache.journal_used != 0) {
+		unsigned n = cache.journal_used - 1;
+
+		if (!cache.journal[n].fresh)
+			memcpy(bytes[cache.journal[n].buffer], image[n], BUFFER_SIZE);
+		__asm__ volatile("" : : : "memory");
+		cache.journal_used = n;
+	}
+}
+
+err_t op_end(err_t err)
+{
+	if (err != 0)
+		take_back();
+	io_commit();
+	cache.journal_used = 0;
+	if (cache.dirty > DIRTY_MANY)
+		write_some();
+	return err;
+}
+
+/* ---- writing back ---- */
+
+void write_some(void)
+{
+	for (unsigned n = 0; n < NR_BUFFERS && cache.dirty != 0; n++) {
+		struct buffer *b = &cache.buffer[n];
+
+		if ((b->flags & (B_DIRTY | B_WRITING)) != B_DIRTY)
+			continue;
+		if (!io_write(n))
+			break;
+		b->writing_since = b->dirty_since;
+		b->flags = (b->flags | B_WRITING) & ~(uint32_t)B_DIRTY;
+		cache.dirty--;
+	}
+}
+
+bool dirty_before(uint64_t change)
+{
+	for (unsigned n = 0; n < NR_BUFFERS; n++) {
+		const struct buffer *b = &cache.buffer[n];
+
+		if ((b->flags & B_DIRTY && b->dirty_since <= change) ||
+		    (b->flags & B_WRITING && b->writing_since <= change))
+			return true;
+	}
+	return false;
+}
+
+void buffer_done(unsigned buffer, bool write, err_t err)
+{
+	struct buffer *b = &cache.buffer[buffer];
+
+	if (write && b->flags & B_WRITING) {
+		b->flags &= ~(uint32_t)B_WRITING;
+		if (err != 0) {
+			cache.write_errors++;
+			make_dirty(b);
+		}
+	}
+	if (!write && b->flags & B_READING) {
+		b->flags = err == 0 ? B_VALID | B_RECENT : B_ERROR;
+		cache.reading--;
+	}
+}
+
+/* ---- start ---- */
+
+void buffers_init(void)
+{
+	memset(&cache, 0, sizeof(cache));
+}
+
+/* Errors that were never collected may stay: they are no content. */
+void buffers_forget(void)
+{
+	for (unsigned n = 0; n < NR_BUFFERS; n++)
+		if (cache.buffer[n].flags & (B_VALID | B_ERROR) &&
+		    !(cache.buffer[n].flags & (B_DIRTY | B_WRITING)))
+			drop(&cache.buffer[n]);
+}
+
+static uint8_t under_way[NR_BUFFERS];
+
+void buffers_recover(void)
+{
+	take_back();
+	memset(under_way, 0, sizeof(under_way));
+}
+
+void buffer_open(unsigned buffer, bool write)
+{
+	if (buffer < NR_BUFFERS)
+		under_way[buffer] = write ? B_WRITING : B_READING;
+}
+
+void buffers_settle(void)
+{
+	memset(cache.bucket, 0, sizeof(cache.bucket));
+	cache.dirty = cache.reading = 0;
+	cache.hand %= NR_BUFFERS;
+	for (unsigned n = 0; n < NR_BUFFERS; n++) {
+		struct buffer *b = &cache.buffer[n];
+
+		if (b->flags & B_WRITING && under_way[n] != B_WRITING)
+			b->flags = (b->flags | B_DIRTY) & ~(uint32_t)B_WRITING;
+		if (b->flags & B_READING && under_way[n] != B_READING)
+			b->flags = 0;
+		if (under_way[n] == B_WRITING)
+			b->flags |= B_WRITING;
+		if (b->flags & B_DIRTY) {
+			b->dirty_since = ++cache.changes;
+			cache.dirty++;
+		}
+		cache.reading += (b->flags & B_READING) != 0;
+		if (b->flags != 0)
+			chain(b);
+	}
+}

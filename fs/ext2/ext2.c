@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * ext2.c - the second extended file system on a disk.
+ *
+ * Job:      takes vfs's requests, runs each on cached blocks, again until what it needs has
+ *           come from the disk; writes back after at most five seconds.
+ * Speaks:   contracts/file, to vfs, on its board; contracts/block, to a disk driver.
+ * Touches:  its own memory, which the driver may read and write.
+ * Trusts:   vfs to have checked permissions; nothing on the disk.
+ * On crash: recovers in place with all buffers, dirty ones too; open requests are done again.
+ *
+ * args DRIVER DISK: the block driver, and what mount(2) calls its disk (/dev/DISK).
+ */
+#include "io.h"
+
+#include <contract/kernel.h>
+#include <lib/args.h>
+#include <lib/clock.h>
+#include <lib/print.h>
+#include <lib/service_ids.h>
+
+enum { TICK_MS = 5000, SOON_MS = 1, MS = 1000000, PREFERRED = 4096 };
+
+extern const struct contract file_contract;
+static const struct file_ops ops;
+
+/* How far a request is that waits. Lost in a crash: each can begin again. */
+struct progress {
+	bool parked;
+	struct call call;
+	uint32_t phase, step;
+	uint64_t done, change, flush;
+	uint32_t write_errors;
+};
+
+static struct progress progress[BOARD_ENTRIES];
+static bool alarm_is_set, writing_back;
+
+static struct progress *progress_of(const struct call *c)
+{
+	return &progress[c->serial - 1];
+}
+
+/* Every handler's return: a request that waits is parked. */
+static err_t ended(const struct call *c, err_t err)
+{
+	struct progress *p = progress_of(c);
+
+	if (err != WAIT) {
+		*p = (struct progress){ .parked = false };
+		return err;
+	}
+	p->parked = true;
+	p->call = *c;
+	return NO_REPLY;
+}
+
+/* Those that wait, once more. */
+static void run_parked(void)
+{
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
+		uint64_t reply[MESSAGE_WORDS] = { 0 };
+		struct call c = progress[n].call;
+		struct file_entry *e;
+		err_t err;
+
+		if (!progress[n].parked)
+			continue;
+		progress[n].parked = false;
+		e = file_entry(&c);
+		err = file_contract.dispatch(&ops, &c, e->w, reply);
+		if (err == NO_REPLY)
+			continue;
+		memcpy(e->w, reply, sizeof(e->w));
+		file_complete(&c, err);
+	}
+}
+
+static bool mounted(void)
+{
+	return state.volume.mounted != 0;
+}
+
+/* ---- the tree as a whole ---- */
+
+static bool source_is_ours(const char *source)
+{
+	const char *disk = service_arg(1), *slash = strrchr(source, '/');
+
+	return disk == NULL || strcmp(slash != NULL ? slash + 1 : source, disk) == 0;
+}
+
+static err_t orphans_free(void)
+{
+	uint32_t ino;
+	err_t err;
+
+	do {
+		op_begin();
+		err = op_end(orphan_next(&ino));
+		if (err == 0 && ino != 0)
+			err = orphan_free(ino);
+	} while (err == 0 && ino != 0);
+	return err;
+}
+
+static err_t open_volume(const struct file_mount_request *req)
+{
+	struct block_info_reply info;
+	err_t err = disk_info(&info);
+
+	if (err != 0)
+		return err;
+	op_begin();
+	err = op_end(volume_open(info.size, req->flags & 1 || info.flags & BLOCK_READ_ONLY));
+	if (err != 0 || state.volume.readonly)
+		return err;
+	err = orphans_free();
+	if (err != 0)
+		return err;
+	op_begin();
+	return op_end(super_mark(false));
+}
+
+static err_t root_attr(const struct call *c, struct file_mount_reply *reply)
+{
+	struct ext2_inode *root;
+	err_t err;
+
+	op_begin();
+	err = inode_get(ROOT_INO, &root);
+	if (err == 0)
+		attr_get(ROOT_INO, root, &file_entry(c)->attr);
+	reply->root = ROOT_INO;
+	reply->block = PREFERRED;
+	reply->flags = state.volume.readonly ? FILE_MOUNT_READONLY : 0;
+	return op_end(err);
+}
+
+static void close_volume(void)
+{
+	memset(&state.volume, 0, sizeof(state.volume));
+}
+
+static err_t do_file_mount(const struct call *c, const struct file_mount_request *req,
+			   struct file_mount_reply *reply)
+{
+	const struct file_entry *e = file_entry(c);
+	err_t err;
+
+	if (mounted() && state.volume.tree != e->tree)
+		return ended(c, -EBUSY);
+	if (!source_is_ours(e->name))
+		return ended(c, -EINVAL);
+	err = mounted() ? 0 : open_volume(req);
+	if (err == WAIT)
+		return ended(c, err);
+	if (err != 0) {
+		close_volume();
+		buffers_forget();
+		return ended(c, err == -EIO ? -EIO : -EINVAL);
+	}
+	state.volume.tree = e->tree;
+	state.volume.mounted = 1;
+	return ended(c, root_attr(c, reply));
+}
+
+/* All that is dirty now goes to the disk, and it is flushed. */
+static err_t settle(const struct call *c)
+{
+	struct progress *p = progress_of(c);
+	err_t err;
+
+	if (p->step == 0) {
+		p->change = cache.changes;
+		p->write_errors = cache.write_errors;
+		p->step = 1;
+	}
+	if (p->step == 1) {
+		if (p->write_errors != cache.write_errors)
+			return -EIO;
+		if (dirty_before(p->change)) {
+			write_some();
+			return WAIT;
+		}
+		if (!disk_flush(&p->flush))
+			return WAIT;
+		p->step = 2;
+	}
+	return disk_flushed(p->flush, &err) ? err : WAIT;
+}
+
+static err_t do_file_unmount(const struct call *c)
+{
+	struct progress *p = progress_of(c);
+	err_t err = 0;
+
+	if (!mounted())
+		return ended(c, 0);
+	if (p->phase == 0 && !state.volume.readonly) {
+		err = orphans_free();
+		if (err == 0) {
+			op_begin();
+			err = op_end(super_mark(true));
+		}
+	}
+	if (err != WAIT) {
+		p->phase = 1;
+		err = settle(c);
+	}
+	if (err != WAIT) {
+		close_volume();
+		buffers_forget();
+	}
+	return ended(c, err);
+}
+
+static err_t do_file_sync(const struct call *c, const struct file_sync_request *req)
+{
+	return ended(c, mounted() && !state.volume.readonly ? settle(c) : 0);
+}
+
+static err_t do_file_stat_fs(const struct call *c, struct file_stat_fs_reply *reply)
+{
+	if (!mounted())
+		return ended(c, -EIO);
+	op_begin();
+	return ended(c, op_end(fs_stat(reply)));
+}
+
+/* ---- names ---- */
+
+static err_t do_file_lookup(const struct call *c, const struct file_lookup_request *req)
+{
+	struct file_entry *e = file_entry(c);
+
+	if (!mounted())
+		return ended(c, -EIO);
+	op_begin();
+	return ended(c, op_end(fs_lookup(req->dir, e->name, &e->attr)));
+}
+
+static err_t do_file_create(const struct call *c, const struct file_create_request *req)
+{
+	struct file_entry *e = file_entry(c);
+
+	if (!mounted())
+		return ended(c, -EIO);
+	op_begin();
+	return ended(c, op_end(fs_create(req, e->name, e->name2, &e->attr)));
+}
+
+static err_t do_file_link(const struct call *c, const struct file_link_request *req)
+{
+	struct file_entry *e = file_entry(c);
+
+	if (!mounted())
+		return ended(c, -EIO);
+	op_begin();
+	return ended(c, op_end(fs_link(req->dir, req->file, e->name, &e->attr)));
+}
+
+static err_t do_file_unlink(const struct call *c, const struct file_unlink_request *req)
+{
+	struct file_entry *e = file_entry(c);
+
+	if (!mounted())
+		return ended(c, -EIO);
+	op_begin();
+	return ended(c, op_end(fs_unlink(req->dir, e->name, req->directory != 0, &e->attr)));
+}
+
+static err_t do_file_rename(const struct call *c, const struct file_rename_request *req,
+			    struct file_rename_reply *reply)
+{
+	struct file_entry *e = file_entry(c);
+
+	if (!mounted())
+		return ended(c, -EIO);
+	op_begin();
+	return ended(c, op_end(fs_rename(req, e->name, e->name2, &reply->replaced)));
+}
+
+static err_t do_file_readdir(const struct call *c, const struct file_readdir_request *req,
+			     struct file_readdir_reply *reply)
+{
+	static char buffer[32 * 1024];
+	struct file_dirents d = {
+		.at = buffer, .room = c->lent < sizeof(buffer) ? c->lent : sizeof(buffer),
+	};
+	err_t err;
+
+	if (!mounted())
+		return ended(c, -EIO);
+	op_begin();
+	err = op_end(dir_list(req->dir, req->pos, &d));
+	if (err == 0 && d.used != 0)
+		err = file_data_write(c, 0, buffer, d.used);
+	reply->done = (uint32_t)d.used;
+	return ended(c, err);
+}
+
+static err_t do_file_readlink(const struct call *c, const struct file_readlink_request *req,
+			      struct file_readlink_reply *reply)
+{
+	static char target[BUFFER_SIZE];
+	uint32_t len = 0;
+	err_t err;
+
+	if (!mounted())
+		return ended(c, -EIO);
+	op_begin();
+	err = op_end(fs_readlink(req->file, target, &len));
+	if (err != 0)
+		return ended(c, err);
+	reply->len = len;
+	if (len < FILE_NAME) {
+		memcpy(file_entry(c)->name2, target, len);
+		file_entry(c)->name2[len] = '\0';
+	}
+	return ended(c, c->lent >= len ? file_data_write(c, 0, target, len) : 0);
+}
+
+/* ---- bytes and attributes ---- */
+
+struct transfer { const struct call *call; uint64_t base; };
+
+static err_t put(void *context, uint64_t offset, void *from, uint32_t len)
+{
+	const struct transfer *t = context;
+
+	return file_data_write(t->call, t->base + offset, from, len);
+}
+
+static err_t get(void *context, uint64_t offset, void *to, uint32_t len)
+{
+	const struct transfer *t = context;
+
+	return file_data_read(t->call, t->base + offset, to, len);
+}
+
+static err_t give_zeros(const struct call *c, uint64_t from)
+{
+	static const uint8_t zeros[PAGE_SIZE];
+	err_t err = 0;
+
+	while (err == 0 && from < c->lent) {
+		uint64_t n = c->lent - from < PAGE_SIZE ? c->lent - from : PAGE_SIZE;
+
+		err = file_data_write(c, from, zeros, n);
+		from += n;
+	}
+	return err;
+}
+
+static err_t do_file_read(const struct call *c, const struct file_read_request *req,
+			  struct file_read_reply *reply)
+{
+	struct transfer t = { .call = c };
+	uint64_t done;
+	err_t err;
+
+	if (!mounted())
+		return ended(c, -EIO);
+	op_begin();
+	err = op_end(fs_read(req->file, req->pos, c->lent, put, &t, &done));
+	if (err == 0)
+		err = give_zeros(c, done);
+	reply->done = (uint32_t)done;
+	return ended(c, err);
+}
+
+static err_t do_file_write(const struct call *c, const struct file_write_request *req,
+			   struct file_write_reply *reply)
+{
+	struct progress *p = progress_of(c);
+	err_t err = 0;
+
+	if (!mounted())
+		return ended(c, -EIO);
+	while (err == 0 && p->done < c->lent) {
+		struct transfer t = { .call = c, .base = p->done };
+		uint64_t done;
+
+		op_begin();
+		err = op_end(fs_write(req->file, req->pos + p->done, c->lent - p->done,
+				      req->size, get, &t, &done));
+		p->done += done;
+	}
+	reply->done = (uint32_t)p->done;
+	return ended(c, err);
+}
+
+static err_t do_file_get_attr(const struct call *c, const struct file_get_attr_request *req)
+{
+	struct ext2_inode *i;
+	err_t err;
+
+	if (!mounted())
+		return ended(c, -EIO);
+	op_begin();
+	err = inode_get(req->file, &i);
+	if (err == 0)
+		attr_get((uint32_t)req->file, i, &file_entry(c)->attr);
+	return ended(c, op_end(err));
+}
+
+static err_t do_file_set_attr(const struct call *c, const struct file_set_attr_request *req)
+{
+	struct file_attr *a = &file_entry(c)->attr, to = *a;
+
+	if (!mounted())
+		return ended(c, -EIO);
+	return ended(c, fs_set_attr(req->file, req->mask, &to, a));
+}
+
+static err_t do_file_forget(const struct call *c, const struct file_forget_request *req)
+{
+	struct ext2_inode *i;
+	err_t err;
+
+	if (!mounted() || state.volume.readonly)
+		return ended(c, 0);
+	op_begin();
+	err = op_end(inode_get(req->file, &i));
+	if (err == 0 && i->links == 0 && req->file != ROOT_INO)
+		err = orphan_free((uint32_t)req->file);
+	return ended(c, err == WAIT ? WAIT : 0);
+}
+
+/* ---- what happens ---- */
+
+static void set_alarm(uint64_t ms)
+{
+	struct alarm_set_request req = { .deadline_ns = clock_monotonic_ns() + ms * MS };
+
+	if (!alarm_is_set && sys_alarm_set(&req) == 0)
+		alarm_is_set = true;
+}
+
+/* Behind whatever has happened. */
+static void go_on(void)
+{
+	if (writing_back)
+		write_some();
+	writing_back = writing_back && cache.dirty != 0;
+	if (cache.dirty != 0)
+		set_alarm(TICK_MS);
+	io_publish();
+}
+
+static void on_notify(uint64_t services)
+{
+	if (io_notified(services))
+		run_parked();
+	file_server_notified(services | BIT(ID_VFS));   /* whoever it was: nothing is forgotten */
+	go_on();
+}
+
+static void on_alarm(void)
+{
+	alarm_is_set = false;
+	writing_back = true;
+	on_notify(0);
+}
+
+static void init(enum start_kind kind)
+{
+	if (kind == START_RECOVER) {
+		io_recovered();
+		set_alarm(SOON_MS);
+	} else {
+		io_init();
+	}
+}
+
+static err_t check(void)
+{
+	const struct volume *v = &state.volume;
+
+	if (v->mounted && (v->size != 1u << v->shift || v->size > BUFFER_SIZE || v->groups == 0))
+		return -EINVAL;
+	return 0;
+}
+
+static const struct file_ops ops = {
+	.mount = do_file_mount, .unmount = do_file_unmount, .lookup = do_file_lookup,
+	.create = do_file_create, .link = do_file_link, .unlink = do_file_unlink,
+	.rename = do_file_rename, .readlink = do_file_readlink, .readdir = do_file_readdir,
+	.read = do_file_read, .write = do_file_write, .get_attr = do_file_get_attr,
+	.set_attr = do_file_set_attr, .stat_fs = do_file_stat_fs, .sync = do_file_sync,
+	.forget = do_file_forget,
+};
+
+int main(void)
+{
+	static const struct server server = {
+		.name = "ext2", .init = init, .check = check, .on_notify = on_notify,
+		.on_alarm = on_alarm,
+	};
+
+	file_server_init(&ops);
+	server_run(&server);
+}

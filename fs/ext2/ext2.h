@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * ext2.h - what the files of ext2 share. All but io.c and ext2.c also run on the host (test/).
+ *
+ * An operation runs from its start to its end on cached blocks. One that misses a block returns
+ * WAIT: what it changed is taken back, and it is done again when something has come from the disk.
+ * What it returns otherwise is final; an error takes its changes back as well.
+ */
+#ifndef EXT2_H
+#define EXT2_H
+
+#include "disk.h"
+#include "state.h"
+#include <lib/file.h>
+
+#define WAIT NO_REPLY
+
+enum { TYPE_MASK = 0170000, TYPE_DIR = 0040000, TYPE_LINK = 0120000, TYPE_FILE = 0100000,
+       TYPE_CHAR = 0020000, TYPE_BLOCK = 0060000 };
+
+/* ---- io.c, or the test: begin a transfer of a buffer. False: not now, too many are open. ---- */
+bool io_read(unsigned buffer);
+bool io_write(unsigned buffer);
+void io_commit(void);                   /* what is in `state` stays */
+int64_t io_now(void);                   /* ns since 1970 */
+void io_say(const char *what, uint64_t number);
+
+/* ---- buffer.c ---- */
+void buffers_init(void);
+void buffers_recover(void);             /* transfers: then buffer_open for each that is open */
+void buffer_open(unsigned buffer, bool write);
+void buffers_settle(void);              /* what is marked as under way and is not */
+void buffers_forget(void);              /* all; none is dirty */
+void buffer_done(unsigned buffer, bool write, err_t err);
+err_t block_get(uint32_t block, void *at) MUST_CHECK;  /* *at: its bytes */
+err_t block_zero(uint32_t block, void *at) MUST_CHECK;   /* zeros, dirty */
+err_t block_over(uint32_t block, void *at) MUST_CHECK;  /* unread, to be overwritten */
+void block_ahead(uint32_t block);       /* will be wanted soon */
+void edit(const void *at);              /* before the block that `at` lies in changes */
+void edit_data(const void *at);         /* the same for what needs not be taken back */
+unsigned journal_room(void);
+void op_begin(void);
+err_t op_end(err_t err);                /* commit if 0, else take back; returns err */
+void write_some(void);                  /* begin to write what is dirty */
+bool dirty_before(uint64_t change);
+
+/* ---- super.c ---- */
+err_t volume_open(uint64_t disk_size, bool readonly) MUST_CHECK;
+err_t super_get(struct ext2_super **s) MUST_CHECK;
+err_t group_get(uint32_t group, struct ext2_group **g) MUST_CHECK;
+err_t super_mark(bool clean) MUST_CHECK;
+bool block_is_data(uint32_t block);
+err_t fs_stat(struct file_stat_fs_reply *reply) MUST_CHECK;
+
+/* ---- alloc.c ---- */
+err_t block_alloc(uint32_t goal, uint32_t *block) MUST_CHECK;
+err_t block_free(uint32_t block) MUST_CHECK;
+err_t inode_alloc(uint32_t parent, bool dir, uint32_t *ino) MUST_CHECK;
+err_t inode_free(uint32_t ino, bool dir) MUST_CHECK;
+uint32_t group_first(uint32_t group);
+
+/* ---- inode.c ---- */
+err_t inode_get(uint64_t ino, struct ext2_inode **i) MUST_CHECK;
+err_t inode_new(uint32_t ino, const struct file_create_request *req, struct ext2_inode **i)
+	MUST_CHECK;
+uint32_t inode_type(const struct ext2_inode *i);
+uint64_t inode_size(const struct ext2_inode *i);
+err_t inode_resize(struct ext2_inode *i, uint64_t size) MUST_CHECK;
+void inode_touch(struct ext2_inode *i, unsigned which);         /* FILE_SET_xTIME: now */
+void attr_get(uint32_t ino, const struct ext2_inode *i, struct file_attr *a);
+void attr_set(struct ext2_inode *i, uint32_t mask, const struct file_attr *a);
+err_t orphan_add(uint32_t ino, struct ext2_inode *i) MUST_CHECK;
+err_t orphan_next(uint32_t *ino) MUST_CHECK;                    /* *ino 0: none */
+/* Its blocks, then itself; commits in between. */
+err_t orphan_free(uint32_t ino) MUST_CHECK;
+
+/* ---- map.c ---- */
+err_t map_get(const struct ext2_inode *i, uint64_t n, uint32_t *block) MUST_CHECK;
+err_t map_make(uint32_t ino, struct ext2_inode *i, uint64_t n, uint32_t *block, bool *fresh)
+	MUST_CHECK;
+/* Free all blocks from number `keep` on. -EAGAIN: some; commit, then go on. */
+err_t map_cut(struct ext2_inode *i, uint64_t keep) MUST_CHECK;
+uint64_t map_max(void);                 /* blocks of the longest file */
+
+/* ---- dir.c ---- */
+struct spot { struct ext2_dirent *entry, *before; };
+err_t dir_get(uint64_t ino, struct ext2_inode **i) MUST_CHECK;
+err_t dir_find(const struct ext2_inode *dir, const char *name, struct spot *s) MUST_CHECK;
+err_t dir_add(uint32_t ino, struct ext2_inode *dir, const char *name, uint32_t child,
+	      uint32_t mode) MUST_CHECK;
+void dir_remove(struct ext2_inode *dir, const struct spot *s);
+void dir_set(struct ext2_inode *dir, struct ext2_dirent *e, uint32_t child, uint32_t mode);
+err_t dir_make(uint32_t ino, struct ext2_inode *i, uint32_t parent) MUST_CHECK;
+err_t dir_is_empty(const struct ext2_inode *dir) MUST_CHECK;    /* or -ENOTEMPTY */
+err_t dir_list(uint64_t ino, uint64_t pos, struct file_dirents *d) MUST_CHECK;
+
+/* ---- name.c ---- */
+err_t fs_lookup(uint64_t dir, const char *name, struct file_attr *a) MUST_CHECK;
+err_t fs_create(const struct file_create_request *req, const char *name, const char *target,
+		struct file_attr *a) MUST_CHECK;
+err_t fs_link(uint64_t dir, uint64_t file, const char *name, struct file_attr *a) MUST_CHECK;
+err_t fs_unlink(uint64_t dir, const char *name, bool rmdir, struct file_attr *a) MUST_CHECK;
+
+/* ---- rename.c ---- */
+err_t fs_rename(const struct file_rename_request *req, const char *name, const char *name2,
+		uint64_t *replaced) MUST_CHECK;
+bool name_is_good(const char *name);
+
+/* ---- data.c: moves bytes between a buffer and whoever asked ---- */
+typedef err_t (*move_fn)(void *context, uint64_t offset, void *bytes, uint32_t len);
+err_t fs_read(uint64_t file, uint64_t pos, uint64_t len, move_fn put, void *context,
+	      uint64_t *done) MUST_CHECK;
+/* At most as many bytes as one transaction bears: *done. */
+err_t fs_write(uint64_t file, uint64_t pos, uint64_t len, uint64_t size, move_fn get,
+	       void *context, uint64_t *done) MUST_CHECK;
+err_t fs_readlink(uint64_t file, char *target, uint32_t *len) MUST_CHECK;   /* BUFFER_SIZE */
+/* Transactions of its own. */
+err_t fs_set_attr(uint64_t file, uint32_t mask, const struct file_attr *to, struct file_attr *a)
+	MUST_CHECK;
+
+#endif

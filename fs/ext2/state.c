@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * state.c - all that ext2 remembers, kept over a recovery.
+ *
+ * Job:      the objects of the state section, and beside it the buffers and the journal.
+ * Speaks:   nothing.
+ * Touches:  nothing.
+ * Trusts:   nobody.
+ * On crash: rs keeps all of it; buffers_recover looks it over.
+ */
+#include "state.h"
+
+struct state state SECTION_STATE;
+struct ring_memory ring SECTION_STATE;
+struct cache cache SECTION_UNDO;
+uint8_t bytes[NR_BUFFERS][BUFFER_SIZE] __attribute__((section(".undo"), aligned(PAGE_SIZE)));
+uint8_t image[JOURNAL_MAX][BUFFER_SIZE] __attribute__((section(".undo"), aligned(PAGE_SIZE)));

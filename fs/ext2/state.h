@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * state.h - all that ext2 remembers: the mount, the disk's client, and beside them the buffers.
+ *
+ * E1 A block has at most one buffer; a buffer with a block is in its hash chain.
+ * E2 READING: the disk fills it, nobody looks. WRITING: the disk reads it; it may be changed, which
+ *    makes it DIRTY again. Never both, and one request for a buffer at a time.
+ * E3 While a transaction is open the pre-image of each block that it changed is in `journal`.
+ */
+#ifndef EXT2_STATE_H
+#define EXT2_STATE_H
+
+#include <abi/kernel.h>
+#include <abi/types.h>
+#include <lib/block.h>
+#include <lib/undo.h>
+
+enum { NR_BUFFERS = 2048, BUFFER_SIZE = 4096, NR_BUCKETS = 1024, JOURNAL_MAX = 128 };
+
+enum { B_VALID = 1, B_DIRTY = 2, B_READING = 4, B_WRITING = 8, B_ERROR = 16, B_RECENT = 32 };
+
+struct buffer {
+	uint32_t block;                 /* flags 0: none */
+	uint32_t flags;
+	uint32_t next;                  /* hash chain: 1 + number */
+	uint32_t op;                    /* the operation that used it last */
+	uint64_t dirty_since;           /* number of the change that made it dirty */
+	uint64_t writing_since;         /* the same, of what is being written */
+};
+
+/* The mounted volume; `mounted` last of all. */
+struct volume {
+	uint32_t mounted, tree;
+	uint32_t readonly, filetype;
+	uint32_t size, shift;           /* of a block */
+	uint32_t blocks, first_data, blocks_per_group, groups, group_blocks;
+	uint32_t inodes, inodes_per_group, inode_size, first_ino, revision;
+	uint32_t table_blocks;          /* inode table of a group */
+};
+
+struct state {
+	struct volume volume;
+	struct block_client disk;
+	struct block_info_reply info;   /* of the disk; size 0: not asked yet */
+	int32_t info_err;
+	uint32_t info_asked;
+};
+
+/* Not rolled back by the undo log: `journal` does that (buffer.c). */
+struct cache {
+	struct buffer buffer[NR_BUFFERS];
+	uint32_t bucket[NR_BUCKETS];
+	uint32_t hand, op, dirty, reading, write_errors;
+	uint64_t changes;
+	uint32_t journal_used;
+	struct { uint32_t buffer, fresh; } journal[JOURNAL_MAX];
+};
+
+extern struct state state;
+extern struct ring_memory ring;
+extern struct cache cache;
+extern uint8_t bytes[NR_BUFFERS][BUFFER_SIZE];
+extern uint8_t image[JOURNAL_MAX][BUFFER_SIZE];
+
+#endif

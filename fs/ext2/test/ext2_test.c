@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * ext2_test.c - the core of ext2 on images that mke2fs made, checked by e2fsck.
+ *
+ * Links: fs/ext2/buffer.c fs/ext2/super.c fs/ext2/alloc.c fs/ext2/inode.c fs/ext2/orphan.c
+ * Links: fs/ext2/map.c fs/ext2/dir.c fs/ext2/name.c fs/ext2/rename.c fs/ext2/data.c
+ */
+#include <stdarg.h>
+
+#include "host.h"
+
+enum { FILES = 120, STEPS = 2500, CONTENT = 300 * 1024 };
+
+static char folder[64], path[128];
+static uint64_t inode_of[FILES];        /* 0: none */
+static uint32_t version[FILES], length[FILES];
+static char name_of[FILES][32];
+static uint64_t dir_of[FILES], dirs[4];
+static uint8_t content[CONTENT], found[CONTENT];
+
+static int run(const char *format, ...)
+{
+	char command[512];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(command, sizeof(command), format, list);
+	va_end(list);
+	return system(command);
+}
+
+static void make_image(unsigned block, unsigned kib, const char *options)
+{
+	snprintf(path, sizeof(path), "%s/disk", folder);
+	if (run("rm -f %s; mke2fs -q -t ext2 -b %u %s -d %s/tree %s %uk >/dev/null 2>&1", path,
+		block, options, folder, path, kib) != 0)
+		abort();
+	image_load(path);
+}
+
+static void image_save(const char *path)
+{
+	FILE *f = fopen(path, "wb");
+
+	if (f == NULL || fwrite(disk, 1, disk_size, f) != disk_size)
+		abort();
+	fclose(f);
+}
+
+static void check_clean(void)
+{
+	image_save(path);
+	CHECK_EQ(run("e2fsck -fn %s > %s/log 2>&1 || { tail -25 %s/log; false; }", path, folder,
+		     folder), 0);
+}
+
+/* ---- reading what mke2fs wrote ---- */
+
+static uint64_t walk(const char *text)
+{
+	struct file_attr a = { .file = ROOT_INO };
+	char part[64];
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, "/");
+
+		snprintf(part, sizeof(part), "%.*s", (int)len, text);
+		text += len + (text[len] == '/');
+		if (RUN(fs_lookup(a.file, part, &a)) != 0)
+			return 0;
+	}
+	return a.file;
+}
+
+static void check_file(const char *name)
+{
+	static uint8_t buffer[1 << 20], expected[1 << 20];
+	char where[128];
+	uint64_t file = walk(name), done = 0;
+	FILE *f;
+	size_t size;
+
+	snprintf(where, sizeof(where), "%s/tree/%s", folder, name);
+	f = fopen(where, "rb");
+	if (f == NULL || file == 0) {
+		CHECK(!"the file is there");
+		return;
+	}
+	size = fread(expected, 1, sizeof(expected), f);
+	fclose(f);
+	CHECK_EQ(RUN(fs_read(file, 0, sizeof(buffer), put, buffer, &done)), 0);
+	CHECK_EQ(done, size);
+	CHECK(memcmp(buffer, expected, size) == 0);
+}
+
+static unsigned count_entries(uint64_t dir)
+{
+	static char room[65536];
+	uint64_t pos = 0;
+	unsigned n = 0;
+
+	for (;;) {
+		struct file_dirents d = { .at = room, .room = 500 };
+
+		CHECK_EQ(RUN((d.used = 0, dir_list(dir, pos, &d))), 0);
+		if (d.used == 0)
+			return n;
+		for (size_t at = 0; at < d.used; n++) {
+			memcpy(&pos, room + at + 8, 8);
+			at += 16 + strlen(room + at + 16) + 1;
+		}
+	}
+}
+
+static void read_tree(unsigned block)
+{
+	char target[BUFFER_SIZE];
+	uint32_t len = 0;
+	struct file_stat_fs_reply fs;
+
+	make_image(block, 16384, "");
+	CHECK_EQ(mount_it(false), 0);
+	check_file("small");
+	check_file("big");
+	check_file("sparse");
+	check_file("a/b/c/deep");
+	CHECK_EQ(walk("a/none"), 0);
+	CHECK_EQ(count_entries(walk("many")), 302);
+	CHECK_EQ(RUN(fs_readlink(walk("fast"), target, &len)), 0);
+	CHECK(len == 5 && memcmp(target, "small", 5) == 0);
+	CHECK_EQ(RUN(fs_readlink(walk("slow"), target, &len)), 0);
+	CHECK_EQ(len, 100);
+	CHECK_EQ(RUN(fs_stat(&fs)), 0);
+	CHECK(fs.block == block && fs.free < fs.blocks);
+	CHECK_EQ(unmount_it(), 0);
+	check_clean();
+}
+
+static void t_read(void)
+{
+	for (unsigned block = 1024; block <= 4096; block *= 2)
+		read_tree(block);
+}
+
+/* ---- changing, beside a model ---- */
+
+static void fill(uint32_t n)
+{
+	for (uint32_t k = 0; k < length[n]; k++)
+		content[k] = (uint8_t)(k * 7 + k / 251 + n * 13 + version[n] * 101);
+}
+
+static void step_create(unsigned n)
+{
+	struct file_create_request req = { .mode = TYPE_FILE | 0640, .uid = 70000, .gid = 5 };
+	static unsigned made;           /* a name may live on as another file's */
+	struct file_attr a;
+
+	dir_of[n] = dirs[random_below(4)];
+	snprintf(name_of[n], sizeof(name_of[n]), "file-%u-%u", n, made++);
+	req.dir = dir_of[n];
+	CHECK_EQ(RUN(fs_create(&req, name_of[n], "", &a)), 0);
+	CHECK_EQ(RUN(fs_create(&req, name_of[n], "", &a)), -EEXIST);
+	inode_of[n] = a.file;
+	CHECK_EQ(a.uid, 70000);
+	length[n] = 0;
+}
+
+static void step_write(unsigned n)
+{
+	length[n] = 1 + random_below(random_below(8) == 0 ? CONTENT : 9000);
+	version[n]++;
+	fill(n);
+	CHECK_EQ(RUN_SELF(fs_set_attr(inode_of[n], FILE_SET_SIZE, &(struct file_attr){ .size = 0 },
+				      &(struct file_attr){ .file = 0 })), 0);
+	CHECK_EQ(write_all(inode_of[n], 0, content, length[n]), 0);
+}
+
+static void step_truncate(unsigned n)
+{
+	struct file_attr to = { .size = length[n] == 0 ? 0 : random_below(length[n]) }, a;
+
+	CHECK_EQ(RUN_SELF(fs_set_attr(inode_of[n], FILE_SET_SIZE, &to, &a)), 0);
+	length[n] = (uint32_t)to.size;
+	CHECK_EQ(a.size, to.size);
+}
+
+static void step_rename(unsigned n)
+{
+	struct file_rename_request req = { .dir = dir_of[n], .dir2 = dirs[random_below(4)] };
+	unsigned other = random_below(FILES);
+	uint64_t replaced;
+	char to[32];
+
+	snprintf(to, sizeof(to), "moved-%u-%u", n, random_below(1u << 24));
+	if (random_below(2) == 0 && inode_of[other] != 0 && other != n) {
+		strcpy(to, name_of[other]);
+		req.dir2 = dir_of[other];
+	} else {
+		other = FILES;
+	}
+	CHECK_EQ(RUN(fs_rename(&req, name_of[n], to, &replaced)), 0);
+	dir_of[n] = req.dir2;
+	strcpy(name_of[n], to);
+	if (other == FILES)
+		return;
+	CHECK_EQ(replaced, inode_of[other]);
+	CHECK_EQ(RUN_SELF(orphan_free((uint32_t)inode_of[other])), 0);
+	inode_of[other] = 0;
+}
+
+static void step_remove(unsigned n)
+{
+	struct file_attr a;
+
+	CHECK_EQ(RUN(fs_unlink(dir_of[n], name_of[n], true, &a)), -ENOTDIR);
+	CHECK_EQ(RUN(fs_unlink(dir_of[n], name_of[n], false, &a)), 0);
+	CHECK_EQ(a.links, 0);
+	if (random_below(4) != 0)       /* else it is freed at the unmount */
+		CHECK_EQ(RUN_SELF(orphan_free((uint32_t)inode_of[n])), 0);
+	inode_of[n] = 0;
+}
+
+static void compare(void)
+{
+	for (unsigned n = 0; n < FILES; n++) {
+		struct file_attr a = { .file = 0 };
+		uint64_t done;
+
+		if (inode_of[n] == 0)
+			continue;
+		fill(n);
+		CHECK_EQ(RUN(fs_lookup(dir_of[n], name_of[n], &a)), 0);
+		CHECK_EQ(a.file, inode_of[n]);
+		CHECK_EQ(a.size, length[n]);
+		CHECK_EQ(RUN(fs_read(a.file, 0, CONTENT, put, found, &done)), 0);
+		CHECK(done == length[n] && memcmp(found, content, done) == 0);
+	}
+}
+
+static void make_dirs(void)
+{
+	dirs[0] = ROOT_INO;
+	for (unsigned k = 1; k < 4; k++) {
+		struct file_create_request req = { .dir = dirs[k - 1], .mode = TYPE_DIR | 0755 };
+		struct file_attr a;
+
+		CHECK_EQ(RUN(fs_create(&req, "dir", "", &a)), 0);
+		dirs[k] = a.file;
+	}
+}
+
+static void change(unsigned block)
+{
+	make_image(block, 32768, block == 2048 ? "-I 128" : "-O dir_index");
+	memset(inode_of, 0, sizeof(inode_of));
+	CHECK_EQ(mount_it(false), 0);
+	make_dirs();
+	for (unsigned step = 0; step < STEPS && test_bad == 0; step++) {
+		unsigned n = random_below(FILES), what = random_below(10);
+
+		if (inode_of[n] == 0)
+			step_create(n);
+		else if (what < 5)
+			step_write(n);
+		else if (what < 7)
+			step_truncate(n);
+		else if (what < 8)
+			step_remove(n);
+		else
+			step_rename(n);
+		if (random_below(50) == 0)
+			write_some();
+	}
+	compare();
+	CHECK_EQ(unmount_it(), 0);
+	check_clean();
+	CHECK_EQ(mount_it(false), 0);
+	compare();
+}
+
+static void t_change(void)
+{
+	for (unsigned block = 1024; block <= 4096; block *= 2)
+		change(block);
+}
+
+/* ---- directories, links, the full disk ---- */
+
+static void t_names(void)
+{
+	struct file_create_request req = { .dir = ROOT_INO, .mode = TYPE_DIR | 0755 };
+	struct file_rename_request move = { .dir = ROOT_INO };
+	struct file_attr a, d, l;
+	char name[300];
+	uint64_t replaced;
+
+	make_image(1024, 16384, "");
+	CHECK_EQ(mount_it(false), 0);
+	CHECK_EQ(RUN(fs_create(&req, "d", "", &d)), 0);
+	req.dir = d.file;
+	CHECK_EQ(RUN(fs_create(&req, "e", "", &a)), 0);
+	CHECK_EQ(RUN(fs_unlink(ROOT_INO, "d", true, &l)), -ENOTEMPTY);
+	move.dir2 = a.file;
+	CHECK_EQ(RUN(fs_rename(&move, "d", "x", &replaced)), -EINVAL);
+	for (unsigned n = 0; n < 400; n++) {
+		req.mode = n % 3 == 0 ? TYPE_LINK | 0777 : n % 3 == 1 ? TYPE_CHAR | 0600 :
+			   TYPE_FILE | 0644;
+		req.rdev = 5ull << 32 | 300;
+		memset(name, 'a' + (int)(n % 26), 280);
+		snprintf(name + 60 + n % 190, 5, "%u", n);
+		CHECK_EQ(RUN(fs_create(&req, name, n % 2 ? "short" : path, &l)), 0);
+		if (n % 3 == 1)
+			CHECK_EQ(l.rdev, req.rdev);
+		if (n % 3 == 2)
+			CHECK_EQ(RUN(fs_link(ROOT_INO, l.file, name, &l)), 0);
+		if (n % 5 == 0)
+			CHECK_EQ(RUN(fs_unlink(d.file, name, false, &l)), 0);
+	}
+	move = (struct file_rename_request){ .dir = d.file, .dir2 = ROOT_INO };
+	CHECK_EQ(RUN(fs_rename(&move, "e", "many", &replaced)), -ENOTEMPTY);
+	CHECK_EQ(RUN(fs_rename(&move, "e", "f", &replaced)), 0);
+	move = (struct file_rename_request){ .dir = ROOT_INO, .dir2 = d.file, .flags = 2 };
+	strcpy(name, "g");
+	req.mode = TYPE_FILE | 0600;
+	CHECK_EQ(RUN(fs_create(&req, "g", "", &l)), 0);
+	CHECK_EQ(RUN(fs_rename(&move, "f", "g", &replaced)), 0);
+	CHECK_EQ(walk("d/g"), a.file);
+	CHECK_EQ(RUN(fs_unlink(d.file, "g", true, &l)), 0);
+	CHECK_EQ(unmount_it(), 0);
+	check_clean();
+}
+
+static void t_full(void)
+{
+	struct file_create_request req = { .dir = ROOT_INO, .mode = TYPE_FILE | 0644 };
+	struct file_attr a;
+	err_t err = 0;
+
+	make_image(1024, 4096, "-N 400");
+	CHECK_EQ(mount_it(false), 0);
+	CHECK_EQ(RUN(fs_create(&req, "full", "", &a)), 0);
+	for (uint64_t at = 0; err == 0; at += CONTENT)
+		err = write_all(a.file, at, content, CONTENT);
+	CHECK_EQ(err, -ENOSPC);
+	CHECK_EQ(unmount_it(), 0);
+	check_clean();
+	CHECK_EQ(mount_it(false), 0);
+	CHECK_EQ(RUN(fs_unlink(ROOT_INO, "full", false, &a)), 0);
+	err = 0;
+	for (unsigned n = 0; err == 0; n++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "%u", n);
+		err = RUN(fs_create(&req, name, "", &a));
+	}
+	CHECK_EQ(err, -ENOSPC);
+	CHECK_EQ(unmount_it(), 0);
+	check_clean();
+}
+
+/* Holes up to the third level of the map, and back to nothing. */
+static void t_sparse(void)
+{
+	struct file_create_request req = { .dir = ROOT_INO, .mode = TYPE_FILE | 0644 };
+	struct file_attr a;
+
+	for (unsigned block = 1024; block <= 4096; block *= 2) {
+		make_image(block, 16384, "");
+		CHECK_EQ(mount_it(false), 0);
+		CHECK_EQ(RUN(fs_create(&req, "holes", "", &a)), 0);
+		for (uint64_t at = 0; at < 14ull << 30; at = at * 5 + 100000)
+			CHECK_EQ(write_all(a.file, at, content, 5000), 0);
+		flush();
+		check_clean();
+		CHECK_EQ(RUN_SELF(fs_set_attr(a.file, FILE_SET_SIZE,
+					      &(struct file_attr){ .size = 12345 }, &a)), 0);
+		CHECK_EQ(unmount_it(), 0);
+		check_clean();
+	}
+}
+
+static void t_features(void)
+{
+	make_image(1024, 8192, "-O extents");
+	CHECK_EQ(mount_it(true), -EINVAL);
+	make_image(1024, 8192, "-O metadata_csum");
+	CHECK_EQ(mount_it(false), 0);
+	CHECK(state.volume.readonly);
+	check_file("big");
+	make_image(1024, 8192, "-r 0 -O none -I 128");
+	CHECK_EQ(mount_it(false), 0);
+	check_file("big");
+	CHECK_EQ(unmount_it(), 0);
+	check_clean();
+}
+
+int main(void)
+{
+	strcpy(folder, "/tmp/skink-ext2-XXXXXX");
+	if (mkdtemp(folder) == NULL ||
+	    run("cd %s && mkdir -p tree/a/b/c tree/many && echo small > tree/small && "
+		"seq 1 60000 > tree/big && head -c 700000 /dev/zero > tree/sparse && "
+		"echo end >> tree/sparse && seq 1 5000 > tree/a/b/c/deep && "
+		"ln -s small tree/fast && "
+		"ln -s $(printf %%0100d 0) tree/slow && for i in $(seq 300); do echo $i > "
+		"tree/many/file-with-a-long-name-$i; done", folder) != 0)
+		return 1;
+	TEST("trees that mke2fs made are read, with 1, 2 and 4 KiB blocks", t_read);
+	TEST("thousands of changes agree with a model and with e2fsck", t_change);
+	TEST("directories, links, devices and long names", t_names);
+	TEST("a full disk is an error and stays consistent", t_full);
+	TEST("sparse files use all levels of the map", t_sparse);
+	TEST("features that are not known refuse the mount, or writing", t_features);
+	run("rm -rf %s", folder);
+	return test_result();
+}
