@@ -170,6 +170,12 @@ static void continue_process(struct process *p)
 			unpark(t);
 }
 
+/* Process 1 gets what it has a handler for, and nothing else: the system cannot do without it. */
+static bool shielded(const struct process *p, int signal)
+{
+	return p->pid == 1 && p->action[signal - 1].handler == SIG_DFL_;
+}
+
 /* Effects that a signal has when it is sent, not when it is taken. True: nothing is left to do. */
 static bool sent_at_once(struct process *p, int signal)
 {
@@ -189,7 +195,7 @@ void signal_process(struct process *p, const struct signal_info *info)
 	int n = info->signal;
 	struct thread *first = NULL;
 
-	if (p->state != PROCESS_LIVE || sent_at_once(p, n))
+	if (p->state != PROCESS_LIVE || shielded(p, n) || sent_at_once(p, n))
 		return;
 	FOR_THREADS(p, t) {
 		if (wants(t, n) && (!first || t->tid == p->pid))
@@ -210,7 +216,7 @@ void signal_thread(struct thread *t, const struct signal_info *info)
 	struct process *p = process_of(t);
 	int n = info->signal;
 
-	if (p->state != PROCESS_LIVE || sent_at_once(p, n))
+	if (p->state != PROCESS_LIVE || shielded(p, n) || sent_at_once(p, n))
 		return;
 	if (signal_is_ignored(p, n) && wants(t, n) && t->wait != WAIT_SIGTIMED)
 		return;

@@ -116,6 +116,16 @@ static err_t do_rs_start(const struct call *c, const struct rs_start_request *re
 	return NO_REPLY;
 }
 
+/* It answers system calls: without it no program could ask for its start. */
+static bool answers_programs(const struct manifest *m)
+{
+	uint64_t any = m->answers;
+
+	for (unsigned i = 0; i < NR_LINUX / 64; i++)
+		any |= m->posix[i];
+	return any != 0;
+}
+
 static bool is_needed(unsigned id)
 {
 	unsigned n;
@@ -130,7 +140,7 @@ static bool is_needed(unsigned id)
 			if (service_by_name(needs->of[k].name) == (int)id)
 				return true;
 	}
-	return id == ID_RS;
+	return id == ID_RS || answers_programs(manifest_of(id));
 }
 
 static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
