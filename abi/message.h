@@ -73,7 +73,7 @@ enum { COPY_MAX = 64 * 1024, COPIES_MAX = 8 };
 
 struct copy {
 	uint32_t dir;
-	uint32_t len;                   /* bytes, at most COPY_MAX */
+	uint32_t len;                   /* bytes; of all copies of a reply, at most COPY_MAX */
 	uint64_t remote;                /* Linux call: an address; lent range or grant: an offset */
 	uint64_t local;                 /* address in the caller */
 };

@@ -30,6 +30,8 @@ static inline void trace(unsigned event, unsigned from, unsigned to, unsigned ty
 void *frame_ptr(pfn_t pfn);
 void *memcpy(void *restrict to, const void *restrict from, size_t len);
 void *memset(void *to, int byte, size_t len);
+/* As memcpy, for what users name: if it overlaps, what comes out is anything. */
+void *bytes_copy(void *to, const void *from, size_t len);
 
 /* Page tables (kernel/x86_64/pagetable.c; compiled on the host as well). */
 typedef uint64_t pte_t;                 /* 0: nothing there */

@@ -39,7 +39,11 @@ unsigned server_attempt(void)
 
 bool reply_copy(uint32_t dir, uint64_t remote, const void *local, uint32_t len)
 {
-	if (row.nr_copies == COPIES_MAX)
+	uint64_t sum = len;
+
+	for (uint32_t i = 0; i < row.nr_copies; i++)
+		sum += copies[i].len;
+	if (row.nr_copies == COPIES_MAX || sum > COPY_MAX)      /* the kernel's limits */
 		return false;
 	copies[row.nr_copies++] = (struct copy){
 		.dir = dir, .len = len, .remote = remote, .local = (uint64_t)(uintptr_t)local,

@@ -94,7 +94,8 @@ struct call call_of(const struct delivery *d);
 err_t call_reply(endpoint_t client, uint32_t serial, err_t err, const void *reply, size_t size);
 err_t call_reply_linux(endpoint_t client, uint32_t serial, int64_t result);
 
-/* A copy that replyreceive does with this reply; false: no more room (COPIES_MAX). */
+/* A copy that replyreceive does with this reply; false: no more room (COPIES_MAX, or
+ * COPY_MAX bytes in all). */
 bool reply_copy(uint32_t dir, uint64_t remote, const void *local, uint32_t len);
 
 /* ---- for the generated decoders ---- */

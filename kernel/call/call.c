@@ -9,12 +9,11 @@
  */
 #include <kernel/call/call.h>
 
-/* Parked, new, in a call on the caller; or frozen, and the caller wants to know why. */
+/* Parked, new, or in a call on the caller. */
 static bool stands_still(const struct proc *caller, const struct proc *p)
 {
 	return p->state & (STATE_PARKED | STATE_NEW) ||
-	       (p->state & STATE_CALLING && p->partner == caller) ||
-	       (p->state & STATE_FROZEN && proc_guards(caller, p));
+	       (p->state & STATE_CALLING && p->partner == caller);
 }
 
 err_t controlled(struct proc *caller, endpoint_t e, unsigned how, struct proc **p)

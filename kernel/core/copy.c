@@ -78,7 +78,7 @@ err_t copy_procs(struct proc *local_proc, vaddr_t local, struct proc *remote_pro
 		if (!here || !there)
 			return here ? -EFAULT : -EINVAL;
 		n = in_page(l, in_page(m, len - r->done));
-		memcpy(in ? here : there, in ? there : here, n);
+		bytes_copy(in ? here : there, in ? there : here, n);
 	}
 	return 0;
 }

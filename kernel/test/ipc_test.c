@@ -502,6 +502,26 @@ static void t_server_dies(void)
 	check();
 }
 
+static void t_replyreceive_bounded(void)
+{
+	struct copy *v;
+
+	fake_cast();
+	fake_linux(prog, CALL_READ, 0);
+	fake_receive(vfs, ENDPOINT_ANY);
+	v = fake_at(vfs, RAM_VA);
+	for (unsigned i = 0; i < 5; i++)
+		v[i] = (struct copy){ .dir = COPY_OUT, .len = RAM_PAGES * PAGE_SIZE,
+				      .remote = RAM_VA, .local = RAM_VA };
+	CHECK_EQ(fake_ipc(vfs, IPC_REPLYRECEIVE, none(prog->ep), prog->serial | 5ull << 32, RAM_VA),
+		 -EINVAL);
+	CHECK_EQ(prog->state, STATE_CALLING);
+	CHECK_EQ(fake_ipc(vfs, IPC_REPLYRECEIVE, none(prog->ep), prog->serial | 4ull << 32, RAM_VA),
+		 0);
+	CHECK_EQ(prog->state, 0);
+	check();
+}
+
 /* A route may name a service that rs has not started yet. */
 static void t_server_not_born(void)
 {
@@ -581,6 +601,7 @@ int main(void)
 	TEST("replyreceive copies, answers and receives", t_replyreceive);
 	TEST("replyreceive answers nothing if a copy stops short", t_replyreceive_stops);
 	TEST("replyreceive takes a vector of copies", t_replyreceive_vector);
+	TEST("the copies of one replyreceive are bounded together", t_replyreceive_bounded);
 	TEST("replyreceive to a caller that died goes on receiving", t_replyreceive_to_the_dead);
 	TEST("a forwarded call is answered by the server that took it over", t_forward);
 	TEST("forward is refused without right, call, listing or rank", t_forward_refused);

@@ -420,6 +420,50 @@ static void t_copy_on_write(void)
 	check();
 }
 
+/* Read-only in every space, whatever vm asks for; never counted, never free. */
+static void t_clock_page(void)
+{
+	pfn_t f;
+
+	cast();
+	f = fake_frame();
+	frames[f] = (struct frame){ .type = FRAME_CLOCK };
+	MAPS(EPERM, VA | MAP_WRITE, f, 1);
+	MAPS(EPERM, VA | MAP_ZERO, f, 1);
+	MAPS(EPERM, VA | MAP_MMIO, f, 1);
+	MAPS(0, VA, f, 1);
+	MAPS(EPERM, VA | MAP_WRITE | MAP_COPY, fake_frame(), 1);
+	GIVES(0, vm, space_protect, .space = (uint16_t)s, .va = VA, .pages = 1, .prot = MAP_WRITE);
+	CHECK_EQ(REPLY(space_protect)->done, 1);
+	CHECK_EQ(pte_flags(entry(VA)), 0);
+	GIVES(EPERM, vm, frame_pin, .pfn = f, .count = 1, .change = -1);
+	GIVES(0, vm, space_unmap, .space = (uint16_t)s, .va = VA, .pages = 1, .max = 8,
+	      .address = FREED);
+	CHECK_EQ(REPLY(space_unmap)->count, 0);
+	CHECK_EQ(frames[f].type, FRAME_CLOCK);
+	check();
+}
+
+/* Pages that lie apart need three tables each: all that is zeroed counts. */
+static void t_sparse(void)
+{
+	enum { PAGES = SPACE_STEP / 4 };
+	pfn_t *spare, f;
+
+	cast();
+	f = fake_frame();
+	spare = fake_at(vm, SPARES);
+	for (unsigned i = 0; i < 3 * PAGES; i++)
+		spare[i] = fake_frame();
+	for (unsigned i = 0; i < PAGES + 2; i++)
+		run(i, VA + ((uint64_t)i << 39), f, 1);
+	GIVES(0, vm, space_map, .space = (uint16_t)s, .count = PAGES + 2, .runs = RUNS,
+	      .spares = SPARES, .nr_spares = 3 * PAGES);
+	CHECK_EQ(REPLY(space_map)->done, PAGES);
+	CHECK_EQ(REPLY(space_map)->used, 3 * PAGES);
+	check();
+}
+
 static void t_query(void)
 {
 	pfn_t f;
@@ -511,6 +555,8 @@ int main(void)
 	TEST("tables are made of spare frames that are free", t_spares);
 	TEST("a frame that just became a table is not mapped as well", t_spare_is_page);
 	TEST("each call does a bounded number of pages and says how far it came", t_bounded);
+	TEST("tables made for pages that lie apart are part of that number", t_sparse);
+	TEST("the clock page is mapped read-only or not at all", t_clock_page);
 	TEST("device memory is mapped by manifest only, and never copied from", t_mmio);
 	TEST("a service's page is writable or executable, not both", t_wx);
 	TEST("unmapping reports the frames that became free", t_unmap);

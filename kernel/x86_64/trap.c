@@ -160,6 +160,8 @@ void *memcpy(void *restrict to, const void *restrict from, size_t len)
 	return to;
 }
 
+void *bytes_copy(void *to, const void *from, size_t len) __attribute__((alias("memcpy")));
+
 void *memset(void *to, int byte, size_t len)
 {
 	uint64_t pattern = 0x0101010101010101 * (uint8_t)byte;

@@ -71,6 +71,11 @@ void *frame_ptr(pfn_t pfn)
 	return fake_memory[pfn];
 }
 
+void *bytes_copy(void *to, const void *from, size_t len)
+{
+	return memmove(to, from, len);
+}
+
 void table_init_root(pfn_t root)
 {
 	uint64_t *t = frame_ptr(root);

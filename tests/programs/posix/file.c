@@ -138,6 +138,28 @@ static void t_record_locks_exclude(void)
 	CHECK(unlink("/tmp/posix-lock") == 0);
 }
 
+/* As far as one call moves it: a short count is right, wrong bytes or an error are not. */
+static void t_a_megabyte_is_written_and_read_at_once(void)
+{
+	enum { LEN = 1 << 20 };
+	static unsigned char out[LEN], in[LEN];
+	int fd = open("/tmp/posix-large", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	ssize_t n;
+
+	for (unsigned i = 0; i < LEN; i++)
+		out[i] = (unsigned char)(i * 7 + (i >> 8));
+	CHECK(fd >= 0);
+	for (size_t done = 0; done < LEN; done += (size_t)n)
+		CHECK((n = write(fd, out + done, LEN - done)) > 0);
+	for (unsigned round = 0; round < 3; round++) {
+		memset(in, 0, LEN);
+		for (size_t done = 0; done < LEN; done += (size_t)n)
+			CHECK((n = pread(fd, in + done, LEN - done, (off_t)done)) > 0);
+		CHECK(memcmp(in, out, LEN) == 0);
+	}
+	CHECK(close(fd) == 0 && unlink("/tmp/posix-large") == 0);
+}
+
 static void t_permissions_are_checked(void)
 {
 	int fd = open("/tmp/posix-perm", O_RDWR | O_CREAT, 0600), status;
@@ -161,6 +183,7 @@ const struct test file_tests[] = {
 	T(a_pipe_carries_bytes_in_order), T(dup_shares_the_offset), T(poll_tells_readiness),
 	T(select_times_out_and_wakes), T(nonblocking_reads_are_EAGAIN),
 	T(files_are_made_written_read_and_removed), T(vectors_scatter_and_gather),
-	T(record_locks_exclude), T(permissions_are_checked),
+	T(a_megabyte_is_written_and_read_at_once), T(record_locks_exclude),
+	T(permissions_are_checked),
 	{ 0 },
 };
