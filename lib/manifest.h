@@ -55,6 +55,7 @@ struct manifest {
 	bool serves_programs;
 	struct manifest_list talks, notifies, needs;
 	bool notifies_all;              /* `notifies all` */
+	bool talks_all;                 /* `talks all`: to every service of lower rank */
 	uint32_t primitives;            /* bit n: IPC_SENDREC + n */
 	uint64_t calls;                 /* bit n: kernel call SYS_FIRST + n */
 	uint64_t posix[NR_LINUX / 64];  /* Linux calls it answers for programs */

@@ -24,7 +24,7 @@ struct set {
 static const struct { const char *name; unsigned id; } fixed[] = {
 	{ "rs", ID_RS }, { "log", ID_LOG }, { "ds", ID_DS }, { "vm", ID_VM },
 	{ "sched", ID_SCHED }, { "pm", ID_PM }, { "vfs", ID_VFS }, { "pci", ID_PCI },
-	{ "tty", ID_TTY }, { "uart", ID_UART }, { "rsguard", ID_RSGUARD },
+	{ "tty", ID_TTY }, { "uart", ID_UART }, { "rsguard", ID_RSGUARD }, { "is", ID_IS },
 };
 
 __attribute__((format(printf, 4, 5)))
@@ -302,6 +302,9 @@ void manifest_priv(const struct manifest *m, const struct manifest *const *set, 
 	};
 	if (m->notifies_all)
 		d->notify_to = BIT(MANIFEST_IDS) - 1;
+	for (unsigned i = 0; i < count && m->talks_all; i++)
+		if (set[i]->rank < m->rank)
+			d->sendrec_to |= BIT(set[i]->id);
 	memcpy(d->posix, m->uses, sizeof(d->posix));
 	d->posix[LINUX_WRITE / 64] |= BIT(LINUX_WRITE % 64);
 	d->posix[LINUX_EXIT / 64] |= BIT(LINUX_EXIT % 64);

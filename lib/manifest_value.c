@@ -366,7 +366,7 @@ static err_t list_value(struct manifest_reader *r)
 	case WORD_SERVES:
 		return take_list(r, &m->serves, "programs", &m->serves_programs);
 	case WORD_TALKS:
-		return take_list(r, &m->talks, NULL, NULL);
+		return take_list(r, &m->talks, "all", &m->talks_all);
 	case WORD_NOTIFIES:
 		return take_list(r, &m->notifies, "all", &m->notifies_all);
 	case WORD_NEEDS:

@@ -13,6 +13,7 @@
  * S3  ANSWERED: its changes are committed and the reply in the other delivery is complete. Sending
  *     it once more is harmless: a reply reaches one call once.
  */
+#include <contract/summary.h>
 #include <lib/assert.h>
 #include <lib/print.h>
 #include <lib/server.h>
@@ -31,6 +32,8 @@ static struct {
 } row SECTION_UNDO;
 
 static struct copy copies[COPIES_MAX];
+static const struct server *self;
+static struct { uint64_t messages, refused; } count;   /* since the start, or the last recovery */
 
 unsigned server_attempt(void)
 {
@@ -63,12 +66,35 @@ struct call call_of(const struct delivery *d)
 
 /* ---- contracts ---- */
 
+/* What we say of ourselves (contracts/summary). */
+static err_t do_summary_get(const struct call *c, struct summary_get_reply *reply)
+{
+	static char text[SUMMARY_BYTES];
+	size_t n;
+
+	if (endpoint_slot(c->client) != ID_IS)
+		return -EPERM;
+	n = format(text, sizeof(text), "%lu messages, %lu requests refused, %lu KiB of state, "
+		   "at most %u of %u undo entries used\n", (unsigned long)count.messages,
+		   (unsigned long)count.refused, (unsigned long)(state_end - state_start) / 1024,
+		   undo_most(), UNDO_ENTRIES);
+	if (self->summary != NULL)
+		n += self->summary(text + n, sizeof(text) - n);
+	if (n >= sizeof(text))
+		n = sizeof(text) - 1;
+	reply->done = (uint32_t)n;
+	return reply_copy(COPY_OUT, 0, text, (uint32_t)n) ? 0 : -EFAULT;
+}
+
+static const struct summary_ops summary_ops = { .get = do_summary_get };
+static const struct served own = { .contract = &summary_contract, .ops = &summary_ops };
+
 static const struct served *find_contract(const struct server *s, uint32_t type)
 {
 	for (unsigned i = 0; i < SERVES_MAX && s->serves[i].contract != NULL; i++)
 		if (type - s->serves[i].contract->base < CONTRACT_OPS)
 			return &s->serves[i];
-	return NULL;
+	return type - SUMMARY_BASE < CONTRACT_OPS ? &own : NULL;
 }
 
 static err_t serve_contract(const struct server *s, const struct delivery *d, uint64_t *reply)
@@ -139,8 +165,10 @@ static bool answer_with(struct message *m, const struct delivery *d, int64_t res
 {
 	if (result == NO_REPLY)
 		return false;
-	if (result < 0)
+	if (result < 0) {
 		row.nr_copies = 0;
+		count.refused += is_contract(d);
+	}
 	m->type = is_contract(d) ? (uint32_t)result : 0;
 	if (!is_contract(d))
 		m->w[0] = (uint64_t)result;
@@ -170,6 +198,7 @@ static bool handle(const struct server *s, const struct delivery *d, struct mess
 
 static void received(void)
 {
+	count.messages++;
 	row.nr_copies = 0;
 	row.attempt = 0;
 	row.which ^= 1;
@@ -293,6 +322,7 @@ static void recover(const struct server *s)
 
 void server_run(const struct server *s)
 {
+	self = s;
 	if (start_kind == START_RECOVER) {
 		recover(s);
 	} else {

@@ -63,6 +63,8 @@ struct server {
 	void (*init)(enum start_kind kind);
 	/* After a recovery: 0, or not repairable. */
 	err_t (*check)(void);
+	/* Its own lines of contracts/summary: as format(), bytes it would have needed. */
+	size_t (*summary)(char *to, size_t size);
 	/* Linux calls and page faults of programs: the result, or NO_REPLY. */
 	int64_t (*linux_call)(const struct delivery *d);
 	int64_t (*fault)(const struct delivery *d);

@@ -30,6 +30,7 @@ static struct {
 } records SECTION_UNDO;
 
 static bool enabled;
+static uint32_t most;
 
 static void append(uintptr_t at, size_t len)
 {
@@ -62,6 +63,8 @@ void undo_log(const volatile void *at, size_t n)
 
 void undo_commit(void)
 {
+	if (records.used > most)
+		most = records.used;
 	__asm__ volatile("" : : : "memory");
 	records.used = 0;
 	__asm__ volatile("" : : : "memory");
@@ -92,6 +95,11 @@ void undo_enable(bool on)
 unsigned undo_used(void)
 {
 	return records.used;
+}
+
+unsigned undo_most(void)
+{
+	return most;
 }
 
 void *state_memcpy(void *to, const void *from, size_t n)

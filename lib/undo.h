@@ -46,6 +46,7 @@ void undo_rollback(void);
 void undo_enable(bool on);
 
 unsigned undo_used(void);
+unsigned undo_most(void);               /* entries between two commits, since the start */
 
 /* memcpy and memset under names that say what they are for. */
 void *state_memcpy(void *to, const void *from, size_t n);

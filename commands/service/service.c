@@ -2,35 +2,52 @@
  * service.c - looks at services and manages them.
  *
  * Job:      service list | status NAME | start NAME | stop NAME | restart NAME |
- *           kill [-SIGNAL] NAME | stats | log.
- * Speaks:   contracts/rs and contracts/log, as any program may; rs checks who may change something.
+ *           kill [-SIGNAL] NAME | stats | log [NAME] | dump [NAME].
+ * Speaks:   contracts/rs, log and is, as any program may; rs checks who may change something.
  * Touches:  nothing.
  * Trusts:   rs and log for what they answer.
  * On crash: it is a program: nothing depends on it.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <contract/is.h>
 #include <contract/log.h>
 #include <contract/rs.h>
 #include <lib/ipc.h>
 #include <lib/service_ids.h>
 
-/* One call; the reply is copied out. An err_t. */
-static err_t ask(unsigned id, uint32_t type, const void *req, size_t req_size, void *reply,
-		 size_t reply_size, void *range, size_t len)
+enum { PAGE = 4096, DUMP_ROOM = 256 * 1024 };
+
+static char text[DUMP_ROOM];
+
+/* One call to a service at an endpoint; the reply is copied out. An err_t. */
+static err_t ask_at(endpoint_t to, uint32_t type, const void *req, size_t req_size, void *reply,
+		    size_t reply_size, void *range, size_t len)
 {
-	struct message m = { .peer = FIRST_ENDPOINT(id), .type = type };
+	struct message m = { .peer = to, .type = type };
 	err_t err;
 
 	memcpy(m.w, req, req_size);
+	for (size_t at = 0; at < len; at += PAGE)       /* a service cannot bring pages in */
+		((volatile char *)range)[at] = 0;
+	if (len != 0)
+		((volatile char *)range)[len - 1] = 0;
 	err = ipc_sendrec(&m, range, len ? len | CALL_LEND_WRITE : 0);
 	if (err != 0)
 		return err;
 	memcpy(reply, m.w, reply_size);
 	return (err_t)m.type;
+}
+
+/* One that is never started afresh, or hardly ever: rs and log. */
+static err_t ask(unsigned id, uint32_t type, const void *req, size_t req_size, void *reply,
+		 size_t reply_size, void *range, size_t len)
+{
+	return ask_at(FIRST_ENDPOINT(id), type, req, req_size, reply, reply_size, range, len);
 }
 
 static const char *error_text(err_t err)
@@ -40,6 +57,20 @@ static const char *error_text(err_t err)
 		return "the server has died";
 	case ERECOVERED:
 		return "the request crashed the server and is refused";
+	case ENOENT:
+		return "no such service";
+	case EPERM:
+		return "only root may do that";
+	case EEXIST:
+		return "already running";
+	case ESRCH:
+		return "not running";
+	case EBUSY:
+		return "it cannot be stopped: other services or all programs need it";
+	case EOPNOTSUPP:
+		return "it has no heartbeat: nobody would notice";
+	case EIO:
+		return "it died before it was ready (see: service log)";
 	default:
 		return strerror(-err);
 	}
@@ -47,11 +78,19 @@ static const char *error_text(err_t err)
 
 static int fail(const char *name, err_t err)
 {
-	if (err == -ENOENT)
-		fprintf(stderr, "service: %s: no such service\n", name);
-	else
-		fprintf(stderr, "service: %s: %s\n", name, error_text(err));
+	fprintf(stderr, "service: %s: %s\n", name, error_text(err));
 	return 1;
+}
+
+/* A name into a request; false, and said: no service has such a long one. */
+static bool name_fits(char *to, size_t size, const char *name)
+{
+	if (strlen(name) < size) {
+		strcpy(to, name);
+		return true;
+	}
+	fail(name, -ENOENT);
+	return false;
 }
 
 static const char *state_text(uint32_t state)
@@ -99,7 +138,8 @@ static int status(const char *name)
 	struct rs_status_reply r;
 	err_t err;
 
-	strncpy(req.name, name, sizeof(req.name) - 1);
+	if (!name_fits(req.name, sizeof(req.name), name))
+		return 1;
 	err = ask(ID_RS, RS_STATUS, &req, sizeof(req), &r, sizeof(r), NULL, 0);
 	if (err != 0)
 		return fail(name, err);
@@ -119,31 +159,32 @@ static int change(uint32_t type, const char *name)
 	struct rs_start_request req = { 0 };
 	err_t err;
 
-	strncpy(req.name, name, sizeof(req.name) - 1);
+	if (!name_fits(req.name, sizeof(req.name), name))
+		return 1;
 	err = ask(ID_RS, type, &req, sizeof(req), &req, 0, NULL, 0);
 	return err == 0 ? 0 : fail(name, err);
 }
 
-static const struct { const char *name; uint32_t number; } signals[] = {
-	{ "HUP", 1 }, { "INT", 2 }, { "QUIT", 3 }, { "ILL", 4 }, { "ABRT", 6 }, { "BUS", 7 },
-	{ "FPE", 8 }, { "KILL", 9 }, { "USR1", 10 }, { "SEGV", 11 }, { "USR2", 12 },
-	{ "PIPE", 13 }, { "ALRM", 14 }, { "TERM", 15 },
+static const char *const signals[] = {
+	"0", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV",
+	"USR2", "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU",
+	"URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 };
+enum { NO_SIGNAL = 255, LAST_SIGNAL = 64 };
 
-/* 0: no such signal. */
-static uint32_t signal_number(const char *text)
+static uint32_t signal_number(const char *name)
 {
 	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	unsigned long n = strtoul(name, &end, 10);
 
-	if (*text && !*end)
-		return n <= 64 ? (uint32_t)n : 0;
-	if (strncmp(text, "SIG", 3) == 0)
-		text += 3;
-	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (strcmp(text, signals[i].name) == 0)
-			return signals[i].number;
-	return 0;
+	if (name[0] >= '0' && name[0] <= '9' && !*end)
+		return n <= LAST_SIGNAL ? (uint32_t)n : NO_SIGNAL;
+	if (strncmp(name, "SIG", 3) == 0)
+		name += 3;
+	for (unsigned i = 1; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (strcmp(name, signals[i]) == 0)
+			return i;
+	return NO_SIGNAL;
 }
 
 static int kill_service(int argc, char **argv)
@@ -154,11 +195,12 @@ static int kill_service(int argc, char **argv)
 
 	if (argc == 2 && argv[0][0] == '-')
 		req.signal = signal_number(argv[0] + 1);
-	if (req.signal == 0 || (argc == 2 && argv[0][0] != '-')) {
+	if (req.signal == NO_SIGNAL || (argc == 2 && argv[0][0] != '-')) {
 		fprintf(stderr, "service: kill: %s: no such signal\n", argv[0]);
 		return 2;
 	}
-	strncpy(req.name, name, sizeof(req.name) - 1);
+	if (!name_fits(req.name, sizeof(req.name), name))
+		return 1;
 	err = ask(ID_RS, RS_KILL, &req, sizeof(req), &req, 0, NULL, 0);
 	return err == 0 ? 0 : fail(name, err);
 }
@@ -177,23 +219,86 @@ static int stats(void)
 	return 0;
 }
 
-static int show_log(void)
+/* Whole lines; with a name only that service's. */
+static void show_lines(const char *name, const char *from, size_t len)
 {
-	static char text[8192];
+	size_t n = name != NULL ? strlen(name) : 0;
+
+	for (const char *end; len > 0; len -= (size_t)(end - from), from = end) {
+		end = memchr(from, '\n', len);
+		end = end != NULL ? end + 1 : from + len;
+		if ((size_t)(end - from) > n && memcmp(from, name != NULL ? name : "", n) == 0 &&
+		    (n == 0 || from[n] == ':'))
+			fwrite(from, 1, (size_t)(end - from), stdout);
+	}
+}
+
+static int show_log(const char *name)
+{
 	struct log_read_request req = { 0 };
 	struct log_read_reply r;
 
 	for (;;) {
-		err_t err = ask(ID_LOG, LOG_READ, &req, sizeof(req), &r, sizeof(r), text,
-				sizeof(text));
+		err_t err = ask(ID_LOG, LOG_READ, &req, sizeof(req), &r, sizeof(r), text, 8192);
 
 		if (err != 0)
 			return fail("log", err);
 		if (r.done == 0)
 			return 0;
-		fwrite(text, 1, r.done, stdout);
+		show_lines(name, text, r.done);
 		req.seq = r.next;
 	}
+}
+
+/* ---- dumps ---- */
+
+static err_t find_is(endpoint_t *is)
+{
+	struct rs_status_request req = { .name = "is" };
+	struct rs_status_reply r;
+	err_t err = ask(ID_RS, RS_STATUS, &req, sizeof(req), &r, sizeof(r), NULL, 0);
+
+	*is = r.who;
+	return err != 0 ? err : r.who.v == ENDPOINT_NONE.v ? -ESRCH : 0;
+}
+
+static int dump_list(endpoint_t is)
+{
+	struct is_page_request req = { 0 };
+	struct is_page_reply r;
+
+	printf("service dump NAME: all about one service, or one of\n");
+	for (; ask_at(is, IS_PAGE, &req, sizeof(req), &r, sizeof(r), NULL, 0) == 0; req.index++)
+		printf("  %-12.12s Shift+F%-2u  %.40s\n", r.name, r.key, r.about);
+	return 0;
+}
+
+static int dump(const char *name)
+{
+	struct is_service_request req = { 0 };
+	struct is_service_reply r = { 0 };
+	endpoint_t is;
+	err_t err = find_is(&is);
+
+	if (err != 0)
+		return fail("is", err);
+	if (name == NULL)
+		return dump_list(is);
+	if (!name_fits(req.name, sizeof(req.name), name))
+		return 1;
+	err = ask_at(is, IS_SERVICE, &req, sizeof(req), &r, sizeof(r), text, sizeof(text));
+	if (err == -ENOENT)
+		err = ask_at(is, IS_DUMP, &req, sizeof(req), &r, sizeof(r), text, sizeof(text));
+	if (err == -ENOENT) {
+		fprintf(stderr, "service: dump: %s: no such service, and no such page\n", name);
+		return 1;
+	}
+	if (err != 0)
+		return fail(name, err);
+	fwrite(text, 1, r.done, stdout);
+	if (r.size > r.done)
+		fprintf(stderr, "service: dump: %u bytes more\n", r.size - r.done);
+	return 0;
 }
 
 static int usage(void)
@@ -202,7 +307,8 @@ static int usage(void)
 	      "       service status|start|stop|restart NAME\n"
 	      "       service kill [-SIGNAL] NAME\n"
 	      "       service stats\n"
-	      "       service log\n", stderr);
+	      "       service log [NAME]\n"
+	      "       service dump [NAME]\n", stderr);
 	return 2;
 }
 
@@ -214,8 +320,10 @@ int main(int argc, char **argv)
 		return list();
 	if (argc == 2 && strcmp(verb, "stats") == 0)
 		return stats();
-	if (argc == 2 && strcmp(verb, "log") == 0)
-		return show_log();
+	if ((argc == 2 || argc == 3) && strcmp(verb, "log") == 0)
+		return show_log(argv[2]);
+	if ((argc == 2 || argc == 3) && strcmp(verb, "dump") == 0)
+		return dump(argv[2]);
 	if (argc == 3 && strcmp(verb, "status") == 0)
 		return status(argv[2]);
 	if (argc == 3 && strcmp(verb, "start") == 0)
@@ -226,9 +334,5 @@ int main(int argc, char **argv)
 		return change(RS_RESTART, argv[2]);
 	if ((argc == 3 || argc == 4) && strcmp(verb, "kill") == 0)
 		return kill_service(argc - 2, argv + 2);
-	if (argc == 3 && strcmp(verb, "dump") == 0) {
-		fputs("service: dump: not yet\n", stderr);
-		return 2;
-	}
 	return usage();
 }

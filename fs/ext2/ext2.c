@@ -482,6 +482,23 @@ static err_t check(void)
 	return 0;
 }
 
+static size_t summary(char *to, size_t size)
+{
+	const struct volume *v = &state.volume;
+	unsigned grants = 0;
+
+	for (unsigned i = 0; i < BLOCK_REGIONS; i++)
+		grants += state.disk.region[i].len != 0;
+	if (!v->mounted)
+		return format(to, size, "no disk is mounted\n");
+	return format(to, size, "%s of %u blocks of %u bytes mounted%s; %u dirty buffers of %d\n"
+		      "%u grants to %s; %u requests open, %lu sent again to %u drivers\n",
+		      state.disk.name, v->blocks, v->size, v->readonly ? " read-only" : "",
+		      cache.dirty, NR_BUFFERS, grants, state.disk.name,
+		      block_open_requests(&state.disk),
+		      (unsigned long)state.disk.resubmitted, state.disk.drivers);
+}
+
 static const struct file_ops ops = {
 	.mount = do_file_mount, .unmount = do_file_unmount, .lookup = do_file_lookup,
 	.create = do_file_create, .link = do_file_link, .unlink = do_file_unlink,
@@ -495,7 +512,7 @@ int main(void)
 {
 	static const struct server server = {
 		.name = "ext2", .init = init, .check = check, .on_notify = on_notify,
-		.on_alarm = on_alarm,
+		.on_alarm = on_alarm, .summary = summary,
 	};
 
 	file_server_init(&ops);

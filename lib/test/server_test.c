@@ -4,6 +4,7 @@
  * what a recovery zeroes is zeroed by hand.
  *
  * Links: lib/server.c lib/undo.c lib/peer.c gen/contract/toy_server.c gen/contract/toy_client.c
+ * Links: gen/contract/summary_server.c lib/format.c
  */
 #include <setjmp.h>
 #include <stdio.h>

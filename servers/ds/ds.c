@@ -9,6 +9,8 @@
  */
 #include "ds.h"
 
+#include <lib/print.h>
+
 static err_t check(void)
 {
 	err_t err = names_check();
@@ -24,9 +26,27 @@ static const struct ds_ops ops = {
 	.snapshot_drop = do_ds_snapshot_drop,
 };
 
+static size_t summary(char *to, size_t size)
+{
+	unsigned names = 0, waiters = 0, subscriptions = 0, snapshots = 0;
+
+	for (unsigned i = 0; i < NAMES; i++)
+		names += state.name[i].text[0] != '\0';
+	for (unsigned i = 0; i < WAITERS; i++)
+		waiters += state.waiter[i].client.v != 0;
+	for (unsigned i = 0; i < SUBSCRIPTIONS; i++)
+		subscriptions += state.subscription[i].client.v != 0;
+	for (unsigned i = 0; i < SNAPSHOTS; i++)
+		snapshots += state.snapshot[i].text[0] != '\0';
+	return format(to, size, "%u names, %u waiting for one, %u subscriptions, %u snapshots, "
+		      "%lu changes\n", names, waiters, subscriptions, snapshots,
+		      (unsigned long)state.changes);
+}
+
 static const struct server server = {
 	.name = "ds", .serves = { { .contract = &ds_contract, .ops = &ops } },
 	.check = check, .on_cancel = waiters_cancelled,
+	.summary = summary,
 };
 
 int main(void)

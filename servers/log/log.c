@@ -287,9 +287,16 @@ static const struct log_ops ops = {
 	.text = do_log_text,
 };
 
+static size_t summary(char *to, size_t size)
+{
+	return format(to, size, "lines %lu to %lu, the console has seen those below %lu\n",
+		      (unsigned long)state.first, (unsigned long)state.next,
+		      (unsigned long)state.shown);
+}
+
 static const struct server server = {
 	.name = "log", .serves = { { .contract = &log_contract, .ops = &ops } },
-	.init = init, .check = check, .linux_call = linux_call,
+	.init = init, .check = check, .linux_call = linux_call, .summary = summary,
 };
 
 int main(void)

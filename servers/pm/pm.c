@@ -367,6 +367,20 @@ static void on_notify(uint64_t services)
 	}
 }
 
+static size_t summary(char *to, size_t size)
+{
+	unsigned live = 0, zombies = 0, threads = 0;
+
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		live += state.process[i].state == PROCESS_LIVE;
+		zombies += state.process[i].state == PROCESS_ZOMBIE;
+		threads += state.process[i].state == PROCESS_LIVE ? state.process[i].threads : 0;
+	}
+	return format(to, size, "%u processes with %u threads, %u zombies, %u forks\n"
+		      "%u signals queued, %u jobs for vfs\n", live, threads, zombies, state.forks,
+		      state.nr_queued, state.job_next - state.job_first);
+}
+
 static const struct pm_ops ops = {
 	.fork = do_pm_fork, .fork_undo = do_pm_fork_undo, .exec_begin = do_pm_exec_begin,
 	.exec_finish = do_pm_exec_finish, .exec_fail = do_pm_exec_fail,
@@ -383,6 +397,7 @@ int main(void)
 		.serves = { { .contract = &pm_contract, .ops = &ops } },
 		.init = init, .check = check, .linux_call = linux_call, .on_parked = on_parked,
 		.on_alarm = on_alarm, .on_cancel = cancel_waits, .on_notify = on_notify,
+		.summary = summary,
 	};
 
 	server_run(&pm);

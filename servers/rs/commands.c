@@ -10,6 +10,7 @@
 #include "rs.h"
 #include <contract/kernel.h>
 #include <lib/clock.h>
+#include <lib/rights.h>
 #include <lib/service_ids.h>
 
 /* Programs of user 0; services whose manifest says `user 0 ...` in so many words. */
@@ -184,6 +185,25 @@ static err_t do_rs_restart(const struct call *c, const struct rs_restart_request
 	return freeze(id, RS_CAUSE_OPERATOR, 0) == 0 ? NO_REPLY : -EIO;
 }
 
+/* Default actions of signals (signal(7)): bit n is signal n. */
+#define IGNORED (BIT(0) | BIT(17) | BIT(18) | BIT(23) | BIT(28))        /* CHLD CONT URG WINCH */
+#define STOPS (BIT(19) | BIT(20) | BIT(21) | BIT(22))                   /* STOP TSTP TTIN TTOU */
+
+/* Make it hang. It stays frozen; no event is dealt with, so that its heartbeats find it. */
+static err_t hang(unsigned id)
+{
+	err_t err;
+
+	if (id == ID_RS)
+		for (;;)
+			__asm__ volatile("pause");      /* as asked; rsguard will see to it */
+	if (manifest_of(id)->heartbeat_ms == 0)
+		return -EOPNOTSUPP;
+	err = freeze(id, RS_CAUSE_NONE, 0);
+	state.service[id].hung = err == 0;
+	return err;
+}
+
 static err_t do_rs_kill(const struct call *c, const struct rs_kill_request *req)
 {
 	unsigned id;
@@ -195,6 +215,10 @@ static err_t do_rs_kill(const struct call *c, const struct rs_kill_request *req)
 		return -ENOENT;
 	if (!alive(s))
 		return -ESRCH;
+	if (req->signal < 64 && IGNORED & BIT(req->signal))
+		return 0;
+	if (req->signal < 64 && STOPS & BIT(req->signal))
+		return hang(id);
 	if (id == ID_RS)
 		__builtin_trap();       /* as asked; rsguard will see to it */
 	return freeze(id, RS_CAUSE_KILLED, req->signal);
@@ -214,6 +238,44 @@ static err_t do_rs_stats(const struct call *c, struct rs_stats_reply *reply)
 		reply->recoveries += s->recoveries;
 	}
 	return 0;
+}
+
+static uint64_t needs_of(const struct manifest *m)
+{
+	uint64_t bits = 0;
+
+	for (unsigned k = 0; k < m->needs.count; k++) {
+		int id = service_by_name(m->needs.of[k].name);
+
+		if (id >= 0)
+			bits |= BIT(id);
+	}
+	return bits;
+}
+
+static err_t do_rs_rights(const struct call *c, const struct rs_rights_request *req)
+{
+	static struct rs_rights r;
+	unsigned id;
+	const struct manifest *m;
+
+	if (named(req->name, &id) == NULL)
+		return -ENOENT;
+	if (c->lent < sizeof(r))
+		return -EINVAL;
+	m = manifest_of(id);
+	r = (struct rs_rights){
+		.answers = m->answers, .heartbeat_ms = m->heartbeat_ms,
+		.heartbeat_count = m->heartbeat_count, .restart = m->restart,
+		.memory = m->memory, .stack = m->stack, .needs = needs_of(m),
+	};
+	rights_of(id, &r.priv);
+	memcpy(r.routes, m->posix, sizeof(r.routes));
+	for (unsigned i = 0; i < m->serves.count; i++) {
+		strlcat(r.serves, i == 0 ? "" : " ", sizeof(r.serves));
+		strlcat(r.serves, m->serves.of[i].name, sizeof(r.serves));
+	}
+	return reply_copy(COPY_OUT, 0, &r, sizeof(r)) ? 0 : -EINVAL;
 }
 
 static bool lists_pci(const struct manifest *m, uint16_t vendor, uint16_t device)
@@ -245,5 +307,5 @@ static err_t do_rs_pci_grant(const struct call *c, const struct rs_pci_grant_req
 const struct rs_ops rs_operations = {
 	.list = do_rs_list, .status = do_rs_status, .start = do_rs_start, .stop = do_rs_stop,
 	.restart = do_rs_restart, .kill = do_rs_kill, .stats = do_rs_stats,
-	.pci_grant = do_rs_pci_grant,
+	.rights = do_rs_rights, .pci_grant = do_rs_pci_grant,
 };

@@ -185,6 +185,7 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code)
 
 	if (!alive(s))
 		return;
+	s->hung = false;
 	s->recent = now - s->defect_ns < FORGET_NS && s->defect_ns ? s->recent + 1 : 1;
 	s->loops = now - s->started_ns < LOOP_NS ? s->loops + 1 : 0;
 	s->defect_ns = now;
@@ -209,6 +210,8 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code)
 /* What a freeze's code says: rs's own reasons travel in it as cause << 16 | code. */
 static void defect_of(unsigned id, const struct proc_next_reply *e)
 {
+	if (e->cause == CAUSE_FROZEN && e->code >> 16 == RS_CAUSE_NONE)
+		return;                 /* it is to look as if it hung: beat() decides */
 	if (e->cause == CAUSE_FROZEN) {
 		guard_defect(id, (unsigned)(e->code >> 16), (uint32_t)(e->code & 0xffff));
 		return;
@@ -254,7 +257,9 @@ static void beat(unsigned id, uint64_t now)
 			.code = RS_CAUSE_HUNG << 16 | s->beats_out,
 		};
 
-		if (sys_proc_freeze(&req) != 0)
+		if (s->hung)            /* frozen already: no event will come */
+			guard_defect(id, RS_CAUSE_HUNG, s->beats_out);
+		else if (sys_proc_freeze(&req) != 0)
 			say("%s: hangs and cannot be frozen", s->name);
 		return;
 	}

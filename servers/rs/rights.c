@@ -117,15 +117,27 @@ static bool add_granted(unsigned id, struct priv_desc *d)
 	return true;
 }
 
+static bool make_rights(unsigned id, struct priv_desc *d)
+{
+	unsigned n;
+	const struct manifest *const *set = manifest_set(&n);
+
+	manifest_priv(manifest_of(id), set, n, d);
+	return add_granted(id, d);
+}
+
+/* For dumps. What does not fit was not granted either. */
+void rights_of(unsigned id, struct priv_desc *d)
+{
+	make_rights(id, d);
+}
+
 err_t rights_set(unsigned id)
 {
 	static struct priv_desc d;
-	unsigned n;
-	const struct manifest *const *set = manifest_set(&n);
 	err_t err = 0;
 
-	manifest_priv(manifest_of(id), set, n, &d);
-	if (!add_granted(id, &d))
+	if (!make_rights(id, &d))
 		return -ENOSPC;
 	err = priv_put(id, &d);
 	if (err == 0)

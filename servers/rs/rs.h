@@ -17,6 +17,7 @@ int service_by_name(const char *name);          /* id, or -1 */
 
 /* rights.c: manifest to privilege structure and routes. */
 err_t rights_set(unsigned id) MUST_CHECK;       /* by its manifest and what was granted */
+void rights_of(unsigned id, struct priv_desc *d);
 err_t rights_grant(unsigned id, const struct pfn_range *range, unsigned n) MUST_CHECK;
 
 /* load.c: the boot set's memory, and processes in it. */

@@ -20,6 +20,7 @@ struct service {
 	bool published;                 /* ds knows the endpoint */
 	bool named;                     /* log knows the name */
 	bool fresh;                     /* the next start is to discard state */
+	bool hung;                      /* frozen on request, until its heartbeats are missed */
 	uint32_t generation;
 	uint32_t code;                  /* that goes with cause */
 	uint32_t restarts, recoveries;

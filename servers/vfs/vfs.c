@@ -95,6 +95,7 @@ static err_t check(void)
 static const struct server server = {
 	.name = "vfs", .init = init, .check = check, .linux_call = vfs_linux_call,
 	.populate = populate, .on_notify = on_notify, .on_alarm = on_alarm, .on_cancel = on_cancel,
+	.summary = vfs_summary,
 };
 
 int main(void)

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * service.c - services: their life, their rights, and all about one of them.
+ *
+ * Job:      the pages services, privileges, devices, routes; `service dump NAME`.
+ * Speaks:   rs.list, rs.status, rs.rights; ds.list; summary.get to any service; proc_info.
+ * Touches:  the text being made.
+ * Trusts:   rs and the kernel. A service's account of itself is text, not more.
+ * On crash: holds no state.
+ */
+#include "is.h"
+
+#include <contract/ds.h>
+#include <contract/summary.h>
+#include <lib/ipc.h>
+#include <lib/linux.h>
+#include <lib/manifest.h>
+
+enum { ANSWERING = BIT(IPC_RECEIVE - IPC_SENDREC) | BIT(IPC_REPLYRECEIVE - IPC_SENDREC) };
+
+static const char *state_text(uint32_t state)
+{
+	static const char *const name[] = { "stopped", "starting", "running", "dead", "gone" };
+
+	return state < COUNT(name) ? name[state] : "?";
+}
+
+static const char *cause_text(uint32_t cause)
+{
+	static const char *const name[] = {
+		[RS_CAUSE_NONE] = "-", [RS_CAUSE_EXIT] = "exit", [RS_CAUSE_EXCEPTION] = "exception",
+		[RS_CAUSE_KILLED] = "signal", [RS_CAUSE_HUNG] = "hung",
+		[RS_CAUSE_OPERATOR] = "request", [RS_CAUSE_IPC] = "ipc",
+	};
+
+	return cause < COUNT(name) && name[cause] != NULL ? name[cause] : "?";
+}
+
+static bool status_of(const char *name, struct rs_status_reply *r)
+{
+	struct rs_status_request req = { 0 };
+
+	strlcpy(req.name, name, sizeof(req.name));
+	return rs_status(&rs, &req, r) == 0;
+}
+
+bool rights_by_name(const char *name, struct rs_rights *r)
+{
+	struct rs_rights_request req = { 0 };
+
+	strlcpy(req.name, name, sizeof(req.name));
+	return rs_rights(&rs, &req, r, sizeof(*r)) == 0;
+}
+
+/* The next service; index counts on. */
+static bool next_service(struct rs_list_request *at, struct rs_list_reply *r)
+{
+	if (rs_list(&rs, at, r) != 0)
+		return false;
+	at->index++;
+	r->name[sizeof(r->name) - 1] = '\0';
+	return true;
+}
+
+/* ---- pages ---- */
+
+void dump_services(void)
+{
+	struct rs_list_request at = { 0 };
+	struct rs_list_reply r;
+	struct rs_status_reply s;
+
+	put("NAME             ID RANK STATE      UP s RESTARTS RECOVERED UNANSWERED LAST DEFECT\n");
+	while (next_service(&at, &r)) {
+		if (!status_of(r.name, &s))
+			continue;
+		put("%-16s %2u %4u %-8s %6u %8u %9u %10u %s", r.name, r.priv, r.rank,
+		    state_text(r.state), s.uptime_ms / 1000, r.restarts, r.recoveries, s.beats,
+		    cause_text(r.cause));
+		put(r.cause == RS_CAUSE_NONE ? "\n" : " %u\n", r.code);
+	}
+}
+
+static void put_bits(const char *head, uint64_t bits, const char *(*name)(unsigned n))
+{
+	put_list(head);
+	for (; bits != 0; bits &= bits - 1)
+		put_item("%s", name((unsigned)__builtin_ctzll(bits)));
+	put_list_end();
+}
+
+static const char *primitive_name(unsigned n)
+{
+	static const char *const name[NR_IPC] = {
+		"sendrec", "receive", "reply", "replyreceive", "forward", "sendnb", "notify",
+	};
+
+	return n < NR_IPC ? name[n] : "?";
+}
+
+static const char *right_name(unsigned n)
+{
+	switch (BIT(n)) {
+	case RIGHT_MANAGE_SERVICES:
+		return "manage-services";
+	case RIGHT_MANAGE_PROGRAMS:
+		return "manage-programs";
+	case RIGHT_FORWARD:
+		return "forward";
+	case RIGHT_SCHEDULE:
+		return "schedule";
+	default:
+		return "?";
+	}
+}
+
+/* A bitmap that names nearly everybody says so. */
+static void put_partners(const char *head, uint64_t bits)
+{
+	uint64_t there = 0;
+
+	for (unsigned i = 0; i < PRIV_PROGRAM; i++)
+		if (name_of_slot(i)[0] != '\0')
+			there |= BIT(i);
+	if ((bits & there) == there)
+		put("%sall\n", head);
+	else
+		put_bits(head, bits & there, name_of_slot);
+}
+
+static void put_rights(const struct priv_desc *d)
+{
+	put_bits("  primitives    ", d->primitives, primitive_name);
+	put_bits("  rights        ", d->rights, right_name);
+	put_partners("  may call      ", d->sendrec_to);
+	put_partners("  may notify    ", d->notify_to);
+	put_bits("  kernel calls  ", d->calls, name_of_kernel_call);
+}
+
+void dump_privileges(void)
+{
+	struct rs_list_request at = { 0 };
+	struct rs_list_reply r;
+	struct rs_rights rights;
+
+	while (next_service(&at, &r)) {
+		if (!rights_by_name(r.name, &rights))
+			continue;
+		put("%s: id %u, rank %u, priority %u, quantum %u, guardian %s\n", r.name, r.priv,
+		    rights.priv.rank, rights.priv.priority, rights.priv.quantum,
+		    name_of_slot(rights.priv.guardian));
+		put_rights(&rights.priv);
+	}
+}
+
+static void put_device_rights(const struct priv_desc *d)
+{
+	for (unsigned i = 0; i < PRIV_PORTS; i++)
+		if (d->ports[i].first <= d->ports[i].last)
+			put("  ports         0x%x-0x%x\n", d->ports[i].first, d->ports[i].last);
+	for (unsigned i = 0; i < PRIV_LINES; i++) {
+		if (d->lines[i] == (uint32_t)LINE_NONE)
+			continue;
+		if (d->lines[i] >= LINE_MSI)
+			put("  interrupt     msi %u\n", d->lines[i] - LINE_MSI);
+		else
+			put("  interrupt     line %u\n", d->lines[i]);
+	}
+	for (unsigned i = 0; i < PRIV_MMIO; i++)
+		if (d->mmio[i].count != 0)
+			put("  device memory 0x%lx, %lu KiB\n",
+			    (unsigned long)d->mmio[i].first << PAGE_SHIFT,
+			    (unsigned long)d->mmio[i].count * (PAGE_SIZE / 1024));
+}
+
+static bool has_devices(const struct priv_desc *d)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < PRIV_PORTS; i++)
+		any |= d->ports[i].first <= d->ports[i].last;
+	for (unsigned i = 0; i < PRIV_LINES; i++)
+		any |= d->lines[i] != (uint32_t)LINE_NONE;
+	for (unsigned i = 0; i < PRIV_MMIO; i++)
+		any |= d->mmio[i].count != 0;
+	return any;
+}
+
+void dump_devices(void)
+{
+	struct rs_list_request at = { 0 };
+	struct rs_list_reply r;
+	struct rs_rights rights;
+
+	while (next_service(&at, &r))
+		if (rights_by_name(r.name, &rights) && has_devices(&rights.priv)) {
+			put("%s:\n", r.name);
+			put_device_rights(&rights.priv);
+		}
+}
+
+static void put_linux(const char *head, const uint64_t *bits)
+{
+	put_list(head);
+	for (unsigned n = 0; n < NR_LINUX; n++) {
+		const char *name = bits[n / 64] & BIT(n % 64) ? linux_call_name(n) : NULL;
+
+		if (name != NULL)
+			put_item("%s", name);
+	}
+	put_list_end();
+}
+
+static bool has_routes(const struct rs_rights *r)
+{
+	bool any = r->answers != 0;
+
+	for (unsigned i = 0; i < COUNT(r->routes); i++)
+		any |= r->routes[i] != 0;
+	return any;
+}
+
+static void put_routes(const struct rs_rights *r)
+{
+	put_linux("  answers       ", r->routes);
+	if (r->answers & ANSWERS_FAULTS)
+		put("  handles       page faults of programs\n");
+	if (r->answers & ANSWERS_EXCEPTIONS)
+		put("  handles       exceptions of programs\n");
+}
+
+void dump_routes(void)
+{
+	struct rs_list_request at = { 0 };
+	struct rs_list_reply r;
+	struct rs_rights rights;
+
+	while (next_service(&at, &r))
+		if (rights_by_name(r.name, &rights) && has_routes(&rights)) {
+			put("%s:\n", r.name);
+			put_routes(&rights);
+		}
+}
+
+/* ---- one service ---- */
+
+void put_account(const char *name, const struct rs_rights *r)
+{
+	static char account[SUMMARY_BYTES];
+	struct rs_status_reply s;
+	struct message m = { .type = SUMMARY_GET };
+	struct summary_get_reply reply;
+	uint32_t n;
+
+	if (strcmp(name, "is") == 0) {
+		put("  it makes this dump\n");
+		return;
+	}
+	if ((r->priv.primitives & ANSWERING) != ANSWERING || !status_of(name, &s) ||
+	    s.state != RS_STATE_RUNNING) {
+		put("  it answers nobody\n");
+		return;
+	}
+	m.peer = s.who;
+	if (ipc_sendrec(&m, account, sizeof(account) | CALL_LEND_WRITE) != 0 || m.type != 0) {
+		put("  it does not say anything of itself\n");
+		return;
+	}
+	memcpy(&reply, m.w, sizeof(reply));
+	n = reply.done < sizeof(account) ? reply.done : (uint32_t)sizeof(account);
+	for (uint32_t from = 0; from < n;) {
+		const char *end = memchr(account + from, '\n', n - from);
+		uint32_t len = end != NULL ? (uint32_t)(end - account) - from : n - from;
+
+		put("  ");
+		put_bytes(account + from, len);
+		put("\n");
+		from += len + 1;
+	}
+}
+
+static void put_life(const char *name, const struct rs_status_reply *s, const struct rs_rights *r)
+{
+	static const char *const restart[] = { "with backoff", "never", "in place" };
+
+	put("%s: %s, id %u, rank %u, endpoint 0x%x, up %u.%03u s\n", name, state_text(s->state),
+	    s->priv, s->rank, s->who.v, s->uptime_ms / 1000, s->uptime_ms % 1000);
+	put("  life          %u restarts, %u recoveries in place", s->restarts, s->recoveries);
+	if (s->cause != RS_CAUSE_NONE)
+		put("; last defect %s %u, repaired in %u us", cause_text(s->cause), s->code,
+		    s->repaired_us);
+	put("\n  guard         %s restarts it %s; ", name_of_slot(r->priv.guardian),
+	    r->restart < COUNT(restart) ? restart[r->restart] : "?");
+	if (r->heartbeat_ms != 0)
+		put("heartbeat every %u ms, %u of %u unanswered\n", r->heartbeat_ms, s->beats,
+		    r->heartbeat_count);
+	else
+		put("no heartbeat\n");
+	put("  memory        %lu KiB, %lu KiB of them stack\n", (unsigned long)r->memory / 1024,
+	    (unsigned long)r->stack / 1024);
+	put_bits("  needs         ", r->needs, name_of_slot);
+}
+
+static void put_process(unsigned slot, const struct rs_rights *r)
+{
+	struct proc_info_reply p;
+
+	if (!info_of_slot(slot, &p)) {
+		put("  process       none\n");
+		return;
+	}
+	put("  process       %s", name_of_state(p.state));
+	if (p.state & (STATE_SENDING | STATE_CALLING))
+		put(" %s: %s", name_of_slot(endpoint_slot(p.partner)), name_of_type(p.type));
+	put("; slot %u, space %u, priority %u (base %u), quantum %u\n", slot, p.space, p.priority,
+	    r->priv.priority, r->priv.quantum);
+	put("                %lu ticks of 10 ms, ran %lu times\n", (unsigned long)p.user_ticks,
+	    (unsigned long)p.switches);
+}
+
+static void put_callers(unsigned slot)
+{
+	struct proc_info_reply p;
+
+	put_list("  callers       ");
+	for (uint32_t i = 0; i < NR_PROCS; i++)
+		if (info_of_slot(i, &p) && p.state & (STATE_SENDING | STATE_CALLING) &&
+		    endpoint_slot(p.partner) == slot)
+			put_item("%s(%s)", name_of_slot(i), name_of_type(p.type));
+	put_list_end();
+}
+
+static void put_published(endpoint_t who)
+{
+	struct ds_list_request req = { 0 };
+	struct ds_list_reply r;
+
+	put_list("  names in ds   ");
+	for (; ds_list(&ds, &req, &r) == 0; req.index++)
+		if (endpoint_eq(r.who, who))
+			put_item("%.24s", r.name);
+	put_list_end();
+}
+
+err_t dump_service(const char *name)
+{
+	struct rs_status_reply s;
+	struct rs_rights r;
+
+	if (!status_of(name, &s) || !rights_by_name(name, &r))
+		return -ENOENT;
+	r.serves[sizeof(r.serves) - 1] = '\0';
+	put_life(name, &s, &r);
+	put_process(s.priv, &r);
+	put_callers(s.priv);
+	put_published(s.who);
+	put("  serves        %s\n", r.serves[0] != '\0' ? r.serves : "-");
+	if (has_routes(&r))
+		put_routes(&r);
+	put_rights(&r.priv);
+	put_device_rights(&r.priv);
+	put("its own account:\n");
+	put_account(name, &r);
+	return 0;
+}

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The service command and the information server: what an operator asks, and what is refused.
+
+Limit: 240
+"""
+import re
+import time
+
+from guest import Guest, finish, scenario
+
+KEY = '/usr/lib/skink/iskey'
+PAGES = {
+    'processes': r' virtio_blk +\S+ +24 +24 ', 'services': r'vfs +6 +11 running',
+    'privileges': r'pm: id 5, rank 5', 'devices': r'interrupt +line 4\n',
+    'grants': r'vfs: may make', 'memory': r'vm.s account', 'names': r'procfs',
+    'trace': r'send +service -> is is\.dump', 'routes': r'vfs:\n +answers +read',
+    'programs': r' 1 +0 .* init', 'ipc': r'service +waits for is +is\.dump',
+}
+
+
+def status_of(guest, name):
+    out = guest.run('service status ' + name)[1]
+    found = re.search(r'(\d+) restarts, (\d+) recoveries', out)
+    return out, int(found[1]), int(found[2])
+
+
+def refused(guest, command, text, status=1):
+    got = guest.run(command + ' 2>&1')
+    assert got[0] == status and text in got[1], got
+
+
+with Guest() as guest:
+    guest.shell()
+    with scenario('every page that is listed can be dumped, and says what it is about'):
+        status, out = guest.run('service dump')
+        listed = re.findall(r'^  (\w+) +Shift\+F\d+', out, re.M)
+        assert status == 0 and sorted(listed) == sorted(PAGES), out
+        for page, pattern in PAGES.items():
+            status, out = guest.run('service dump ' + page)
+            assert status == 0 and re.search(pattern, out), (page, out)
+    with scenario('the dump of a service shows its rights, its routes and its own account'):
+        for name, patterns in {
+                'virtio_blk': ('interrupt +msi 0', 'may call +log ds vm pci\n', 'serves +block\n'),
+                'uart': ('ports +0x3f8-0x3ff', 'interrupt +line 4', r'\d+ messages, 0 requests'),
+                'vfs': (r'answers +read write', r'\d+ open files'),
+                'rsguard': ('it answers nobody', ), 'is': ('it makes this dump', ),
+                'log': (r'lines \d+ to \d+', 'heartbeat every 1000 ms'),
+                'rs': ('manage-services', 'names in ds +rs'), }.items():
+            status, out = guest.run('service dump ' + name)
+            for pattern in patterns:
+                assert status == 0 and re.search(pattern, out), (name, pattern, out)
+    with scenario('only root may make dumps'):
+        refused(guest, "su -s /bin/sh nobody -c 'service dump vfs'", 'only root may do that')
+    with scenario('errors say what is wrong'):
+        refused(guest, 'service start vfs', 'service: vfs: already running')
+        refused(guest, 'service start nosuch', 'service: nosuch: no such service')
+        refused(guest, 'service status a-name-that-is-much-too-long', 'no such service')
+        refused(guest, 'service stop ds', 'cannot be stopped')
+        refused(guest, 'service dump nosuch', 'no such service, and no such page')
+        refused(guest, 'service kill -FOO toy', '-FOO: no such signal', 2)
+        refused(guest, 'service kill -65 toy', '-65: no such signal', 2)
+        refused(guest, 'service frobnicate', 'usage: service list', 2)
+        refused(guest, "su -s /bin/sh nobody -c 'service kill toy'", 'only root may do that')
+    with scenario('a service is stopped, is then not running, and is started again'):
+        assert guest.run('service stop toy')[0] == 0
+        assert 'toy: stopped' in guest.run('service status toy')[1]
+        refused(guest, 'service kill toy', 'service: toy: not running')
+        refused(guest, 'service kill -0 toy', 'service: toy: not running')
+        assert guest.run('service start toy')[0] == 0
+        assert 'toy: running' in guest.run('service status toy')[1]
+    with scenario('kill -0 and ignored signals change nothing, deadly ones are a defect'):
+        before = status_of(guest, 'toy')[1:]
+        for signal in ('0', 'CONT', 'SIGCHLD', 'WINCH', '23'):
+            assert guest.run('service kill -%s toy' % signal)[0] == 0
+        assert status_of(guest, 'toy')[1:] == before
+        assert guest.run('service kill -SEGV toy')[0] == 0
+        time.sleep(0.5)
+        out, restarts, recoveries = status_of(guest, 'toy')
+        assert 'last defect: signal 11' in out and recoveries == before[1] + 1, out
+    with scenario('a service that is stopped by a signal is found by its heartbeats'):
+        assert guest.run('service kill -STOP toy')[0] == 0
+        assert status_of(guest, 'toy')[2] == recoveries
+        assert 'process       frozen' in guest.run('service dump toy')[1]
+        deadline = time.monotonic() + 20
+        while status_of(guest, 'toy')[2] == recoveries:
+            assert time.monotonic() < deadline, 'nobody has noticed'
+            time.sleep(0.2)
+        out = status_of(guest, 'toy')[0]
+        assert 'last defect: hung' in out, out
+    with scenario('restart begins afresh, and stats counts it'):
+        restarts = status_of(guest, 'hello')[1]
+        total = int(re.search(r'restarts +(\d+)', guest.run('service stats')[1])[1])
+        assert guest.run('service restart hello')[0] == 0
+        assert status_of(guest, 'hello')[1] == restarts + 1
+        assert int(re.search(r'restarts +(\d+)', guest.run('service stats')[1])[1]) == total + 1
+    with scenario('the log tells of it, and can be asked for one service'):
+        out = guest.run('service log rs')[1]
+        assert 'rs: toy: missed its heartbeats' in out, out
+        assert all(line.startswith('rs: ') for line in out.strip().split('\n')), out
+    with scenario('a dump key writes its page to the log'):
+        assert guest.run(KEY + ' 8')[0] == 0
+        out = guest.run('service log is')[1]
+        assert re.search(r'is: virtio_blk +\w+ virtio_blk', out), out
+        assert guest.run(KEY + ' 12')[0] == 0
+        assert 'is: Shift+F1  processes' in guest.run('service log is')[1]
+        refused(guest, KEY + ' 13', 'iskey: 13: Invalid argument')
+        refused(guest, "su -s /bin/sh nobody -c '%s 1'" % KEY, 'iskey: 1: Operation not permitted')
+    with scenario('the information server dies and is there again'):
+        assert guest.run('service kill is')[0] == 0
+        deadline = time.monotonic() + 20
+        while guest.run('service dump names')[0] != 0:
+            assert time.monotonic() < deadline, 'it is not there again'
+            time.sleep(0.2)
+finish()
