@@ -9,6 +9,7 @@
  * Trusts:   the host.
  * On crash: the host reports that the guest died.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -32,6 +33,7 @@ static size_t input_len;
 static int input_ended, started;
 static int to_child = -1, child_out = -1, child_err = -1;
 static pid_t child;
+static sigset_t waiting;                                /* signals blocked in poll */
 
 static void give_up(const char *what)
 {
@@ -91,6 +93,7 @@ static void run_child(int in, int out, int err)
 	dup2(err, 2);
 	setsid();
 	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &waiting, NULL);
 	execvp(argv[0], argv);
 	dprintf(2, "execd: %s: %s\n", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
@@ -179,8 +182,11 @@ static int take(char type, const unsigned char *bytes, size_t len)
 	}
 }
 
-static void take_frames(void)
+/* Whether any was taken. */
+static int take_frames(void)
 {
+	int taken = 0;
+
 	while (got_len >= HEAD) {
 		size_t len = got[1] | (size_t)got[2] << 8;
 
@@ -189,10 +195,12 @@ static void take_frames(void)
 			give_up("a frame");
 		}
 		if (got_len < HEAD + len || !take((char)got[0], got + HEAD, len))
-			return;
+			return taken;
 		got_len -= HEAD + len;
 		memmove(got, got + HEAD + len, got_len);
+		taken = 1;
 	}
+	return taken;
 }
 
 static void read_line(void)
@@ -260,8 +268,12 @@ static void wait_and_work(void)
 		{ .fd = child_err, .events = POLLIN },
 	};
 
-	if (poll(p, 4, -1) < 0 && errno != EINTR)
-		give_up("poll");
+	/* SIGCHLD comes in here only: none is missed between reap() and the wait. */
+	if (ppoll(p, 4, NULL, &waiting) < 0) {
+		if (errno != EINTR)
+			give_up("poll");
+		return;
+	}
 	if (p[0].revents)
 		read_line();
 	if (p[2].revents)
@@ -278,23 +290,26 @@ static void on_child(int number)
 int main(void)
 {
 	struct sigaction a = { .sa_handler = on_child };
+	sigset_t chld;
 
 	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
 	setenv("HOME", "/root", 1);
 	setenv("TERM", "dumb", 1);
 	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGCHLD, &a, NULL);
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &chld, &waiting);
 	open_line();
 	if (chdir("/root") != 0 && chdir("/") != 0)
 		give_up("/");
 	send('r', "1", 1);
 	for (;;) {
-		take_frames();
-		if (started) {
+		do {
 			feed_child();
-			take_frames();
+		} while (take_frames());
+		if (started)
 			reap();
-		}
 		wait_and_work();
 	}
 }
