@@ -46,6 +46,7 @@ err_t do_pm_exec_begin(const struct call *c, const struct pm_exec_begin_request 
 	for (struct thread *o = next_thread(p, NULL); o; o = next_thread(p, o))
 		if (o != t)
 			thread_exit(o);
+	limits_to_vm(p, space.space);
 	reply->space = space.space;
 	return 0;
 }
@@ -264,7 +265,7 @@ err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_reques
 	if (err == 0)
 		err = start(t, req->space, sp);
 	if (err != 0) {
-		process_exit(p, SIG_KILL);
+		process_exit(p, SIG_SEGV);
 		return -ENOMEM;
 	}
 	reset_signals(p, t);
@@ -290,6 +291,6 @@ err_t do_pm_exec_fail(const struct call *c, const struct pm_exec_fail_request *r
 	if (vm_space_free(&vm, &space) != 0)
 		print("space %u could not be freed\n", req->space);
 	if (t)
-		process_exit(process_of(t), SIG_KILL);
+		process_exit(process_of(t), SIG_SEGV);  /* as Linux: too late for an error */
 	return 0;
 }

@@ -19,7 +19,6 @@ enum {
 	CLONE_SETTLS_ = 0x80000, CLONE_PARENT_SETTID_ = 0x100000,
 	CLONE_CHILD_CLEARTID_ = 0x200000, CLONE_CHILD_SETTID_ = 0x1000000,
 	CLONE_NEW_ = 0x7e020000,
-	RLIMIT_NPROC_ = 6,
 };
 
 static err_t check_flags(uint64_t flags, uint64_t stack)
@@ -66,6 +65,9 @@ static struct process *process_copy(const struct process *p, uint64_t flags, uin
 	q->pending = 0;
 	q->dead_ticks = q->child_ticks = 0;
 	q->itimer_ns = q->itimer_interval_ns = 0;
+	for (unsigned i = 0; i < 2; i++)
+		q->cpu_timer[i] = (struct cpu_timer){ 0, 0 };
+	q->cpu_check_ns = 0;
 	q->start_ns = clock_monotonic_ns();
 	q->space = 0;
 	return q;
@@ -186,6 +188,8 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 			q->pid = t->tid;
 		inherit(parent, t, req);
 		err = make(parent, t, req);
+		if (q != p)
+			cpu_watch(q);
 	}
 	if (!t || err != 0) {
 		if (t)
@@ -253,7 +257,7 @@ static void default_limits(struct process *p)
 		p->limit[i] = (struct limit){ UINT64_MAX, UINT64_MAX };
 	p->limit[RLIMIT_STACK_].soft = 8 << 20;
 	p->limit[RLIMIT_CORE_].soft = 0;
-	p->limit[RLIMIT_NOFILE_] = (struct limit){ 256, 256 };
+	p->limit[RLIMIT_NOFILE_] = (struct limit){ 1024, 1024 };
 	p->limit[RLIMIT_NPROC_] = (struct limit){ NR_PROCESSES / 2, NR_PROCESSES };
 	p->limit[RLIMIT_SIGPENDING_] = (struct limit){ NR_QUEUED, NR_QUEUED };
 	p->limit[RLIMIT_MSGQUEUE_] = (struct limit){ 819200, 819200 };

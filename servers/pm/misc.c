@@ -73,6 +73,8 @@ int64_t call_sysinfo(struct thread *t, const struct delivery *d)
 
 /* ---- limits ---- */
 
+enum { RLIMIT_NOFILE_ = 7, NR_FDS_MAX = 1024 };         /* vfs has no more for a process */
+
 static int64_t limit_change(struct thread *t, struct process *q, uint64_t which, uint64_t new_at,
 			    uint64_t old_at)
 {
@@ -88,11 +90,18 @@ static int64_t limit_change(struct thread *t, struct process *q, uint64_t which,
 			return -EINVAL;
 		if (new.hard > old.hard && process_of(t)->euid != 0)
 			return -EPERM;
+		if (which == RLIMIT_NOFILE_ && new.hard > NR_FDS_MAX)
+			return -EPERM;
 	}
 	if (old_at && user_write(t, old_at, &old, sizeof(old)) != 0)
 		return -EFAULT;
-	if (new_at)
-		q->limit[which] = new;
+	if (!new_at)
+		return 0;
+	q->limit[which] = new;
+	if (which == RLIMIT_CPU_)
+		cpu_watch(q);
+	if (which == RLIMIT_AS_ || which == RLIMIT_DATA_)
+		limits_to_vm(q, q->space);
 	return 0;
 }
 
@@ -382,14 +391,40 @@ int64_t call_sched_priority_min(struct thread *t, const struct delivery *d)
 	return priority_limit(d->m.w[0], 1);
 }
 
+enum { IOPRIO_PROCESS_ = 1, IOPRIO_USER_ = 3, IOPRIO_REAL_TIME_ = 1, IOPRIO_IDLE_ = 3,
+       IOPRIO_LEVELS_ = 8, IOPRIO_CLASS_SHIFT_ = 13 };
+
+static int64_t io_priority_who(struct thread *t, const struct delivery *d, struct process **q)
+{
+	if (d->m.w[0] < IOPRIO_PROCESS_ || d->m.w[0] > IOPRIO_USER_)
+		return -EINVAL;
+	*q = d->m.w[0] == IOPRIO_PROCESS_ ? whose(t, d->m.w[1]) : process_of(t);
+	return *q ? 0 : -ESRCH;
+}
+
 int64_t call_ioprio_get(struct thread *t, const struct delivery *d)
 {
-	return 0;
+	struct process *q;
+	int64_t err = io_priority_who(t, d, &q);
+
+	return err != 0 ? err : (int64_t)q->io_priority;
 }
 
 int64_t call_ioprio_set(struct thread *t, const struct delivery *d)
 {
-	return d->m.w[0] == 1 && (d->m.w[2] == 0 || d->m.w[2] >> 13 == 2) ? 0 : -EPERM;
+	uint32_t value = (uint32_t)d->m.w[2], class = value >> IOPRIO_CLASS_SHIFT_;
+	struct process *p = process_of(t), *q;
+	int64_t err = io_priority_who(t, d, &q);
+
+	if (class > IOPRIO_IDLE_ || (value & ((1u << IOPRIO_CLASS_SHIFT_) - 1)) >= IOPRIO_LEVELS_ ||
+	    (class == 0 && value != 0))
+		return -EINVAL;
+	if (err != 0)
+		return err;
+	if (p->euid != 0 && (class == IOPRIO_REAL_TIME_ || p->euid != q->uid))
+		return -EPERM;
+	q->io_priority = value;
+	return 0;
 }
 
 int64_t call_getcpu(struct thread *t, const struct delivery *d)

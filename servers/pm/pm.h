@@ -99,6 +99,17 @@ err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_reques
 			struct pm_exec_finish_reply *reply);
 err_t do_pm_exec_fail(const struct call *c, const struct pm_exec_fail_request *req);
 
+/* ---- cpu.c: CPU time: limits and timers ---- */
+enum { RLIMIT_CPU_ = 0, RLIMIT_DATA_ = 2, RLIMIT_NPROC_ = 6, RLIMIT_AS_ = 9 };
+#define SECOND 1000000000ull
+#define TICK_NS 10000000ull
+struct linux_itimer { int64_t interval_sec, interval_usec, sec, usec; };
+void cpu_watch(struct process *p);                      /* its limit or a timer has changed */
+void cpu_look(struct process *p, uint64_t now);
+void cpu_timer_get(const struct process *p, unsigned which, struct linux_itimer *v);
+void cpu_timer_set(struct process *p, unsigned which, const struct linux_itimer *v);
+void limits_to_vm(const struct process *p, uint16_t space);
+
 /* ---- time.c ---- */
 void alarm_plan(void);
 void on_alarm(void);

@@ -52,6 +52,8 @@ struct action { uint64_t handler, flags, restorer, mask; };
 
 struct limit { uint64_t soft, hard; };
 
+struct cpu_timer { uint64_t at, interval; };    /* CPU time in ns; at 0: not armed */
+
 enum process_state { PROCESS_FREE, PROCESS_LIVE, PROCESS_EXITING, PROCESS_ZOMBIE };
 
 struct process {
@@ -79,8 +81,11 @@ struct process {
 	uint64_t dead_ticks;            /* of threads that ended */
 	uint64_t child_ticks;           /* of children reaped */
 	uint64_t itimer_ns, itimer_interval_ns;
+	struct cpu_timer cpu_timer[2];  /* ITIMER_VIRTUAL, ITIMER_PROF */
+	uint64_t cpu_check_ns;          /* when to look at its CPU time; 0: never */
 	uint64_t args_at, args_len, env_at, env_len;    /* as execve laid them out */
 	uint32_t persona;
+	uint32_t io_priority;           /* kept for ioprio_get */
 	uint32_t thp;
 	struct limit limit[NR_LIMITS];
 	struct action action[NR_SIGNALS];

@@ -11,14 +11,11 @@
 #include "pm.h"
 #include "signals.h"
 
-#define SECOND 1000000000ull
-#define TICK_NS 10000000ull
 enum { CLOCK_REALTIME_, CLOCK_MONOTONIC_, CLOCK_PROCESS_, CLOCK_THREAD_, CLOCK_RAW_,
        CLOCK_REALTIME_COARSE_, CLOCK_MONOTONIC_COARSE_, CLOCK_BOOTTIME_ };
-enum { TIMER_ABSTIME_ = 1, ITIMER_REAL_ = 0 };
+enum { TIMER_ABSTIME_ = 1, ITIMER_REAL_ = 0, ITIMER_PROF_ = 2 };
 
 struct linux_timespec { int64_t sec, nsec; };
-struct linux_itimer { int64_t interval_sec, interval_usec, sec, usec; };
 
 /* ---- the alarm ---- */
 
@@ -35,9 +32,12 @@ void alarm_plan(void)
 	for (unsigned i = 0; i < NR_THREADS; i++)
 		if (state.thread[i].alive && state.thread[i].wait != WAIT_NOT)
 			earlier(&req.deadline_ns, state.thread[i].wake_ns);
-	for (unsigned i = 0; i < NR_PROCESSES; i++)
-		if (state.process[i].state == PROCESS_LIVE)
-			earlier(&req.deadline_ns, state.process[i].itimer_ns);
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		if (state.process[i].state != PROCESS_LIVE)
+			continue;
+		earlier(&req.deadline_ns, state.process[i].itimer_ns);
+		earlier(&req.deadline_ns, state.process[i].cpu_check_ns);
+	}
 	if (sys_alarm_set(&req) != 0)
 		print("the alarm cannot be set\n");
 }
@@ -79,6 +79,8 @@ void on_alarm(void)
 
 		if (p->state == PROCESS_LIVE && p->itimer_ns && p->itimer_ns <= now)
 			itimer_fire(p, now);
+		if (p->state == PROCESS_LIVE && p->cpu_check_ns && p->cpu_check_ns <= now)
+			cpu_look(p, now);
 	}
 	alarm_plan();
 }
@@ -236,21 +238,32 @@ static void itimer_set(struct process *p, const struct linux_itimer *v)
 	alarm_plan();
 }
 
+static void timer_get(const struct process *p, uint64_t which, struct linux_itimer *v)
+{
+	if (which == ITIMER_REAL_)
+		itimer_get(p, v);
+	else
+		cpu_timer_get(p, (unsigned)which - 1, v);
+}
+
 int64_t call_setitimer(struct thread *t, const struct delivery *d)
 {
 	struct process *p = process_of(t);
 	struct linux_itimer new = { 0 }, old;
 
-	if (d->m.w[0] != ITIMER_REAL_)
-		return d->m.w[0] <= 2 ? -EOPNOTSUPP : -EINVAL;  /* CPU-time timers: caveats */
+	if (d->m.w[0] > ITIMER_PROF_)
+		return -EINVAL;
 	if (d->m.w[1] && user_read(t, d->m.w[1], &new, sizeof(new)) != 0)
 		return -EFAULT;
 	if (!itimer_valid(&new))
 		return -EINVAL;
-	itimer_get(p, &old);
+	timer_get(p, d->m.w[0], &old);
 	if (d->m.w[2] && user_write(t, d->m.w[2], &old, sizeof(old)) != 0)
 		return -EFAULT;
-	itimer_set(p, &new);
+	if (d->m.w[0] == ITIMER_REAL_)
+		itimer_set(p, &new);
+	else
+		cpu_timer_set(p, (unsigned)d->m.w[0] - 1, &new);
 	return 0;
 }
 
@@ -258,10 +271,9 @@ int64_t call_getitimer(struct thread *t, const struct delivery *d)
 {
 	struct linux_itimer v = { 0 };
 
-	if (d->m.w[0] > 2)
+	if (d->m.w[0] > ITIMER_PROF_)
 		return -EINVAL;
-	if (d->m.w[0] == ITIMER_REAL_)
-		itimer_get(process_of(t), &v);
+	timer_get(process_of(t), d->m.w[0], &v);
 	return user_write(t, d->m.w[1], &v, sizeof(v));
 }
 

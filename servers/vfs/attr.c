@@ -200,7 +200,7 @@ static int64_t statfs_of(struct op *o, unsigned inode, uint64_t to)
 	struct file_entry *e;
 	unsigned mount;
 
-	if (inode == 0) {
+	if (inode == 0 || state.inode[inode].mount == 0) {
 		*s = (struct linux_statfs){ .type = PIPEFS_MAGIC_, .bsize = BLOCK, .namelen = 255 };
 		return user_give(o, to, s, sizeof(*s));
 	}

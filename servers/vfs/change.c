@@ -27,6 +27,8 @@ static int64_t ask_set(struct op *o, unsigned inode, uint32_t mask, const struct
 	struct request *q;
 	struct file_entry *e;
 
+	if (i->mount == 0)
+		return -EPERM;          /* a pipe, by /proc/PID/fd */
 	if (mount_flags(i) & FILE_MOUNT_READONLY)
 		return -EROFS;
 	e = ask_file(o, i->mount, FILE_SET_ATTR, &q);
@@ -77,6 +79,13 @@ int64_t set_size(struct op *o, unsigned inode, uint64_t size)
 	return ask_set(o, inode, FILE_SET_SIZE | FILE_SET_MTIME, &a);
 }
 
+static bool size_allowed(struct op *o, const struct inode *i, uint64_t size)
+{
+	size_t last = 1;
+
+	return size <= i->attr.size || limit_size(o, size - 1, &last) == 0;
+}
+
 static int64_t truncate_to(struct op *o, unsigned inode, uint64_t size)
 {
 	struct inode *i = &state.inode[inode];
@@ -87,7 +96,7 @@ static int64_t truncate_to(struct op *o, unsigned inode, uint64_t size)
 		return -EISDIR;
 	if (!is_reg(i))
 		return -EINVAL;
-	return set_size(o, inode, size);
+	return size_allowed(o, i, size) ? set_size(o, inode, size) : -EFBIG;
 }
 
 int64_t linux_truncate(struct op *o)
@@ -135,6 +144,8 @@ int64_t linux_fallocate(struct op *o)
 		return -EINVAL;
 	if (o->a[1] & FALLOC_KEEP_SIZE_ || end <= state.inode[f->inode].attr.size)
 		return 0;
+	if (!size_allowed(o, &state.inode[f->inode], end))
+		return -EFBIG;
 	return set_size(o, f->inode, end);
 }
 

@@ -74,16 +74,6 @@ static void chunk_free(unsigned n)
 	state.chunk_free = (uint16_t)n;
 }
 
-static int limit_of(struct op *o)
-{
-	struct pm_limit_request req = { .proc = o->owner, .resource = 7 };
-	struct pm_limit_reply reply;
-
-	if (o->internal || pm_limit(&pm, &req, &reply) != 0 || reply.soft > NR_FDS)
-		return NR_FDS;
-	return (int)reply.soft;
-}
-
 /* Make descriptor fd exist in the table. */
 static struct fd *fd_make(struct table *t, int fd)
 {
@@ -101,7 +91,7 @@ int64_t fd_new(struct op *o, unsigned file, int from, bool cloexec)
 {
 	struct table *t = table_of(o);
 	int fd = from > t->first_free ? from : t->first_free;
-	int soft = fd < 64 ? NR_FDS : limit_of(o);      /* nobody has a limit below 64 */
+	int soft = limit_fds(o);
 	struct fd *d = fd_slot(t, fd);
 
 	while (fd < soft && d != NULL && d->file != 0)
@@ -319,7 +309,7 @@ static int64_t dup_from(struct op *o, int fd, int from, bool cloexec)
 
 	if (f == NULL)
 		return -EBADF;
-	if (from < 0 || (from >= 64 && from >= limit_of(o)))
+	if (from < 0 || from >= limit_fds(o))
 		return -EINVAL;
 	got = fd_new(o, file_index(f), from, cloexec);
 	if (got >= 0)
@@ -332,7 +322,7 @@ static int64_t dup_to(struct op *o, int fd, int to, bool cloexec)
 	struct file *f = fd_file(o, fd);
 	struct fd *d;
 
-	if (f == NULL || to < 0 || (to >= 64 && to >= limit_of(o)))
+	if (f == NULL || to < 0 || to >= limit_fds(o))
 		return -EBADF;
 	d = fd_make(table_of(o), to);
 	if (d == NULL)

@@ -120,7 +120,11 @@ static int64_t magic_link(struct walk *w, unsigned n, bool *jumped)
 		file = &state.file[fd->file];
 		w->f->dir = file->dir;
 		w->f->name = file->name;
-		return file->inode != 0 ? file->inode : -ENXIO;
+		if (file->inode == 0)
+			w->f->inode = pipe_as_inode(w->o, file);
+		else
+			w->f->inode = file->inode;
+		return w->f->inode != 0 ? (int64_t)w->f->inode : -ENXIO;
 	}
 	default:
 		return -ENOENT;

@@ -283,6 +283,29 @@ int64_t linux_pipe(struct op *o)
 	return linux_pipe2(o);
 }
 
+/* What /proc/PID/fd/N of a pipe leads to: from now on the pipe is like a FIFO that has no name.
+ * 0: it is no pipe, or no row is left. */
+unsigned pipe_as_inode(struct op *o, const struct file *f)
+{
+	struct pipe *p = &state.pipe[f->pipe];
+	struct file_attr a = { .mode = S_IFIFO_ | 0600, .links = 1, .file = f->pipe };
+	unsigned n;
+
+	if (f->pipe == 0 || p->inode != 0)
+		return f->pipe == 0 ? 0 : p->inode;
+	op_cred(o);
+	a.uid = o->uid;
+	a.gid = o->gid;
+	a.atime = a.mtime = a.ctime = (int64_t)clock_realtime_ns();
+	n = inode_get(0, &a, UINT64_MAX);
+	if (n != 0) {
+		state.inode[n].pipe = f->pipe;
+		inode_hold(n);
+		p->inode = (uint16_t)n;
+	}
+	return n;
+}
+
 /* ---- FIFOs ----
  * keep[0] of the row: opens of the other side when we began to wait, plus one. While it waits, the
  * row holds an open end of its own: the open file that it will get. */

@@ -129,6 +129,12 @@ int64_t inode_write(struct op *o, unsigned inode, uint64_t pos, uint64_t address
 		return direct(o, inode, pos, address, len, true);
 	if (pos > INT64_MAX - len || (pos + len) / PAGE_SIZE > UINT32_MAX)
 		return -EFBIG;
+	if (is_reg(i)) {
+		int64_t err = limit_size(o, pos, &len);
+
+		if (err != 0)
+			return err;
+	}
 	while (done < len) {
 		uint64_t at = pos + done, in = at % PAGE_SIZE;
 		size_t n = PAGE_SIZE - in < len - done ? PAGE_SIZE - in : len - done;

@@ -28,7 +28,7 @@ enum {
 	NAME_INLINE = 28,               /* longer ones lie in long_name */
 	NAME_LIMIT = 255,
 	NR_PAGES = 65536,               /* slots of the cache window that are used: 256 MiB */
-	NR_FILES = 2048,
+	NR_FILES = 8192,
 	NR_TABLES = 512,
 	NR_CHUNKS = 2048,
 	CHUNK_FDS = 32,
@@ -142,6 +142,9 @@ struct process {
 	uint16_t cwd, root;             /* counted */
 	uint16_t exe, exe_dir, exe_name;
 	uint16_t umask;
+	uint16_t max_fds;               /* limit.c */
+	uint32_t limits_seen;           /* state.limits_changed when max_* were asked; 0: never */
+	uint64_t max_size;
 };
 
 struct pipe {
@@ -264,6 +267,7 @@ struct state {
 	uint64_t stamp;
 	uint64_t alarm;                 /* as set in the kernel */
 	uint64_t next_ino;              /* of pipes */
+	uint32_t limits_changed;        /* counts setrlimit */
 	uint32_t timed;                 /* rows with a deadline */
 	uint32_t grants;                /* rows in use, bits */
 	uint16_t grant_seq;

@@ -92,6 +92,10 @@ void op_cred(struct op *o);
 bool may(struct op *o, const struct inode *i, unsigned want);   /* 4 read, 2 write, 1 execute */
 uint64_t stamp_next(void);
 
+/* ---- limit.c ---- */
+int limit_fds(struct op *o);
+int64_t limit_size(struct op *o, uint64_t pos, size_t *len) MUST_CHECK;
+
 /* ---- inode.c ---- */
 static inline unsigned inode_index(const struct inode *i)
 {
@@ -217,7 +221,7 @@ handler linux_open, linux_openat, linux_openat2, linux_creat;
 int64_t file_transfer(struct op *o, struct file *f, uint64_t address, size_t len, bool write);
 handler linux_read, linux_write, linux_pread64, linux_pwrite64, linux_readv, linux_writev,
 	linux_preadv, linux_pwritev, linux_preadv2, linux_pwritev2, linux_lseek, linux_sendfile,
-	linux_copy_file_range,
+	linux_copy_file_range, linux_setrlimit,
 	linux_readahead, linux_fadvise64;
 int64_t inode_read(struct op *o, unsigned inode, uint64_t pos, uint64_t address, size_t len);
 int64_t inode_write(struct op *o, unsigned inode, uint64_t pos, uint64_t address, size_t len);
@@ -243,6 +247,7 @@ int64_t pipe_transfer(struct op *o, struct file *f, uint64_t address, size_t len
 unsigned pipe_poll(const struct file *f);
 int64_t fifo_open(struct op *o, struct file *f, unsigned inode);
 void pipe_close(struct file *f);
+unsigned pipe_as_inode(struct op *o, const struct file *f);
 uint32_t pipe_bytes(const struct file *f);
 handler linux_pipe, linux_pipe2;
 

@@ -117,6 +117,8 @@ err_t space_fork(unsigned parent, unsigned *child)
 	c->brk_start = p->brk_start;
 	c->brk = p->brk;
 	c->search = p->search;
+	c->limit_total = p->limit_total;
+	c->limit_data = p->limit_data;
 	c->resident = p->resident;
 	c->phase = SPACE_LIVE;
 	return 0;

@@ -60,12 +60,14 @@ static uint64_t choose(const struct region *r, uint64_t hint, uint64_t len, uint
 static int64_t place(const struct region *r, uint64_t address, uint64_t len, uint32_t flags)
 {
 	bool replace = flags & MAP_FIXED;
+	uint64_t gone = replace && address <= USER_END && len <= USER_END ? address + len : address;
 
 	/* As Linux's default: memory that could never be had is refused at once. */
 	if (r->prot & VM_PROT_WRITE && !(flags & MAP_NORESERVE) &&
 	    len / PAGE_SIZE > frames_total())
 		return -ENOMEM;
-
+	if (!limit_allows(r, len, address, gone))
+		return -ENOMEM;
 	if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))) {
 		address = choose(r, address, len, flags);
 		return address != 0 ? (int64_t)address : -ENOMEM;
@@ -225,7 +227,7 @@ static int64_t linux_brk(unsigned space, const struct delivery *d)
 	if (new_end > old_end) {
 		if (!region_is_empty(space, old_end, new_end + PAGE_SIZE))
 			return (int64_t)s->brk;
-		if (!region_room(space, 1))
+		if (!region_room(space, 1) || !limit_allows(&r, new_end - old_end, 0, 0))
 			return (int64_t)s->brk;
 		n = region_insert(&r);
 		if (n == 0)

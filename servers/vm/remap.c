@@ -72,7 +72,8 @@ static int64_t move(const struct delivery *d, unsigned space, unsigned n, const 
 static bool grow_in_place(unsigned space, unsigned n, uint64_t end)
 {
 	if (region(n)->kind == REGION_OBJECT || region(n)->tail != 0 || end > USER_END ||
-	    !region_is_empty(space, region(n)->end, end))
+	    !region_is_empty(space, region(n)->end, end) ||
+	    !limit_allows(region(n), end - region(n)->end, 0, 0))
 		return false;
 	region(n)->end = end;
 	region_join(n);
@@ -93,6 +94,8 @@ static int64_t move_to_room(const struct delivery *d, unsigned space, struct mov
 	if (n == 0 || region(n)->kind == REGION_FIXED)
 		return -EFAULT;
 	if (m->len > m->from_len && (region(n)->kind == REGION_OBJECT || region(n)->tail != 0))
+		return -ENOMEM;
+	if (!limit_allows(region(n), m->len, m->from, m->from + m->from_len))
 		return -ENOMEM;
 	if (!fixed)
 		m->to = region_gap(space, m->len, MMAP_TOP);

@@ -72,6 +72,7 @@ enum space_phase {
 struct space {
 	uint64_t brk_start, brk;
 	uint64_t search;                /* where to look for room first, downwards */
+	uint64_t limit_total, limit_data;       /* limit.c; 0: none */
 	uint32_t resident;              /* pages */
 	uint16_t processes;
 	uint16_t regions;

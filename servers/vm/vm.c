@@ -24,9 +24,9 @@ static const struct vm_ops ops = {
 	.wait_next = do_vm_wait_next, .wait_supply = do_vm_wait_supply,
 	.file_drop = do_vm_file_drop, .file_clean = do_vm_file_clean, .lend = do_vm_lend,
 	.borrow = do_vm_borrow, .device_map = do_vm_device_map, .dma_address = do_vm_dma_address,
-	 .totals = do_vm_totals, .usage = do_vm_usage,
+	.totals = do_vm_totals, .usage = do_vm_usage,
 	.region = do_vm_region, .futex_wake = do_vm_futex_wake,
-	.victim_next = do_vm_victim_next,
+	.victim_next = do_vm_victim_next, .limit = do_vm_limit,
 };
 
 static const struct server server = {

@@ -55,6 +55,12 @@ bool region_is_empty(unsigned space, uint64_t start, uint64_t end);
 bool regions_rebuild(void);
 unsigned file_bucket(uint64_t file);
 
+/* ---- limit.c ---- */
+
+/* May len bytes more, a region like r, be mapped? What [start, end) holds now would go. */
+bool limit_allows(const struct region *r, uint64_t len, uint64_t start, uint64_t end);
+err_t do_vm_limit(const struct call *c, const struct vm_limit_request *req);
+
 /* ---- frames.c ---- */
 
 enum { SPARES = 4 };                    /* a page needs three tables at most */
