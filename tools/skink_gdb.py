@@ -5,6 +5,7 @@ Values:   endpoint_t, grant_t, struct message, struct proc print in words.
 Commands: skink ps [all]      processes: slot, endpoint, state, partner, call serial, where
           skink message SLOT  the message of a process
           skink trace [N]     the last N records of the trace ring (20)
+          skink enter SLOT FILE, skink leave    a service's memory and symbols, and back
 """
 import gdb
 
@@ -134,15 +135,43 @@ class Trace(gdb.Command):
         ring, end = gdb.parse_and_eval('trace_ring'), int(gdb.parse_and_eval('trace_next'))
         size = ring.type.range()[1] + 1
         begin = max(0, end - min(size, int(argument or 20)))
-        last = None
         for number in range(begin, end):
             record = ring[number % size]
-            tsc, event = int(record['tsc']), int(record['event'])
-            print('%8d %+10d  %-12s %4s -> %-4s %-14s %#x' % (
-                number, tsc - (last or tsc), EVENTS[event] if event < len(EVENTS) else event,
+            event = int(record['event'])
+            print('%8d  %-12s %4s -> %-4s %-14s %#x' % (
+                number, EVENTS[event] if event < len(EVENTS) else event,
                 slot_text(record['from']), slot_text(record['to']),
                 type_text(int(record['type'])), int(record['arg'])))
-            last = tsc
+
+
+class Enter(gdb.Command):
+    """skink enter SLOT FILE: look with the eyes of a service: its address space (CR3) and the
+    symbols of its program, as build/services/vfs/vfs.elf. `skink leave` goes back."""
+    def __init__(self):
+        super().__init__('skink enter', gdb.COMMAND_DATA, gdb.COMPLETE_FILENAME)
+
+    def invoke(self, argument, _):
+        words = argument.split()
+        if len(words) != 2:
+            raise gdb.GdbError('usage: skink enter SLOT FILE')
+        gdb.execute('skink leave')
+        root = int(gdb.parse_and_eval('procs[%s].space->root' % words[0]))
+        Leave.cr3 = int(gdb.parse_and_eval('(unsigned long)$cr3'))
+        gdb.execute('set $cr3 = %d' % (root * 4096))
+        gdb.execute('add-symbol-file ' + words[1])
+
+
+class Leave(gdb.Command):
+    """skink leave: back from `skink enter`; before the guest goes on, always."""
+    cr3 = None
+
+    def __init__(self):
+        super().__init__('skink leave', gdb.COMMAND_DATA)
+
+    def invoke(self, argument, _):
+        if Leave.cr3 is not None:
+            gdb.execute('set $cr3 = %d' % Leave.cr3)
+        Leave.cr3 = None
 
 
 def slot_text(slot):
@@ -161,5 +190,5 @@ def printer(value):
 
 
 gdb.pretty_printers.append(printer)
-for command in (Skink, Ps, Message, Trace):
+for command in (Skink, Ps, Message, Trace, Enter, Leave):
     command()

@@ -33,6 +33,8 @@ static uint16_t *head_of(unsigned queue, unsigned object)
 		return &state.server[object].queue;
 	case QUEUE_INODE:
 		return &state.inode[object].queue;
+	case QUEUE_SHORT:
+		return &state.short_queue;
 	default:
 		return &state.poll_all;
 	}

@@ -201,6 +201,7 @@ static void request_free(struct request *q)
 		if (sys_grant_revoke(&req) != 0)
 			print("grant not revoked\n");
 		state.grants &= (uint32_t)~BIT(q->grant_seq - 1);
+		queue_wake(state.short_queue);
 	}
 	q->type = 0;
 	q->grant_seq = 0;
@@ -209,10 +210,8 @@ static void request_free(struct request *q)
 
 int64_t ask_full(struct op *o, struct request *q)
 {
-	unsigned server = request_server(q);
-
 	request_free(q);
-	return o == NULL ? -EAGAIN : row_wait(o, QUEUE_SERVER, server, 0);
+	return o == NULL ? -EAGAIN : row_wait(o, QUEUE_SHORT, 0, 0);
 }
 
 /* ---- answers ---- */

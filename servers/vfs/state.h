@@ -264,6 +264,7 @@ struct state {
 	uint16_t file_hint, chunk_free, chunk_top, pipe_hint;
 	uint16_t ready;                 /* queue of rows to do again */
 	uint16_t poll_all;              /* rows that poll something without a queue */
+	uint16_t short_queue;           /* rows that lack a grant or a page, whoever has it */
 	uint64_t stamp;
 	uint64_t alarm;                 /* as set in the kernel */
 	uint64_t next_ino;              /* of pipes */

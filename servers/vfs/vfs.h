@@ -46,7 +46,7 @@ typedef int64_t handler(struct op *o);
 
 /* ---- row.c: parked calls ---- */
 enum queue { QUEUE_NONE, QUEUE_READY, QUEUE_PIPE_READ, QUEUE_PIPE_WRITE, QUEUE_LINE, QUEUE_SERVER,
-	     QUEUE_INODE, QUEUE_POLL };
+	     QUEUE_INODE, QUEUE_SHORT, QUEUE_POLL };
 struct row *row_get(struct op *o);              /* the op's row, made if it has none */
 unsigned row_index(const struct row *r);
 /* Wait in a queue. Returns -PARKED, or the result at once if the call is cancelled or timed out. */
