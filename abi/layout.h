@@ -28,7 +28,9 @@ enum { VDSO_PAGES_MAX = 4 };
 
 /* ---- vfs: its window on the page cache; slot n is the page at CACHE_VA + n * PAGE_SIZE ---- */
 #define CACHE_VA 0x0000200000000000ull
-#define CACHE_SLOTS (1u << 22)                  /* 16 GiB */
+
+/* ---- vm: the index of the page cache, which vfs writes ---- */
+#define INDEX_VA 0x0000210000000000ull
 
 /* ---- services: what others lend to them (vm.borrow) ---- */
 #define SHARE_VA 0x0000300000000000ull

@@ -64,7 +64,6 @@ int64_t call_sysinfo(struct thread *t, const struct delivery *d)
 	s.uptime = (int64_t)(clock_monotonic_ns() / 1000000000);
 	s.total = v.frames;
 	s.free = v.free;
-	s.buffer = v.cache;
 	for (unsigned i = 0; i < NR_PROCESSES; i++)
 		s.procs = (uint16_t)(s.procs + (state.process[i].state == PROCESS_LIVE ?
 					       state.process[i].threads : 0));

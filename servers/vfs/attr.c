@@ -221,6 +221,14 @@ static int64_t statfs_of(struct op *o, unsigned inode, uint64_t to)
 		.namelen = (int64_t)(o->row->keep[4] >> 32), .type = (int64_t)o->row->keep[5],
 		.fsid = { mount, 0 }, .flags = 0x20,
 	};
+	if (state.mount[mount].flags & FILE_MOUNT_MEMORY) {     /* its pages are here */
+		uint32_t most = memory_limit();
+
+		s->blocks = most;
+		s->bfree = state.pages_memory < most ? most - state.pages_memory : 0;
+		s->bavail = s->bfree;
+		s->bsize = s->frsize = PAGE_SIZE;
+	}
 	return user_give(o, to, s, sizeof(*s));
 }
 

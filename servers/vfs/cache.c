@@ -1,35 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * cache.c - the page cache: which slot of the window holds which page of which file.
  *
- * Job:      finds, makes, reads, writes back and evicts pages (docs/notes/0006).
- * Speaks:   contracts/vm (cache_take, cache_give, file_drop); contracts/file (read, write).
- * Touches:  the window at CACHE_VA; state.page.
+ * Job:      finds, makes, reads and evicts pages (docs/notes/0006, 0010). writeback.c writes them.
+ * Speaks:   contracts/vm (cache_take, cache_give, file_drop); contracts/file (read).
+ * Touches:  the window at CACHE_VA; state.index.
  * Trusts:   vm for frames; file servers for contents.
- * On crash: recovers in place; a page that was being read is asked again by the board.
+ * On crash: recovers in place; a page that was being read is asked again by the board. Programs may
+ *           have mapped what is rolled back: vm is told to compare (cache_recovered).
+ *
+ * A slot of the first pages_taken is one of: free (with a frame), absent (without), a page of a
+ * file, a page of a pipe. The pages of a tree in memory are always dirty: they are kept here.
  */
 #include "vfs.h"
 
 enum {
 	TAKE = 64,                      /* frames asked of vm at a time */
-	READ_AHEAD = 8,
-	WRITE_RUN = 16,
-	EVICT_STEPS = 8192,
-	TICK_S = 5,
-	PRESSURE_PART = 32,             /* of all frames */
+	READ_AHEAD = 8, READ_SEQUENTIAL = 32,
+	COMMIT = 256,                   /* changes of the clock's hand between commits */
+	MEMORY_PART = 2,                /* of all frames that trees in memory may have */
 };
-
-static unsigned bucket(unsigned inode, uint32_t index)
-{
-	return (unsigned)((inode * 0x9e3779b1u + index * 0x85ebca6bu) >> 7) % PAGE_BUCKETS;
-}
 
 uint32_t page_find(unsigned inode, uint32_t index)
 {
-	uint32_t s = state.page_bucket[bucket(inode, index)];
+	uint32_t slot = page_index_find(&state.index, inode, index);
 
-	while (s != 0 && (state.page[s - 1].inode != inode || state.page[s - 1].index != index))
-		s = state.page[s - 1].next;
-	return s == 0 ? NO_SLOT : s - 1;
+	return slot == NO_PAGE ? NO_SLOT : slot;
+}
+
+static struct page *page(uint32_t slot)
+{
+	return &state.index.page[slot];
+}
+
+/* vm sees the row's flags before, or after, what else changes in it. */
+static void published(void)
+{
+	__asm__ volatile("" : : : "memory");
 }
 
 /* ---- slots ---- */
@@ -46,21 +52,46 @@ static void slot_take(uint32_t slot)
 	state.page_hint = slot;
 }
 
-static bool more_slots(void)
+void page_put(uint32_t slot)
 {
-	struct vm_cache_take_request req = { .first = state.pages_taken, .count = TAKE };
+	state.page_free[slot / 64] |= BIT(slot % 64);
+	state.pages_free++;
+}
+
+static bool take_frames(uint32_t first, uint32_t count)
+{
+	struct vm_cache_take_request req = { .first = first, .count = count };
 	struct vm_cache_take_reply reply;
 
-	if (state.pages_taken + TAKE > NR_PAGES || vm_cache_take(&vm, &req, &reply) != 0)
+	if (vm_cache_take(&vm, &req, &reply) != 0 || reply.done == 0)
 		return false;
-	for (uint32_t i = 0; i < reply.done; i++) {
-		uint32_t slot = state.pages_taken + i;
-
-		state.page_free[slot / 64] |= BIT(slot % 64);
+	for (uint32_t slot = first; slot < first + reply.done; slot++) {
+		if (slot < state.pages_taken) {
+			state.page_absent[slot / 64] &= ~BIT(slot % 64);
+			state.pages_absent--;
+		} else {
+			state.pages_taken++;
+		}
+		page_put(slot);
 	}
-	state.pages_taken += reply.done;
-	state.pages_free += reply.done;
-	return reply.done != 0;
+	return true;
+}
+
+/* Frames for slots that have none: those that were given back first. */
+static bool more_slots(void)
+{
+	uint32_t count = 0, first = 0;
+
+	for (uint32_t w = 0; state.pages_absent != 0 && w < (state.pages_taken + 63) / 64; w++) {
+		if (state.page_absent[w] == 0)
+			continue;
+		first = w * 64 + (uint32_t)__builtin_ctzll(state.page_absent[w]);
+		while (count < 64 - first % 64 &&
+		       state.page_absent[w] & BIT((first + count) % 64))
+			count++;
+		return take_frames(first, count);
+	}
+	return state.pages_taken + TAKE <= NR_PAGES && take_frames(state.pages_taken, TAKE);
 }
 
 static uint32_t find_free(void)
@@ -78,33 +109,34 @@ static uint32_t find_free(void)
 
 static void unlink_page(uint32_t slot)
 {
-	struct page *p = &state.page[slot];
-	uint32_t *at = &state.page_bucket[bucket(p->inode, p->index)];
+	struct page *p = page(slot);
+	uint32_t *at = &state.index.bucket[page_bucket(p->inode, p->index)];
 
 	while (*at != slot + 1)
-		at = &state.page[*at - 1].next;
+		at = &page(*at - 1)->next;
 	*at = p->next;
 	if (p->before != 0)
-		state.page[p->before - 1].sibling = p->sibling;
+		page(p->before - 1)->sibling = p->sibling;
 	else
 		state.inode[p->inode].page = p->sibling;
 	if (p->sibling != 0)
-		state.page[p->sibling - 1].before = p->before;
+		page(p->sibling - 1)->before = p->before;
 }
 
 void page_free(uint32_t slot)
 {
-	struct page *p = &state.page[slot];
+	struct page *p = page(slot);
 
-	if (p->flags & PAGE_DIRTY) {
-		state.inode[p->inode].dirty_pages--;
-		state.pages_dirty--;
-	}
+	if (p->flags & PAGE_DIRTY)
+		page_set_clean(slot);
+	p->flags = 0;
+	published();
 	if (p->inode != 0)
 		unlink_page(slot);
 	memset(p, 0, sizeof(*p));
-	state.page_free[slot / 64] |= BIT(slot % 64);
-	state.pages_free++;
+	page_put(slot);
+	if (state.short_queue != 0)
+		queue_wake(state.short_queue);
 }
 
 /* A frame that a program has mapped as a file page goes from it first. */
@@ -119,87 +151,115 @@ static void unmap(unsigned inode, uint32_t index, uint32_t pages, bool copies)
 		print("file_drop refused\n");
 }
 
-static bool evict_one(void)
+static bool evictable(uint32_t slot)
 {
-	for (uint32_t step = 0; step < EVICT_STEPS && state.pages_taken != 0; step++) {
-		uint32_t slot = state.page_hand;
-		struct page *p = &state.page[slot];
+	const struct page *p = page(slot);
 
-		state.page_hand = (slot + 1) % state.pages_taken;
-		if (p->inode == 0 || p->flags & (PAGE_BUSY | PAGE_DIRTY | PAGE_PIPE) ||
-		    page_in_reply(slot))
+	return p->inode != 0 && !(p->flags & (PAGE_BUSY | PAGE_DIRTY | PAGE_PIPE)) &&
+	       !page_in_reply(slot);
+}
+
+/* Let the page go that the clock's hand finds unused: its slot, free, or NO_SLOT. */
+static uint32_t evict_one(void)
+{
+	uint32_t hand = state.page_hand, changed = 0;
+
+	for (uint32_t step = 0; step < 2 * state.pages_taken; step++) {
+		uint32_t slot = hand;
+		struct page *p = page(slot);
+
+		hand = slot + 1 < state.pages_taken ? slot + 1 : 0;
+		if (!evictable(slot))
 			continue;
 		if (p->flags & PAGE_TOUCHED) {
 			p->flags &= (uint8_t)~PAGE_TOUCHED;
-			if (step % 512 == 511)
+			if (++changed % COMMIT == 0)
 				undo_commit();
 			continue;
 		}
+		p->flags = 0;           /* vm maps it no more */
+		published();
 		unmap(p->inode, p->index, 1, false);
 		page_free(slot);
-		return true;
+		state.page_hand = hand;
+		return slot;
 	}
-	return false;
+	return NO_SLOT;
 }
 
-uint32_t page_alloc(void)
+/* Pages that writing back makes evictable. */
+static bool may_come(void)
+{
+	return state.pages_dirty != 0 || state.pages_busy != 0;
+}
+
+static uint32_t page_alloc(void)
 {
 	uint32_t slot;
 
-	if (state.pages_free == 0 && !more_slots() && !evict_one()) {
-		write_back(NULL, 0);
+	if (state.pages_free == 0 && !more_slots() && evict_one() == NO_SLOT) {
+		write_some();
 		return NO_SLOT;
 	}
 	slot = find_free();
-	if (slot == NO_SLOT)
-		return slot;
-	slot_take(slot);
-	state.page[slot].flags = PAGE_PIPE;
+	if (slot != NO_SLOT)
+		slot_take(slot);
+	return slot;
+}
+
+uint32_t page_of_pipe(void)
+{
+	uint32_t slot = page_alloc();
+
+	if (slot != NO_SLOT)
+		page(slot)->flags = PAGE_PIPE;
 	return slot;
 }
 
 static void link_page(uint32_t slot, unsigned inode, uint32_t index, unsigned flags)
 {
-	struct page *p = &state.page[slot];
-	unsigned b = bucket(inode, index);
+	struct page *p = page(slot);
+	unsigned b = page_bucket(inode, index);
 
 	p->inode = (uint16_t)inode;
 	p->index = index;
-	p->flags = (uint8_t)(flags | PAGE_TOUCHED);
-	p->next = state.page_bucket[b];
-	state.page_bucket[b] = slot + 1;
+	p->next = state.index.bucket[b];
 	p->before = 0;
 	p->sibling = state.inode[inode].page;
 	if (p->sibling != 0)
-		state.page[p->sibling - 1].before = slot + 1;
+		page(p->sibling - 1)->before = slot + 1;
 	state.inode[inode].page = slot + 1;
+	state.index.bucket[b] = slot + 1;
+	published();
+	p->flags = (uint8_t)(flags | PAGE_TOUCHED);
 }
 
-uint32_t page_new(unsigned inode, uint32_t index)
+/* Does a tree in memory have all it may have? vm is asked once how much there is. */
+static bool memory_full(void)
 {
-	uint32_t slot = page_alloc();
+	struct vm_totals_reply t;
 
-	if (slot == NO_SLOT)
-		return slot;
-	memset(page_data(slot), 0, PAGE_SIZE);
-	link_page(slot, inode, index, PAGE_VALID);
-	return slot;
+	if (state.memory_limit == 0 && vm_totals(&vm, &t) == 0)
+		state.memory_limit = (uint32_t)(t.frames / MEMORY_PART);
+	return state.pages_memory >= state.memory_limit;
 }
 
-void page_set_dirty(uint32_t slot)
+uint32_t memory_limit(void)
 {
-	struct page *p = &state.page[slot];
+	memory_full();
+	return state.memory_limit;
+}
 
-	if (p->flags & PAGE_DIRTY)
-		return;
-	p->flags |= PAGE_DIRTY;
-	state.inode[p->inode].dirty_pages++;
-	state.pages_dirty++;
-	if (!(mount_flags(&state.inode[p->inode]) & FILE_MOUNT_MEMORY) &&
-	    state.write_back_ns == 0) {
-		state.write_back_ns = clock_monotonic_ns() + TICK_S * 1000000000ull;
-		alarm_plan();
-	}
+int64_t page_new(struct op *o, unsigned inode, uint32_t index, uint32_t *slot)
+{
+	if (mount_flags(&state.inode[inode]) & FILE_MOUNT_MEMORY && memory_full())
+		return -ENOSPC;
+	*slot = page_alloc();
+	if (*slot == NO_SLOT)
+		return may_come() ? row_wait(o, QUEUE_SHORT, 0, 0) : -ENOSPC;
+	memset(page_data(*slot), 0, PAGE_SIZE);
+	link_page(*slot, inode, index, PAGE_VALID);
+	return 0;
 }
 
 /* ---- reading ---- */
@@ -209,11 +269,13 @@ static unsigned read_run(unsigned inode, uint32_t index, uint32_t slot)
 {
 	const struct inode *i = &state.inode[inode];
 	uint64_t last = (i->attr.size + PAGE_SIZE - 1) / PAGE_SIZE;
-	unsigned n = 1;
+	unsigned n = 1, most = READ_AHEAD;
 
 	if (is_link(i))
 		return 1;
-	while (n < READ_AHEAD && index + n < last && slot_is_free(slot + n) &&
+	if (index != 0 && page_find(inode, index - 1) != NO_SLOT)
+		most = READ_SEQUENTIAL;
+	while (n < most && index + n < last && slot_is_free(slot + n) &&
 	       page_find(inode, index + n) == NO_SLOT)
 		n++;
 	return n;
@@ -231,11 +293,15 @@ static int64_t ask_read(struct op *o, unsigned inode, uint32_t index)
 	if (e == NULL)
 		return -PARKED;
 	slot = page_alloc();
-	if (slot == NO_SLOT)
-		return ask_full(o, q);
+	if (slot == NO_SLOT) {
+		if (may_come())
+			return ask_full(o, q);
+		ask_full(NULL, q);
+		return -ENOMEM;
+	}
 	n = read_run(inode, index, slot);
 	if (!ask_data(q, slot, n, n * PAGE_SIZE, GRANT_WRITE)) {
-		page_free(slot);
+		page_put(slot);
 		return ask_full(o, q);
 	}
 	for (unsigned k = 0; k < n; k++) {
@@ -243,6 +309,7 @@ static int64_t ask_read(struct op *o, unsigned inode, uint32_t index)
 			slot_take(slot + k);
 		link_page(slot + k, inode, index + k, PAGE_BUSY);
 	}
+	state.pages_busy += n;
 	q->inode = (uint16_t)inode;
 	req = (struct file_read_request *)e->w;
 	req->file = i->attr.file;
@@ -258,7 +325,7 @@ int64_t page_want(struct op *o, unsigned inode, uint32_t index, uint32_t *slot)
 
 	*slot = page_find(inode, index);
 	if (*slot != NO_SLOT) {
-		struct page *p = &state.page[*slot];
+		struct page *p = page(*slot);
 
 		if (p->flags & PAGE_VALID) {
 			if (!(p->flags & PAGE_TOUCHED))
@@ -276,145 +343,68 @@ void pages_read(struct request *q, err_t err)
 {
 	for (unsigned k = 0; k < q->pages; k++) {
 		uint32_t slot = q->slot - 1 + k;
-		struct page *p = &state.page[slot];
+		struct page *p = page(slot);
 
+		state.pages_busy--;
 		if (!(p->flags & PAGE_BUSY) || p->inode != q->inode)
-			continue;
-		p->flags &= (uint8_t)~PAGE_BUSY;
-		if (err == 0)
-			p->flags |= PAGE_VALID;
-		else
+			page_put(slot); /* cut off meanwhile */
+		else if (err != 0)
 			page_free(slot);
+		else
+			p->flags = (uint8_t)((p->flags & ~PAGE_BUSY) | PAGE_VALID);
 	}
 	queue_wake(state.inode[q->inode].queue);
-}
-
-/* ---- writing back ---- */
-
-static bool ask_write(unsigned inode, uint32_t slot)
-{
-	struct inode *i = &state.inode[inode];
-	uint32_t index = state.page[slot].index;
-	uint64_t left = i->attr.size - (uint64_t)index * PAGE_SIZE;
-	struct file_write_request *req;
-	struct request *q;
-	struct file_entry *e;
-	unsigned n = 1;
-
-	if (index * (uint64_t)PAGE_SIZE >= i->attr.size)
-		left = 0;
-	while (n < WRITE_RUN && (uint64_t)n * PAGE_SIZE < left && slot + n < state.pages_taken &&
-	       state.page[slot + n].inode == inode && state.page[slot + n].index == index + n &&
-	       (state.page[slot + n].flags & (PAGE_DIRTY | PAGE_BUSY)) == PAGE_DIRTY)
-		n++;
-	if (left > (uint64_t)n * PAGE_SIZE)
-		left = (uint64_t)n * PAGE_SIZE;
-	e = left != 0 ? ask_file(NULL, i->mount, FILE_WRITE, &q) : NULL;
-	if (e == NULL)
-		return false;
-	if (!ask_data(q, slot, n, (unsigned)left, GRANT_READ)) {
-		ask_full(NULL, q);
-		return false;
-	}
-	for (unsigned k = 0; k < n; k++) {
-		struct page *p = &state.page[slot + k];
-
-		p->flags = (uint8_t)((p->flags | PAGE_BUSY) & ~PAGE_DIRTY);
-		i->dirty_pages--;
-		state.pages_dirty--;
-	}
-	q->inode = (uint16_t)inode;
-	req = (struct file_write_request *)e->w;
-	req->file = i->attr.file;
-	req->pos = (uint64_t)index * PAGE_SIZE;
-	req->size = i->attr.size;
-	ask_send(NULL, q);
-	return true;
-}
-
-void pages_written(struct request *q, err_t err)
-{
-	for (unsigned k = 0; k < q->pages; k++) {
-		struct page *p = &state.page[q->slot - 1 + k];
-
-		if (p->inode != q->inode)
-			continue;
-		p->flags &= (uint8_t)~PAGE_BUSY;
-		if (err != 0)
-			page_set_dirty(q->slot - 1 + k);
-	}
-	queue_wake(state.inode[q->inode].queue);
-}
-
-/* Is a page of it under way to the server? */
-static bool is_busy(unsigned inode)
-{
-	for (uint32_t s = state.inode[inode].page; s != 0; s = state.page[s - 1].sibling)
-		if (state.page[s - 1].flags & PAGE_BUSY)
-			return true;
-	return false;
-}
-
-static bool write_inode(unsigned inode)
-{
-	bool room = true;
-
-	for (uint32_t s = state.inode[inode].page; s != 0 && room; s = state.page[s - 1].sibling)
-		if ((state.page[s - 1].flags & (PAGE_DIRTY | PAGE_BUSY)) == PAGE_DIRTY)
-			room = ask_write(inode, s - 1);
-	return room;
-}
-
-int64_t write_back(struct op *o, unsigned inode)
-{
-	if (inode != 0) {
-		if (state.inode[inode].dirty_pages != 0)
-			write_inode(inode);
-		if (state.inode[inode].dirty_pages == 0 && !is_busy(inode))
-			return 0;
-		return row_wait(o, QUEUE_INODE, inode, 0);
-	}
-	for (unsigned n = 1; n < state.inode_top && state.pages_dirty != 0; n++)
-		if (state.inode[n].dirty_pages != 0 && !write_inode(n))
-			break;
-	return 0;
-}
-
-/* Dirty pages of trees with a device are written back by age. */
-void cache_tick(void)
-{
-	state.write_back_ns = 0;
-	for (unsigned n = 1; n < state.inode_top && state.pages_dirty != 0; n++) {
-		struct inode *i = &state.inode[n];
-
-		if (i->dirty_pages == 0 || mount_flags(i) & FILE_MOUNT_MEMORY)
-			continue;
-		if (state.write_back_ns == 0)
-			state.write_back_ns = clock_monotonic_ns() + TICK_S * 1000000000ull;
-		if (!write_inode(n))
-			break;
-	}
+	if (state.short_queue != 0)
+		queue_wake(state.short_queue);
 }
 
 /* ---- shrinking ---- */
 
+/* Its number and its bytes mean nothing any more. One that a server works on is free after that. */
+static void discard(uint32_t slot)
+{
+	struct page *p = page(slot);
+
+	if (!(p->flags & PAGE_BUSY)) {
+		page_free(slot);
+		return;
+	}
+	if (p->flags & PAGE_DIRTY)
+		page_set_clean(slot);
+	unlink_page(slot);
+	memset(p, 0, sizeof(*p));
+}
+
+/* First no program can map it anew, then it goes from those that have, then it is free. */
+static void drop_from(unsigned inode, uint32_t first, bool copies)
+{
+	struct inode *i = &state.inode[inode];
+	unsigned count = 0;
+	uint32_t next;
+
+	for (uint32_t s = i->page; s != 0 && i->flags & INODE_MAPPED; s = page(s - 1)->sibling)
+		if (page(s - 1)->index >= first) {
+			page(s - 1)->flags &= (uint8_t)~PAGE_VALID;
+			if (++count % COMMIT == 0)
+				undo_commit();
+		}
+	published();
+	unmap(inode, first, UINT32_MAX, copies);
+	for (uint32_t s = i->page; s != 0; s = next) {
+		next = page(s - 1)->sibling;
+		if (page(s - 1)->index < first)
+			continue;
+		discard(s - 1);
+		undo_commit();
+	}
+}
+
 /* Zero what lies behind the new end, and let whole pages go. */
 void pages_truncate(unsigned inode, uint64_t size)
 {
-	struct inode *i = &state.inode[inode];
-	uint32_t first = (uint32_t)((size + PAGE_SIZE - 1) / PAGE_SIZE), slot;
-	uint32_t s = i->page;
+	uint32_t slot;
 
-	unmap(inode, first, UINT32_MAX, true);
-	while (s != 0) {
-		uint32_t next = state.page[s - 1].sibling;
-
-		if (state.page[s - 1].index >= first) {
-			page_free(s - 1);
-			undo_commit();
-		}
-		s = next;
-	}
+	drop_from(inode, (uint32_t)((size + PAGE_SIZE - 1) / PAGE_SIZE), true);
 	if (size % PAGE_SIZE == 0)
 		return;
 	slot = page_find(inode, (uint32_t)(size / PAGE_SIZE));
@@ -424,44 +414,60 @@ void pages_truncate(unsigned inode, uint64_t size)
 
 void pages_of_inode_drop(unsigned inode)
 {
-	struct inode *i = &state.inode[inode];
-
-	if (i->page != 0)
-		unmap(inode, 0, UINT32_MAX, false);
-	while (i->page != 0) {
-		page_free(i->page - 1);
-		undo_commit();
-	}
+	if (state.inode[inode].page != 0)
+		drop_from(inode, 0, false);
 }
 
-/* Give frames back to vm: evicted pages at the end of the window only, since it has no holes. */
-void cache_drop_some(unsigned count)
+/* ---- giving back ---- */
+
+static bool give_one(void)
 {
-	while (count > 0 && state.pages_taken > 0) {
-		uint32_t slot = state.pages_taken - 1;
-		struct page *p = &state.page[slot];
-		struct vm_cache_give_request req = { .first = slot, .count = 1 };
+	uint32_t slot = state.pages_free != 0 ? find_free() : evict_one();
+	struct vm_cache_give_request req = { .first = slot, .count = 1 };
 
-		if (p->flags & (PAGE_BUSY | PAGE_DIRTY | PAGE_PIPE))
-			break;
-		if (p->inode != 0) {
-			unmap(p->inode, p->index, 1, false);
-			page_free(slot);
-		}
-		slot_take(slot);
-		state.pages_taken--;
-		undo_commit();
-		if (vm_cache_give(&vm, &req) != 0)
-			break;
-		count--;
-	}
+	if (slot == NO_SLOT)
+		return false;
+	slot_take(slot);
+	state.page_absent[slot / 64] |= BIT(slot % 64);
+	state.pages_absent++;
+	undo_commit();
+	if (vm_cache_give(&vm, &req) != 0)
+		print("frame not taken back\n");
+	return true;
 }
 
-/* vm has notified us, and not for a fault: is it short of frames? */
+/* Give back what vm is short of; what is dirty first has to be written. */
 void cache_pressure(void)
 {
 	struct vm_totals_reply t;
 
-	if (vm_totals(&vm, &t) == 0 && t.free < t.frames / PRESSURE_PART)
-		cache_drop_some(4 * TAKE);
+	state.pressed = 0;
+	if (vm_totals(&vm, &t) != 0)
+		return;
+	while (t.wanted > 0 && give_one())
+		t.wanted--;
+	if (t.wanted > 0 && may_come()) {
+		state.pressed = 1;
+		write_some();
+	}
+}
+
+/* ---- start and recovery ---- */
+
+/* vm looks pages up itself from now on. */
+void cache_init(void)
+{
+	struct vm_cache_index_request req = {
+		.address = (uint64_t)(uintptr_t)&state.index, .len = sizeof(state.index),
+	};
+
+	if (vm_cache_index(&vm, &req) != 0)
+		print("page index not taken by vm\n");
+}
+
+/* What was rolled back may have been mapped before that. */
+void cache_recovered(void)
+{
+	if (vm_file_check(&vm) != 0)
+		print("mapped pages not checked\n");
 }

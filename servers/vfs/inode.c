@@ -109,17 +109,54 @@ static void drop(unsigned n)
 		inode_release(parent);
 }
 
-/* Unlinked and unused: it goes at once. */
-void inode_release(unsigned n)
+/* Has a program it in its memory? vm knows. */
+static bool is_mapped(unsigned n)
+{
+	struct vm_file_mapped_request req = { .file = inode_file(n) };
+	struct vm_file_mapped_reply reply;
+
+	if (state.inode[n].flags & INODE_MAPPED && vm_file_mapped(&vm, &req, &reply) == 0 &&
+	    !reply.mapped)
+		state.inode[n].flags &= (uint8_t)~INODE_MAPPED;
+	return state.inode[n].flags & INODE_MAPPED;
+}
+
+/* Unlinked and unused: it goes at once, or when the last program that has mapped it goes. */
+static void unused(unsigned n)
 {
 	struct inode *i = &state.inode[n];
 
+	if (i->refs != 0 || i->attr.links != 0 || i->queue != 0)
+		return;
+	if (!is_mapped(n)) {
+		if (i->flags & INODE_ORPHAN)
+			state.orphans--;
+		drop(n);
+	} else if (!(i->flags & INODE_ORPHAN)) {
+		i->flags |= INODE_ORPHAN;
+		state.orphans++;
+	}
+}
+
+void inode_release(unsigned n)
+{
 	if (n == 0)
 		return;
-	assert(i->refs > 0);            /* F1 */
-	i->refs--;
-	if (i->refs == 0 && i->attr.links == 0 && !(i->flags & INODE_MAPPED) && i->queue == 0)
-		drop(n);
+	assert(state.inode[n].refs > 0);        /* F1 */
+	state.inode[n].refs--;
+	unused(n);
+}
+
+/* A process has gone, and with it what it had mapped. */
+void orphans_look(void)
+{
+	unsigned left = state.orphans;
+
+	for (unsigned n = 1; n < state.inode_top && left > 0; n++)
+		if (state.inode[n].flags & INODE_ORPHAN) {
+			left--;
+			unused(n);
+		}
 }
 
 bool inode_evict_one(void)
@@ -129,11 +166,13 @@ bool inode_evict_one(void)
 		struct inode *i = &state.inode[n];
 
 		state.inode_hand = (uint16_t)(n + 1 < state.inode_top ? n + 1 : 1);
-		if (!(i->flags & INODE_USED) || i->refs != 0 || i->flags & INODE_MAPPED ||
+		if (!(i->flags & INODE_USED) || i->flags & INODE_ORPHAN || i->refs != 0 ||
 		    i->dirty_pages != 0 || i->queue != 0)
 			continue;
-		if (i->touched) {
+		if (i->touched || is_mapped(n)) {
 			i->touched = 0;
+			if (step % 256 == 255)
+				undo_commit();
 			continue;
 		}
 		drop(n);

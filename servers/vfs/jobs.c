@@ -28,10 +28,12 @@ void jobs_pull(void)
 	while (pm_job_next(&pm, &req, &job) == 0) {
 		struct process *p = process_of(job.proc);
 
-		if (job.kind == PM_JOB_EXIT && p != NULL)
+		if (job.kind == PM_JOB_EXIT && p != NULL) {
 			process_gone(p);
-		else if (job.kind == PM_JOB_INIT)
+			orphans_look();
+		} else if (job.kind == PM_JOB_INIT) {
 			init_begin(job.proc, job.pid);
+		}
 		state.job_done = job.job;
 		req.done = job.job;
 		undo_commit();

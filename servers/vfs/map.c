@@ -60,8 +60,10 @@ static void supply(uint32_t ticket, uint32_t slot, int64_t err, bool write)
 	};
 	err_t got;
 
-	if (err == 0 && write)
+	if (err == 0 && write) {
 		page_set_dirty(slot);
+		undo_commit();
+	}
 	got = vm_wait_supply(&vm, &req);
 	if (got != 0 && got != -ESTALE)
 		print("page not taken: %d\n", got);

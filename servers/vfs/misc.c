@@ -133,6 +133,8 @@ int64_t linux_sync(struct op *o)
 	struct file_entry *e;
 	unsigned first = o->row != NULL ? (unsigned)o->row->total : 0;
 
+	if (o->row == NULL)
+		write_some();
 	for (unsigned n = 1; first == 0 && n < state.inode_top && state.pages_dirty != 0; n++)
 		if (state.inode[n].dirty_pages != 0 &&
 		    !(mount_flags(&state.inode[n]) & FILE_MOUNT_MEMORY))

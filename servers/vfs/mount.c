@@ -265,9 +265,11 @@ static bool in_use(unsigned mount)
 
 static int64_t dirty_back(struct op *o, unsigned mount)
 {
+	const struct mount *m = &state.mount[mount];
+
 	for (unsigned n = 1; n < state.inode_top; n++)
 		if (state.inode[n].flags & INODE_USED && state.inode[n].mount == mount &&
-		    state.inode[n].dirty_pages != 0)
+		    state.inode[n].dirty_pages != 0 && !(m->flags & FILE_MOUNT_MEMORY))
 			return write_back(o, n);
 	return 0;
 }

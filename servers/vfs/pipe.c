@@ -52,7 +52,7 @@ static uint32_t slot_of(struct pipe *p, uint32_t at)
 	uint32_t slot;
 
 	if (*page == 0) {
-		slot = page_alloc();
+		slot = page_of_pipe();
 		if (slot == NO_SLOT)
 			return slot;
 		*page = slot + 1;

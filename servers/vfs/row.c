@@ -412,7 +412,7 @@ void on_alarm(void)
 	if (state.init_wait_ns != 0 && state.init_wait_ns <= now)
 		init_look();
 	if (state.write_back_ns != 0 && state.write_back_ns <= now)
-		cache_tick();
+		write_tick();
 	rows_run();
 	alarm_plan();
 }

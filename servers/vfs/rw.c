@@ -87,7 +87,7 @@ int64_t inode_read(struct op *o, unsigned inode, uint64_t pos, uint64_t address,
 		while (n < len - done && n < COPY_MAX - PAGE_SIZE) {
 			next = page_find(inode, (uint32_t)((at + n) / PAGE_SIZE));
 			if (next != slot + (in + n) / PAGE_SIZE ||
-			    !(state.page[next].flags & PAGE_VALID))
+			    !(state.index.page[next].flags & PAGE_VALID))
 				break;
 			n += PAGE_SIZE;
 		}
@@ -107,14 +107,13 @@ static int64_t page_for_write(struct op *o, unsigned inode, uint32_t index, uint
 {
 	const struct inode *i = &state.inode[inode];
 	bool whole = in == 0 && n == PAGE_SIZE;
+	int64_t err = write_room(o, inode);
 
+	if (err != 0)
+		return err;
 	*slot = page_find(inode, index);
-	if (*slot == NO_SLOT && (whole || (uint64_t)index * PAGE_SIZE >= i->attr.size)) {
-		*slot = page_new(inode, index);
-		if (*slot == NO_SLOT)
-			return -ENOSPC;
-		return 0;
-	}
+	if (*slot == NO_SLOT && (whole || (uint64_t)index * PAGE_SIZE >= i->attr.size))
+		return page_new(o, inode, index, slot);
 	return page_want(o, inode, index, slot);
 }
 

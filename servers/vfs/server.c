@@ -201,7 +201,6 @@ static void request_free(struct request *q)
 		if (sys_grant_revoke(&req) != 0)
 			print("grant not revoked\n");
 		state.grants &= (uint32_t)~BIT(q->grant_seq - 1);
-		queue_wake(state.short_queue);
 	}
 	q->type = 0;
 	q->grant_seq = 0;
@@ -236,6 +235,7 @@ static void complete(unsigned server, unsigned n)
 	undo_commit();
 	b->phase[n] = BOARD_FREE;
 	queue_wake(state.server[server].queue);
+	queue_wake(state.short_queue);
 }
 
 static void lines_look(unsigned server)

@@ -19,6 +19,7 @@
 #include <abi/message.h>
 #include <lib/chardev.h>
 #include <lib/file.h>
+#include <lib/page_index.h>
 #include <lib/undo.h>
 
 enum {
@@ -27,7 +28,6 @@ enum {
 	NR_LONG_NAMES = 1024,
 	NAME_INLINE = 28,               /* longer ones lie in long_name */
 	NAME_LIMIT = 255,
-	NR_PAGES = 65536,               /* slots of the cache window that are used: 256 MiB */
 	NR_FILES = 8192,
 	NR_TABLES = 512,
 	NR_CHUNKS = 2048,
@@ -41,7 +41,6 @@ enum {
 	NR_LOCKS = 512,
 	INODE_BUCKETS = 8192,
 	NAME_BUCKETS = 16384,
-	PAGE_BUCKETS = 32768,
 	SOURCE = 32,
 	ROW_INIT = 1,                   /* rows of vfs's own */
 	ROW_MOUNT = 2,                  /* .. + automounts */
@@ -55,6 +54,7 @@ enum {
 	INODE_DIRTY = 2,                /* attr has changes that the server does not know */
 	INODE_MAPPED = 4,               /* vm may have regions of it */
 	INODE_SIZED = 8,                /* size among the changes */
+	INODE_ORPHAN = 16,              /* counted in state.orphans */
 };
 
 struct inode {
@@ -65,6 +65,8 @@ struct inode {
 	uint32_t changes;               /* of a directory's entries */
 	uint32_t page;                  /* first page */
 	uint32_t dirty_pages;
+	uint32_t dirty_first, dirty_end;/* W2 */
+	uint16_t writes;                /* requests that write pages of it */
 	uint16_t next;                  /* hash chain; free list */
 	uint16_t parent;                /* directory: row that it is in, counted */
 	uint16_t name;                  /* directory: its name, pinned */
@@ -77,6 +79,7 @@ struct inode {
 	uint8_t mount;
 	uint8_t flags;                  /* INODE_ */
 	uint8_t touched;                /* for eviction */
+	uint8_t error;                  /* a write failed, and nobody was told */
 };
 
 struct name {
@@ -92,17 +95,6 @@ struct name {
 	uint8_t touched;
 	uint8_t gone;                   /* unlinked, but pinned */
 	char text[NAME_INLINE + 1];
-};
-
-enum { PAGE_VALID = 1, PAGE_DIRTY = 2, PAGE_BUSY = 4, PAGE_TOUCHED = 8, PAGE_PIPE = 16 };
-
-struct page {
-	uint32_t index;                 /* page of the file */
-	uint32_t next;                  /* hash chain; slot + 1 */
-	uint32_t sibling, before;       /* pages of the inode; slot + 1 */
-	uint16_t inode;                 /* 0: free */
-	uint8_t flags;                  /* PAGE_ */
-	uint8_t unused;
 };
 
 enum file_kind { FILE_FREE, FILE_INODE, FILE_PIPE_READ, FILE_PIPE_WRITE, FILE_FIFO_BOTH,
@@ -221,6 +213,7 @@ struct mount {
 	uint16_t root;                  /* inode, counted */
 	uint16_t covers;                /* inode, counted; 0: the root of all */
 	uint32_t block;
+	uint32_t pages;                 /* in the cache, of a tree in memory */
 	uint32_t ms_flags;
 	char source[SOURCE];
 	char type[16];
@@ -239,10 +232,10 @@ struct lock {
 struct done { endpoint_t client; uint32_t serial; int64_t result; };
 
 struct state {
+	struct page_index index;        /* vm reads it */
 	struct inode inode[NR_INODES];
 	struct name name[NR_NAMES];
 	char long_name[NR_LONG_NAMES][NAME_LIMIT + 1];
-	struct page page[NR_PAGES];
 	struct file file[NR_FILES];
 	struct table table[NR_TABLES];
 	struct chunk chunk[NR_CHUNKS];
@@ -255,12 +248,16 @@ struct state {
 	struct lock lock[NR_LOCKS];
 	uint16_t inode_bucket[INODE_BUCKETS];
 	uint16_t name_bucket[NAME_BUCKETS];
-	uint32_t page_bucket[PAGE_BUCKETS];
-	uint64_t page_free[NR_PAGES / 64];      /* bit: taken from vm and free */
-	uint32_t pages_taken, pages_free, page_hint, page_hand, pages_dirty;
+	uint64_t page_free[NR_PAGES / 64];      /* bit: it has a frame and is free */
+	uint64_t page_absent[NR_PAGES / 64];    /* bit: below pages_taken, without a frame */
+	uint32_t pages_taken, pages_free, pages_absent, page_hint, page_hand;
+	uint32_t pages_dirty, pages_busy, pages_memory, memory_limit;   /* writeback.c, W1..W3 */
 	uint16_t inode_free, inode_top, inode_hand;
 	uint16_t name_free, name_top, name_hand;
-	uint16_t long_hand;
+	uint16_t long_hand, dirty_hand;
+	uint16_t orphans;               /* inodes, unlinked, that programs had mapped */
+	uint8_t pressed;                /* vm still wants frames */
+	uint8_t unfinished;             /* there was no room to write all that should be */
 	uint16_t file_hint, chunk_free, chunk_top, pipe_hint;
 	uint16_t ready;                 /* queue of rows to do again */
 	uint16_t poll_all;              /* rows that poll something without a queue */

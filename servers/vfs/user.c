@@ -57,7 +57,7 @@ static int64_t bring(struct op *o, endpoint_t client, uint64_t address, bool wri
 		return -EFAULT;
 	if (o == NULL) {
 		req.slot = page_find(inode, (uint32_t)(reply.offset / PAGE_SIZE));
-		if (req.slot == NO_SLOT || !(state.page[req.slot].flags & PAGE_VALID))
+		if (req.slot == NO_SLOT || !(state.index.page[req.slot].flags & PAGE_VALID))
 			return -ENODATA;
 	} else {
 		got = page_want(o, inode, (uint32_t)(reply.offset / PAGE_SIZE), &req.slot);

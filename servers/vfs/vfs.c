@@ -83,12 +83,14 @@ static void init(enum start_kind kind)
 		return;
 	state.init_proc = ENDPOINT_NONE;
 	servers_init();
+	cache_init();
 	mounts_try();
 	jobs_pull();
 }
 
 static err_t check(void)
 {
+	cache_recovered();
 	state.alarm = 0;
 	alarm_plan();
 	return 0;

@@ -109,6 +109,7 @@ void inode_hold(unsigned n);
 void inode_release(unsigned n);
 void inode_touch_times(struct inode *i, unsigned what); /* FILE_SET_MTIME ... */
 bool inode_evict_one(void);
+void orphans_look(void);
 void inodes_of_mount_drop(unsigned mount);
 uint64_t inode_file(unsigned n);                /* vm's number */
 unsigned inode_of_file(uint64_t file);          /* 0: stale */
@@ -180,21 +181,30 @@ static inline char *page_data(uint32_t slot)
 }
 enum { NO_SLOT = 0xffffffff };
 uint32_t page_find(unsigned inode, uint32_t index);
-uint32_t page_new(unsigned inode, uint32_t index);      /* zeroed; NO_SLOT: no memory */
-uint32_t page_alloc(void);                              /* of a pipe */
+/* A zeroed page that is not there yet: 0, -ENOSPC, -PARKED. */
+int64_t page_new(struct op *o, unsigned inode, uint32_t index, uint32_t *slot) MUST_CHECK;
+uint32_t page_of_pipe(void);                            /* NO_SLOT: no memory */
 void page_free(uint32_t slot);
-void page_set_dirty(uint32_t slot);
+void page_put(uint32_t slot);                           /* a slot that holds nothing */
+uint32_t memory_limit(void);                            /* pages of trees in memory, at most */
 /* The slot of a page, read if need be: 0, -PARKED, an error. */
 int64_t page_want(struct op *o, unsigned inode, uint32_t index, uint32_t *slot) MUST_CHECK;
 void pages_truncate(unsigned inode, uint64_t size);
 void pages_of_inode_drop(unsigned inode);
 void pages_read(struct request *q, err_t err);
-void pages_written(struct request *q, err_t err);
-/* Write dirty pages of an inode (0: of all) back; -PARKED till they are all written. */
-int64_t write_back(struct op *o, unsigned inode);
-void cache_tick(void);
 void cache_pressure(void);
-void cache_drop_some(unsigned count);
+void cache_init(void);
+void cache_recovered(void);
+
+/* ---- writeback.c ---- */
+void page_set_dirty(uint32_t slot);
+void page_set_clean(uint32_t slot);
+void pages_written(struct request *q, err_t err);
+/* Dirty pages of an inode go to its server: 0 when they are written, -PARKED till then, -EIO. */
+int64_t write_back(struct op *o, unsigned inode) MUST_CHECK;
+void write_some(void);                                  /* start, for all inodes */
+int64_t write_room(struct op *o, unsigned inode) MUST_CHECK;
+void write_tick(void);
 
 /* ---- fd.c ---- */
 struct process *process_of(endpoint_t owner);

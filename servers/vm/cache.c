@@ -2,7 +2,7 @@
  * cache.c - the frames of the page cache, which vfs fills and programs map.
  *
  * Job:      gives vfs frames in its window and takes them back; tells vfs which pages programs wait
- *           for; unmaps and write-protects pages of a file everywhere.
+ *           for; finds pages in vfs's index; unmaps and write-protects them everywhere.
  * Speaks:   contracts/vm, the calls of vfs; notifies vfs.
  * Touches:  vfs's window at CACHE_VA; programs' mappings of files.
  * Trusts:   vfs for what is in a slot. Which frame a slot is, the page tables say.
@@ -10,6 +10,7 @@
  */
 #include "vm.h"
 
+#include <lib/page_index.h>
 #include <lib/service_ids.h>
 
 enum { BATCH = 64 };
@@ -24,14 +25,19 @@ static uint64_t slot_va(uint32_t slot)
 	return CACHE_VA + (uint64_t)slot * PAGE_SIZE;
 }
 
+/* The frame of each slot, 0: none; read again from the page tables at every start. */
+static pfn_t frame_of[NR_PAGES];
+
 bool cache_frame(uint32_t slot, pfn_t *pfn)
 {
-	struct space_query_reply page;
+	*pfn = slot < NR_PAGES ? frame_of[slot] : 0;
+	return *pfn != 0;
+}
 
-	if (slot >= CACHE_SLOTS || !page_query(ID_VFS, slot_va(slot), &page))
-		return false;
-	*pfn = page.pfn;
-	return true;
+static void set_frame(uint32_t slot, pfn_t pfn)
+{
+	frame_of[slot] = pfn;
+	frame_set_cache(pfn, true);
 }
 
 void cache_scan(void)
@@ -39,10 +45,96 @@ void cache_scan(void)
 	struct space_query_request req = { .space = ID_VFS, .va = CACHE_VA };
 	struct space_query_reply page;
 
-	while (sys_space_query(&req, &page) == 0 && page.va < slot_va(CACHE_SLOTS)) {
-		frame_set_cache(page.pfn, true);
+	memset(frame_of, 0, sizeof(frame_of));
+	while (sys_space_query(&req, &page) == 0 && page.va < slot_va(NR_PAGES)) {
+		set_frame((uint32_t)((page.va - CACHE_VA) / PAGE_SIZE), page.pfn);
 		req.va = page.va + PAGE_SIZE;
 	}
+}
+
+/* ---- the index ---- */
+
+static const struct page_index *const index = (const struct page_index *)INDEX_VA;
+
+uint32_t cache_find(uint64_t file, uint64_t offset)
+{
+	uint32_t slot;
+
+	if (!state.index || (uint32_t)file > UINT16_MAX || offset / PAGE_SIZE > UINT32_MAX)
+		return NO_SLOT;
+	slot = page_index_find(index, (uint32_t)file, (uint32_t)(offset / PAGE_SIZE));
+	if (slot == NO_PAGE || !(index->page[slot].flags & PAGE_VALID) || frame_of[slot] == 0)
+		return NO_SLOT;
+	return slot;
+}
+
+err_t do_vm_cache_index(const struct call *c, const struct vm_cache_index_request *req)
+{
+	if (!is_vfs(c))
+		return -EPERM;
+	if (req->address % PAGE_SIZE != 0 || req->len != sizeof(struct page_index))
+		return -EINVAL;
+	state.index = 0;
+	for (uint64_t at = 0; at < req->len; at += PAGE_SIZE) {
+		struct map_run run = { INDEX_VA + at, 0, 1 };
+		struct space_query_reply page;
+		err_t err;
+
+		if (!page_query(ID_VFS, req->address + at, &page))
+			return -EINVAL;
+		run.pfn = page.pfn;
+		err = pages_map(ID_VM, &run, 1, 0);
+		if (err == -EEXIST) {
+			pages_unmap(ID_VM, INDEX_VA + at, INDEX_VA + at + PAGE_SIZE);
+			err = pages_map(ID_VM, &run, 1, 0);
+		}
+		if (err != 0)
+			return -ENOMEM;
+	}
+	state.index = 1;
+	return 0;
+}
+
+/* Pages of the cache that r maps at addresses where the index has something else, or nothing. */
+static void check_region(const struct region *r)
+{
+	struct space_query_request req = { .space = r->space, .va = r->start };
+	struct space_query_reply page;
+
+	while (req.va < r->end && sys_space_query(&req, &page) == 0 && page.va < r->end) {
+		req.va = page.va + PAGE_SIZE;
+		if (page.pfn != 0 && frame_is_cache(page.pfn)) {
+			uint32_t slot = cache_find(r->file, r->offset + (page.va - r->start));
+
+			if (slot == NO_SLOT || frame_of[slot] != page.pfn)
+				pages_unmap(r->space, page.va, page.va + PAGE_SIZE);
+		}
+	}
+}
+
+err_t do_vm_file_check(const struct call *c)
+{
+	if (!is_vfs(c))
+		return -EPERM;
+	for (unsigned b = 0; b < NR_FILE_BUCKETS; b++)
+		for (unsigned n = state.file_bucket[b]; n != 0; n = region(n)->file_next) {
+			check_region(region(n));
+			undo_commit();
+		}
+	return 0;
+}
+
+err_t do_vm_file_mapped(const struct call *c, const struct vm_file_mapped_request *req,
+			struct vm_file_mapped_reply *reply)
+{
+	unsigned n = state.file_bucket[file_bucket(req->file)];
+
+	if (!is_vfs(c))
+		return -EPERM;
+	while (n != 0 && region(n)->file != req->file)
+		n = region(n)->file_next;
+	reply->mapped = n != 0;
+	return 0;
 }
 
 void pressure(void)
@@ -63,13 +155,13 @@ static unsigned take_batch(uint32_t first, unsigned n)
 		run[i] = (struct map_run){ slot_va(first + i) | MAP_WRITE | MAP_ZERO, next[i], 1 };
 	err = n != 0 ? pages_map(ID_VFS, run, n, n) : -ENOMEM;
 	if (err == -EEXIST && n == 1)
-		return 1;               /* a call done again */
+		return frame_of[first] != 0;    /* a call done again */
 	if (err == -EEXIST)
 		return take_batch(first, 1);
 	if (err != 0)
 		return 0;
 	for (unsigned i = 0; i < n; i++)
-		frame_set_cache(run[i].pfn, true);
+		set_frame(first + i, run[i].pfn);
 	return n;
 }
 
@@ -80,7 +172,7 @@ err_t do_vm_cache_take(const struct call *c, const struct vm_cache_take_request 
 
 	if (!is_vfs(c))
 		return -EPERM;
-	if (req->first > CACHE_SLOTS || req->count > CACHE_SLOTS - req->first)
+	if (req->first > NR_PAGES || req->count > NR_PAGES - req->first)
 		return -EINVAL;
 	while (done < req->count && frames_wanted() == 0) {
 		unsigned n = req->count - done < BATCH ? req->count - done : BATCH;
@@ -98,13 +190,14 @@ err_t do_vm_cache_give(const struct call *c, const struct vm_cache_give_request 
 {
 	if (!is_vfs(c))
 		return -EPERM;
-	if (req->first > CACHE_SLOTS || req->count > CACHE_SLOTS - req->first)
+	if (req->first > NR_PAGES || req->count > NR_PAGES - req->first)
 		return -EINVAL;
 	for (uint32_t i = 0; i < req->count; i++) {
 		pfn_t pfn;
 
 		if (cache_frame(req->first + i, &pfn))
 			frame_set_cache(pfn, false);
+		frame_of[req->first + i] = 0;
 	}
 	pages_unmap(ID_VFS, slot_va(req->first), slot_va(req->first + req->count));
 	waits_for_memory_again();

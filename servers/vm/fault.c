@@ -11,6 +11,7 @@
 #include "vm.h"
 
 enum { POPULATE_MAX = 4096, BATCH = 64 };       /* pages: of one call; of one kernel call */
+enum { AROUND = 16 };                           /* pages: mapped with one of a file */
 
 static void count_page(unsigned space)
 {
@@ -78,14 +79,44 @@ static bool in_tail(const struct region *r, uint64_t address)
 	return r->tail != 0 && r->end - page_down(address) == PAGE_SIZE;
 }
 
+/* What else of the cache lies near is mapped as well, for reading. Nothing depends on it. */
+static void map_around(const struct want *w, const struct region *r)
+{
+	uint64_t va = page_down(w->address), at = va & ~(AROUND * PAGE_SIZE - 1);
+	uint64_t end = at + AROUND * PAGE_SIZE < r->end ? at + AROUND * PAGE_SIZE : r->end;
+	struct map_run run[AROUND];
+	unsigned n = 0, first = 0;
+
+	if (!frames_plenty(SPARES))
+		return;
+	for (at = at < r->start ? r->start : at; at < end; at += PAGE_SIZE) {
+		uint32_t slot = at == va || in_tail(r, at) ? NO_SLOT :
+			cache_find(r->file, r->offset + (at - r->start));
+
+		if (slot != NO_SLOT && cache_frame(slot, &run[n].pfn)) {
+			run[n].va = at | (r->prot & EXEC ? MAP_EXEC : 0);
+			run[n++].count = 1;
+		}
+	}
+	while (first < n) {
+		uint32_t done;
+		err_t err = pages_map_some(w->space, run + first, n - first, &done);
+
+		state.space[w->space].resident += done;
+		first += done + 1;              /* one that stands is in the way */
+		if (err != -EEXIST)
+			return;
+	}
+}
+
 /* The frame of the cache becomes the page, or what the page is copied from. */
-static err_t page_of_file(const struct want *w, const struct region *r)
+static err_t page_of_file(const struct want *w, const struct region *r, uint32_t slot)
 {
 	struct map_run run = { page_down(w->address), 0, 1 };
 	bool shared = r->kind == REGION_FILE_SHARED;
 	err_t err;
 
-	if (!cache_frame(w->slot, &run.pfn))
+	if (!cache_frame(slot, &run.pfn))
 		return -EINVAL;
 	if (!shared && in_tail(r, w->address))
 		return page_with_tail(w, r, run.pfn);
@@ -98,6 +129,8 @@ static err_t page_of_file(const struct want *w, const struct region *r)
 		count_page(w->space);
 	if (err == 0 && !shared && w->access & WRITE)
 		return page_copied(w, r);
+	if (err == 0)
+		map_around(w, r);
 	return err;
 }
 
@@ -113,7 +146,13 @@ static err_t file_page(const struct want *w, const struct region *r, struct miss
 	if (present && !w->present && page.prot & MAP_WRITE)
 		return 0;
 	if (w->slot != NO_SLOT)
-		return page_of_file(w, r);
+		return page_of_file(w, r, w->slot);
+	if (r->kind == REGION_FILE || !(w->access & WRITE)) {
+		uint32_t slot = cache_find(r->file, r->offset + (page_down(w->address) - r->start));
+
+		if (slot != NO_SLOT)
+			return page_of_file(w, r, slot);
+	}
 	*m = (struct missing){
 		.file = r->file, .offset = r->offset + (page_down(w->address) - r->start),
 		.write = r->kind == REGION_FILE_SHARED && w->access & WRITE,

@@ -71,7 +71,8 @@ void spaces_init(enum start_kind kind)
 
 /* ---- pages ---- */
 
-err_t pages_map(unsigned space, const struct map_run *run, unsigned n, unsigned own)
+static err_t map(unsigned space, const struct map_run *run, unsigned n, unsigned own,
+		 uint32_t *done)
 {
 	struct space_map_request req = {
 		.space = (uint16_t)space, .count = n, .runs = (uint64_t)(uintptr_t)run,
@@ -95,8 +96,21 @@ err_t pages_map(unsigned space, const struct map_run *run, unsigned n, unsigned 
 		}
 		used = reply.done + own > total ? reply.done + own - total : 0;
 		frames_taken(own, used - reply.kept, reply.used);
+		*done = reply.done;
 		return err;
 	}
+}
+
+err_t pages_map(unsigned space, const struct map_run *run, unsigned n, unsigned own)
+{
+	uint32_t done;
+
+	return map(space, run, n, own, &done);
+}
+
+err_t pages_map_some(unsigned space, const struct map_run *run, unsigned n, uint32_t *done)
+{
+	return map(space, run, n, 0, done);
 }
 
 void pages_unmap(unsigned space, uint64_t start, uint64_t end)

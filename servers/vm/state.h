@@ -156,6 +156,7 @@ struct state {
 	uint64_t faults;
 	struct share share[NR_SHARES];
 	struct done done;
+	uint8_t index;                  /* vfs's page index is mapped at INDEX_VA */
 	endpoint_t vfs;                 /* who pulled the tickets that are told */
 };
 

@@ -95,6 +95,8 @@ void space_end(unsigned space);         /* it goes, with all it maps */
 void spaces_reap(void);                 /* DYING ones, again */
 /* Map runs whose last `own` pages are the next free frames. -EEXIST: another page is there. */
 err_t pages_map(unsigned space, const struct map_run *run, unsigned n, unsigned own);
+/* Of frames that are in use already; *done: how many were mapped, also after an error. */
+err_t pages_map_some(unsigned space, const struct map_run *run, unsigned n, uint32_t *done);
 /* Unmap what is mapped; frames that nobody maps any more become free. */
 void pages_unmap(unsigned space, uint64_t start, uint64_t end);
 void pages_protect(unsigned space, uint64_t start, uint64_t end, unsigned flags);
@@ -213,6 +215,8 @@ err_t do_vm_usage(const struct call *c, const struct vm_usage_request *req,
 err_t do_vm_region(const struct call *c, const struct vm_region_request *req,
 		   struct vm_region_reply *reply);
 
+/* The slot that has this page of a file, if vfs says so; NO_SLOT. */
+uint32_t cache_find(uint64_t file, uint64_t offset);
 bool cache_frame(uint32_t slot, pfn_t *pfn);
 void cache_scan(void);
 void pressure(void);
@@ -223,6 +227,10 @@ err_t do_vm_wait_next(const struct call *c, struct vm_wait_next_reply *reply);
 err_t do_vm_wait_supply(const struct call *c, const struct vm_wait_supply_request *req);
 err_t do_vm_file_drop(const struct call *c, const struct vm_file_drop_request *req);
 err_t do_vm_file_clean(const struct call *c, const struct vm_file_clean_request *req);
+err_t do_vm_cache_index(const struct call *c, const struct vm_cache_index_request *req);
+err_t do_vm_file_check(const struct call *c);
+err_t do_vm_file_mapped(const struct call *c, const struct vm_file_mapped_request *req,
+			struct vm_file_mapped_reply *reply);
 
 err_t do_vm_lend(const struct call *c, const struct vm_lend_request *req);
 err_t do_vm_borrow(const struct call *c, const struct vm_borrow_request *req,
