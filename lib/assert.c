@@ -22,6 +22,6 @@ void die(int status)
 
 void assert_failed(const char *what, const char *file, int line)
 {
-	print("%s:%d: assertion failed: %s\n", file, line, what);
+	print("<2>%s:%d: assertion failed: %s\n", file, line, what);
 	die(STATUS_ABORTED);
 }

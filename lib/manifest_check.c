@@ -25,6 +25,7 @@ static const struct { const char *name; unsigned id; } fixed[] = {
 	{ "rs", ID_RS }, { "log", ID_LOG }, { "ds", ID_DS }, { "vm", ID_VM },
 	{ "sched", ID_SCHED }, { "pm", ID_PM }, { "vfs", ID_VFS }, { "pci", ID_PCI },
 	{ "tty", ID_TTY }, { "uart", ID_UART }, { "rsguard", ID_RSGUARD }, { "is", ID_IS },
+	{ "acpi", ID_ACPI },
 };
 
 __attribute__((format(printf, 4, 5)))

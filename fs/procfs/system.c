@@ -259,12 +259,12 @@ err_t make_loadavg(struct text *t, uint32_t pid)
 
 err_t make_kmsg(struct text *t, uint32_t pid)
 {
-	struct log_read_request req = { 0 };
-	struct log_read_reply reply;
+	struct log_records_request req = { 0 };
+	struct log_records_reply reply;
 
 	(void)pid;
 	while (t->room - t->used > 4096 &&
-	       log_read(&log, &req, t->at + t->used, t->room - t->used - 1, &reply) == 0 &&
+	       log_records(&log, &req, t->at + t->used, t->room - t->used - 1, &reply) == 0 &&
 	       reply.done > 0) {
 		t->used += reply.done;
 		req.seq = reply.next;

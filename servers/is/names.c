@@ -16,6 +16,7 @@
 #include <contract/file.h>
 #include <contract/log.h>
 #include <contract/pci.h>
+#include <contract/power.h>
 #include <contract/serial.h>
 #include <contract/summary.h>
 #include <contract/toy.h>
@@ -26,7 +27,8 @@ static char slot_name[NR_PROCS][NAME];
 
 static const struct contract *const contracts[] = {
 	&block_contract, &chardev_contract, &clock_contract, &ds_contract, &file_contract,
-	&is_contract, &log_contract, &pci_contract, &pm_contract, &rs_contract, &serial_contract,
+	&is_contract, &log_contract, &pci_contract, &pm_contract, &power_contract, &rs_contract,
+	&serial_contract,
 	&summary_contract, &toy_contract, &vm_contract,
 };
 

@@ -2,7 +2,7 @@
  * log.c - keeps what services print.
  *
  * Job:      answers write on descriptors 1 and 2 of services; numbers the lines and keeps the last
- *           LINES of them; tells the console's driver that there are new ones.
+ *           LINES of them; tells the console's driver, and pm, that there are new ones.
  * Speaks:   contracts/log; the Linux call write of the service personality.
  * Touches:  nothing but its state.
  * Trusts:   rs to tell names. Nothing else in a request.
@@ -40,18 +40,29 @@ static size_t prefixed(char *to, size_t size, const struct line *l)
 	return n < size ? n : size - 1;
 }
 
+/* "<N>" in front of a text is its level. */
+static unsigned level_of(const struct partial *p)
+{
+	if (p->len >= 3 && p->text[0] == '<' && p->text[1] >= '0' &&
+	    p->text[1] < '0' + LEVELS && p->text[2] == '>')
+		return (unsigned)(p->text[1] - '0');
+	return LEVELS;
+}
+
 /* The slot's partial line is complete. */
 static void end_line(unsigned slot)
 {
 	struct partial *p = &state.partial[slot];
 	struct line *l = &state.line[state.next % LINES];
+	unsigned level = level_of(p), skip = level < LEVELS ? 3 : 0;
 
 	if (state.next - state.first == LINES)
 		state.first++;                          /* L1, L3 */
 	l->time_ns = clock_monotonic_ns();
 	l->slot = (uint8_t)slot;
-	l->len = p->len;
-	memcpy(l->text, p->text, p->len);
+	l->level = (uint8_t)(level < LEVELS ? level : LOG_LEVEL);
+	l->len = (uint8_t)(p->len - skip);
+	memcpy(l->text, p->text + skip, l->len);
 	state.next++;
 	p->len = 0;
 	fresh_lines = true;
@@ -106,71 +117,14 @@ static int64_t linux_write(const struct delivery *d)
 	return (int64_t)add(slot_of(c.client), buffer, n);
 }
 
-/* ---- syslog(type, address, len) of programs: dmesg ---- */
-
-enum { SYSLOG_CLOSE, SYSLOG_OPEN, SYSLOG_READ, SYSLOG_READ_ALL, SYSLOG_READ_CLEAR, SYSLOG_CLEAR,
-       SYSLOG_CONSOLE_OFF, SYSLOG_CONSOLE_ON, SYSLOG_CONSOLE_LEVEL, SYSLOG_SIZE_UNREAD,
-       SYSLOG_SIZE_BUFFER, LINUX_SYSLOG = 103, STAMP = 24 };
-
 /* A line as Linux's kernel log has it: level, time, text. */
 static size_t stamped(char *to, size_t size, const struct line *l)
 {
-	size_t n = format(to, size, "<6>[%5lu.%06lu] ", (unsigned long)(l->time_ns / 1000000000),
+	size_t n = format(to, size, "<%u>[%5lu.%06lu] ", l->level,
+			  (unsigned long)(l->time_ns / 1000000000),
 			  (unsigned long)(l->time_ns / 1000 % 1000000));
 
 	return n + prefixed(to + n, size - n, l);
-}
-
-/* The latest lines that fit into len bytes. */
-static int64_t syslog_read(const struct delivery *d)
-{
-	char text[STAMP + NAME + LOG_LINE + 8];
-	struct call c = call_of(d);
-	uint64_t from = state.first > state.cleared ? state.first : state.cleared;
-	uint64_t n = state.next, left = d->m.w[2], at = d->m.w[1];
-
-	while (n > from) {
-		size_t len = stamped(text, sizeof(text), &state.line[(n - 1) % LINES]);
-
-		if (len > left)
-			break;
-		left -= len;
-		n--;
-	}
-	for (; n < state.next; n++) {
-		size_t len = stamped(text, sizeof(text), &state.line[n % LINES]);
-		err_t err = call_write(&c, at, text, len);
-
-		if (err != 0)
-			return err;
-		at += len;
-	}
-	return (int64_t)(at - d->m.w[1]);
-}
-
-static int64_t linux_syslog(const struct delivery *d)
-{
-	int64_t result;
-
-	switch (d->m.w[0]) {
-	case SYSLOG_CLOSE:
-	case SYSLOG_OPEN:
-		return 0;
-	case SYSLOG_READ_ALL:
-		return syslog_read(d);
-	case SYSLOG_READ_CLEAR:
-		result = syslog_read(d);
-		if (result >= 0)
-			state.cleared = state.next;
-		return result;
-	case SYSLOG_CLEAR:
-		state.cleared = state.next;
-		return 0;
-	case SYSLOG_SIZE_BUFFER:
-		return LINES * (STAMP + NAME + LOG_LINE);
-	default:
-		return d->m.w[0] <= SYSLOG_SIZE_UNREAD ? -EPERM : -EINVAL;
-	}
 }
 
 /* Whoever shows the log fetches new lines himself; a notification never waits. */
@@ -178,49 +132,112 @@ static void tell(void)
 {
 	if (fresh_lines && state.watcher.v != 0)
 		ipc_notify(state.watcher);
+	if (state.wanted != 0 && state.next > state.wanted - 1) {
+		state.wanted = 0;
+		ipc_notify(state.reader);
+	}
 	fresh_lines = false;
 }
 
 static int64_t linux_call(const struct delivery *d)
 {
-	int64_t result = -ENOSYS;
+	int64_t result = d->m.type == LINUX_WRITE ? linux_write(d) : -ENOSYS;
 
-	if (d->m.type == LINUX_WRITE)
-		result = linux_write(d);
-	else if (d->m.type == LINUX_SYSLOG)
-		result = linux_syslog(d);
 	tell();
 	return result;
 }
 
 /* ---- contracts/log ---- */
 
-static err_t do_log_read(const struct call *c, const struct log_read_request *req,
-			 struct log_read_reply *reply)
-{
-	bool console = req->seq == UINT64_MAX && endpoint_slot(c->client) == ID_UART;
-	uint64_t seq = console ? state.shown : req->seq;
-	uint64_t n = seq < state.first ? state.first : seq;
-	size_t size = c->lent < sizeof(buffer) ? c->lent : sizeof(buffer);
-	size_t used = 0;
-	char text[NAME + LOG_LINE + 8];
+typedef size_t line_maker(char *to, size_t size, const struct line *l);
 
-	reply->first = n;
-	for (; n < state.next; n++) {
-		size_t len = prefixed(text, sizeof(text), &state.line[n % LINES]);
+/* Whole lines from *n on, into the buffer; below: leave out what is not below this level. */
+static size_t collect(uint64_t *n, size_t size, line_maker *make, unsigned below)
+{
+	char text[LOG_RECORD];
+	size_t used = 0;
+
+	for (; *n < state.next; (*n)++) {
+		const struct line *l = &state.line[*n % LINES];
+		size_t len = l->level < below ? make(text, sizeof(text), l) : 0;
 
 		if (used + len > size)
 			break;
 		memcpy(buffer + used, text, len);
 		used += len;
 	}
+	return used;
+}
+
+static uint64_t from_oldest(uint64_t seq)
+{
+	return seq < state.first ? state.first : seq;
+}
+
+static err_t do_log_read(const struct call *c, const struct log_read_request *req,
+			 struct log_read_reply *reply)
+{
+	bool console = req->seq == UINT64_MAX && endpoint_slot(c->client) == ID_UART;
+	uint64_t n = from_oldest(console ? state.shown : req->seq);
+	size_t size = c->lent < sizeof(buffer) ? c->lent : sizeof(buffer);
+
+	reply->first = n;
+	reply->done = (uint32_t)collect(&n, size, prefixed, console && state.console != 0 ?
+					state.console : LEVELS);
 	reply->next = n;
-	reply->done = (uint32_t)used;
 	if (console) {
 		state.watcher = c->client;
 		state.shown = n;
 	}
-	return call_write(c, 0, buffer, used);
+	return call_write(c, 0, buffer, reply->done);
+}
+
+static err_t do_log_records(const struct call *c, const struct log_records_request *req,
+			    struct log_records_reply *reply)
+{
+	uint64_t n = from_oldest(req->seq);
+
+	reply->first = n;
+	reply->done = (uint32_t)collect(&n, c->lent < sizeof(buffer) ? c->lent : sizeof(buffer),
+					stamped, LEVELS);
+	reply->next = n;
+	return call_write(c, 0, buffer, reply->done);
+}
+
+static err_t do_log_fit(const struct call *c, const struct log_fit_request *req,
+			struct log_fit_reply *reply)
+{
+	uint64_t from = from_oldest(req->from);
+
+	reply->seq = state.next;
+	while (reply->seq > from) {
+		char text[LOG_RECORD];
+		size_t len = stamped(text, sizeof(text), &state.line[(reply->seq - 1) % LINES]);
+
+		if (len > req->len - reply->bytes)
+			break;
+		reply->bytes += len;
+		reply->seq--;
+	}
+	return 0;
+}
+
+static err_t do_log_watch(const struct call *c, const struct log_watch_request *req)
+{
+	if (endpoint_slot(c->client) != ID_PM)
+		return -EPERM;
+	state.reader = c->client;
+	state.wanted = req->seq + 1;
+	tell();
+	return 0;
+}
+
+static err_t do_log_console(const struct call *c, const struct log_console_request *req)
+{
+	if (endpoint_slot(c->client) != ID_PM)
+		return -EPERM;
+	state.console = req->level;
+	return 0;
 }
 
 static err_t do_log_write(const struct call *c, struct log_write_reply *reply)
@@ -284,7 +301,8 @@ static err_t check(void)
 
 static const struct log_ops ops = {
 	.read = do_log_read, .write = do_log_write, .status = do_log_status, .name = do_log_name,
-	.text = do_log_text,
+	.text = do_log_text, .records = do_log_records, .fit = do_log_fit, .watch = do_log_watch,
+	.console = do_log_console,
 };
 
 static size_t summary(char *to, size_t size)

@@ -11,12 +11,13 @@
 #include <contract/log.h>
 #include <lib/undo.h>
 
-enum { LINES = 512, SLOTS = 64, NAME = 16 };
+enum { LINES = 512, SLOTS = 64, NAME = 16, LEVELS = 8 };
 
 struct line {
 	uint64_t time_ns;               /* since boot */
 	uint8_t slot;
 	uint8_t len;
+	uint8_t level;
 	char text[LOG_LINE];
 };
 
@@ -27,7 +28,9 @@ struct partial {
 
 struct state {
 	uint64_t first, next;
-	uint64_t cleared;               /* what `dmesg -C` hides */
+	uint64_t wanted;                /* pm is to be told of the line with this number; 0: no */
+	endpoint_t reader;              /* pm, for that */
+	uint32_t console;               /* the console shows levels below this; 0: all */
 	uint64_t shown;                 /* L3: what the console's driver has read; shown <= next */
 	endpoint_t watcher;             /* the console's driver; 0: none yet */
 	char name[SLOTS][NAME];

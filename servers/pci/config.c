@@ -68,6 +68,13 @@ void config_write(uint32_t fn, unsigned offset, unsigned width, uint32_t value)
 	ports(op, 2);
 }
 
+void reset_control(unsigned value)
+{
+	struct port_op op = { .port = PORT_RESET, .width = 1, .write = 1, .value = value };
+
+	ports(&op, 1);
+}
+
 /* Decoding is off while the BARs hold ones. All of it is one kernel call, in which no driver runs:
  * the device of a running driver is itself again before the driver is. */
 void config_size_bars(uint32_t fn, unsigned bars, uint32_t *answer)

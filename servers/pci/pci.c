@@ -14,6 +14,7 @@
 #include <contract/rs.h>
 #include <lib/peer.h>
 #include <lib/server.h>
+#include <lib/service_ids.h>
 
 static struct peer rs = PEER("rs");
 
@@ -226,6 +227,16 @@ static err_t do_pci_release(const struct call *c, const struct pci_release_reque
 	return 0;
 }
 
+/* First without the bit whose rising edge resets. */
+static err_t do_pci_reset(const struct call *c, const struct pci_reset_request *req)
+{
+	if (endpoint_slot(c->client) != ID_ACPI)
+		return -EPERM;
+	reset_control(req->value & ~RESET_CPU);
+	reset_control(req->value | RESET_CPU);
+	return 0;
+}
+
 /* ---- start ---- */
 
 static void init(enum start_kind kind)
@@ -251,7 +262,7 @@ int main(void)
 		.list = do_pci_list, .claim = do_pci_claim, .bar = do_pci_bar,
 		.config_read = do_pci_config_read, .config_write = do_pci_config_write,
 		.bus_master = do_pci_bus_master, .msix_set = do_pci_msix_set,
-		.release = do_pci_release,
+		.release = do_pci_release, .reset = do_pci_reset,
 	};
 	static const struct server pci = {
 		.name = "pci", .serves = { { .contract = &pci_contract, .ops = &ops } },

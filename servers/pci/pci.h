@@ -13,6 +13,7 @@ void config_write(uint32_t fn, unsigned offset, unsigned width, uint32_t value);
 void config_read_many(const uint32_t *fn, const uint16_t *offset, uint32_t *word, unsigned n);
 /* What each BAR answers when ones are written to it; undisturbed by whoever uses the device. */
 void config_size_bars(uint32_t fn, unsigned bars, uint32_t *answer);
+void reset_control(unsigned value);
 
 /* scan.c */
 void scan(void);

@@ -5,6 +5,7 @@
 #define PCI_HW_H
 
 enum { PORT_ADDRESS = 0xcf8, PORT_DATA = 0xcfc };       /* 3.2.2.3.2: mechanism #1 */
+enum { PORT_RESET = 0xcf9, RESET_CPU = 4 };             /* ICH9 data sheet, 13.7.5 */
 #define ADDRESS_ENABLE 0x80000000u
 
 enum {                                                  /* 6.1: the header */

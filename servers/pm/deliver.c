@@ -146,8 +146,8 @@ static int take_one(struct thread *t, struct user_regs *r, const struct signal_i
 	int n = info->signal;
 	uint64_t handler = p->action[n - 1].handler;
 
-	if (signal_is_ignored(p, n))
-		return DELIVER_RUN;
+	if (signal_is_ignored(p, n) || (info->code <= 0 && signal_is_shielded(p, n)))
+		return DELIVER_RUN;     /* a fault of process 1 itself has a code above 0 */
 	if (handler != SIG_DFL_ && n != SIG_KILL && n != SIG_STOP) {
 		if (call_handler(t, r, info) == 0)
 			return DELIVER_RUN;
@@ -228,7 +228,7 @@ void unpark(struct thread *t)
 	struct user_regs r;
 	int what;
 
-	if (process_of(t)->stopped)
+	if (process_of(t)->stopped || state.halted)
 		return;
 	if (regs_get(t, &r) != 0)
 		return;

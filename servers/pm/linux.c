@@ -63,33 +63,14 @@ int64_t call_getrandom(struct thread *t, const struct delivery *d)
 	return (int64_t)left;
 }
 
-/* Powering off is a service's work (the `power` contract), which this stage does not have: only
- * what init may ask without effect on the machine is answered. */
-int64_t call_reboot(struct thread *t, const struct delivery *d)
-{
-	enum { CAD_ON = (int)0x89abcdef, CAD_OFF = 0, POWER_OFF = 0x4321fedc, RESTART = 0x01234567,
-	       HALT = (int)0xcdef0123 };
-
-	if (process_of(t)->euid != 0)
-		return -EPERM;
-	if (d->m.w[0] != 0xfee1dead)
-		return -EINVAL;
-	switch ((int)d->m.w[2]) {
-	case CAD_ON:
-	case CAD_OFF:
-		return 0;
-	default:
-		return -EINVAL;
-	}
-}
-
 linux_handler *const linux_table[] = {
 	[13] = call_rt_sigaction, [14] = call_rt_sigprocmask, [15] = call_sigreturn,
 	[24] = call_sched_yield, [34] = call_pause, [35] = call_nanosleep, [36] = call_getitimer,
 	[37] = call_alarm, [38] = call_setitimer, [56] = call_forked, [57] = call_forked,
 	[58] = call_forked, [60] = call_exit, [61] = call_wait4, [62] = call_kill,
 	[63] = call_uname, [96] = call_gettimeofday, [97] = call_getrlimit, [98] = call_getrusage,
-	[99] = call_sysinfo, [100] = call_times, [105] = call_setuid, [106] = call_setgid,
+	[99] = call_sysinfo, [100] = call_times, [103] = call_syslog,
+	[105] = call_setuid, [106] = call_setgid,
 	[109] = call_setpgid, [112] = call_setsid, [113] = call_setreuid, [114] = call_setregid,
 	[115] = call_getgroups, [116] = call_setgroups, [117] = call_setresuid,
 	[118] = call_getresuid, [119] = call_setresgid, [120] = call_getresgid,
@@ -100,7 +81,7 @@ linux_handler *const linux_table[] = {
 	[143] = call_sched_getparam, [144] = call_sched_setscheduler,
 	[145] = call_sched_getscheduler, [146] = call_sched_priority_max,
 	[147] = call_sched_priority_min, [157] = call_prctl, [158] = call_arch_prctl,
-	[160] = call_setrlimit, [169] = call_reboot, [170] = call_sethostname,
+	[160] = call_setrlimit, [170] = call_sethostname,
 	[171] = call_setdomainname, [200] = call_tkill, [201] = call_time,
 	[203] = call_sched_setaffinity, [204] = call_sched_getaffinity,
 	[218] = call_set_tid_address, [219] = call_restart, [228] = call_clock_gettime,

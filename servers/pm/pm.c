@@ -324,7 +324,7 @@ static err_t check_thread(const struct thread *t)
 	if (t->tid && t->tid % TID_STEP != i)                           /* Q1 */
 		return -EINVAL;
 	if (t->alive && (t->process >= NR_PROCESSES ||
-			 process_of(t)->state == PROCESS_FREE || t->wait > WAIT_VFORK))
+			 process_of(t)->state == PROCESS_FREE || t->wait > WAIT_LOG))
 		return -EINVAL;
 	return 0;
 }
@@ -359,12 +359,31 @@ static void on_notify(uint64_t services)
 
 	if (services & BIT(ID_VFS))
 		state.job_given = state.job_first;
+	if (services & BIT(ID_LOG))
+		log_more();
 	while (services & BIT(ID_VM) && vm_victim_next(&vm, &victim) == 0) {
 		struct thread *t = thread_of(victim.proc);
 
 		if (t)
 			process_exit(process_of(t), SIG_KILL);
 	}
+}
+
+/* A thread that is in a call parks with its answer. */
+static err_t do_pm_halt(const struct call *c)
+{
+	if (endpoint_slot(c->client) != ID_VFS)
+		return -EPERM;
+	state.halted = 1;
+	for (unsigned i = 0; i < NR_THREADS; i++) {
+		struct thread *t = &state.thread[i];
+		struct proc_stop_request req = { .proc = endpoint_of(t), .flags = STOP_SIGNAL };
+		struct proc_stop_reply reply;
+
+		if (t->alive && sys_proc_stop(&req, &reply) != 0)
+			continue;       /* it has just ended */
+	}
+	return 0;
 }
 
 static size_t summary(char *to, size_t size)
@@ -388,6 +407,7 @@ static const struct pm_ops ops = {
 	.group = do_pm_group, .info = do_pm_info, .times = do_pm_times,
 	.text = do_pm_text, .totals = do_pm_totals, .host = do_pm_host,
 	.signals = do_pm_signals, .limit = do_pm_limit, .set_tty = do_pm_set_tty,
+	.halt = do_pm_halt,
 };
 
 int main(void)

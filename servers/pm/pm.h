@@ -56,6 +56,7 @@ void signal_thread(struct thread *t, const struct signal_info *info);
 /* One that cannot be ignored: an exception. */
 void signal_force(struct thread *t, const struct signal_info *info);
 bool signal_is_ignored(const struct process *p, int signal);
+bool signal_is_shielded(const struct process *p, int signal);
 uint64_t deliverable(const struct thread *t);
 bool queue_take(struct thread *t, int signal, struct signal_info *info);
 void queue_flush(const struct process *p, const struct thread *t);
@@ -128,6 +129,9 @@ int64_t call_times(struct thread *t, const struct delivery *d);
 int64_t call_getrusage(struct thread *t, const struct delivery *d);
 err_t rusage_write(struct thread *t, uint64_t address, uint64_t ticks) MUST_CHECK;
 
+/* ---- syslog.c ---- */
+void log_more(void);                                    /* log has new lines */
+
 /* ---- the rest: one file for each topic; linux.c has the table ---- */
 typedef int64_t linux_handler(struct thread *t, const struct delivery *d);
 extern linux_handler *const linux_table[];
@@ -144,6 +148,6 @@ linux_handler call_uname, call_sethostname, call_setdomainname, call_sysinfo, ca
 	call_sched_yield, call_sched_getaffinity, call_sched_setaffinity, call_sched_getscheduler,
 	call_sched_getparam, call_sched_setscheduler, call_sched_priority_max,
 	call_sched_priority_min, call_personality, call_exit, call_exit_group, call_getrandom,
-	call_reboot, call_capget, call_ioprio_get, call_ioprio_set, call_getcpu;
+	call_syslog, call_capget, call_ioprio_get, call_ioprio_set, call_getcpu;
 
 #endif

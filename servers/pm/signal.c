@@ -170,10 +170,22 @@ static void continue_process(struct process *p)
 			unpark(t);
 }
 
-/* Process 1 gets what it has a handler for, and nothing else: the system cannot do without it. */
-static bool shielded(const struct process *p, int signal)
+/* Process 1 gets what it has a handler for or waits for, and nothing else: the system cannot do
+ * without it. As on Linux a blocked signal is kept: when it is unblocked there may be a handler. */
+bool signal_is_shielded(const struct process *p, int signal)
 {
 	return p->pid == 1 && p->action[signal - 1].handler == SIG_DFL_;
+}
+
+static bool never_reaches(const struct process *p, int signal)
+{
+	return signal_is_shielded(p, signal) &&
+	       (SIGNAL_BIT(SIG_KILL) | SIGNAL_BIT(SIG_STOP)) & SIGNAL_BIT(signal);
+}
+
+static bool has_no_effect(const struct process *p, int signal)
+{
+	return signal_is_ignored(p, signal) || signal_is_shielded(p, signal);
 }
 
 /* Effects that a signal has when it is sent, not when it is taken. True: nothing is left to do. */
@@ -195,13 +207,13 @@ void signal_process(struct process *p, const struct signal_info *info)
 	int n = info->signal;
 	struct thread *first = NULL;
 
-	if (p->state != PROCESS_LIVE || shielded(p, n) || sent_at_once(p, n))
+	if (p->state != PROCESS_LIVE || never_reaches(p, n) || sent_at_once(p, n))
 		return;
 	FOR_THREADS(p, t) {
 		if (wants(t, n) && (!first || t->tid == p->pid))
 			first = t;
 	}
-	if (signal_is_ignored(p, n) && first && first->wait != WAIT_SIGTIMED)
+	if (has_no_effect(p, n) && first && first->wait != WAIT_SIGTIMED)
 		return;
 	if (n < SIG_RTMIN_ && p->pending & SIGNAL_BIT(n))
 		return;
@@ -216,9 +228,9 @@ void signal_thread(struct thread *t, const struct signal_info *info)
 	struct process *p = process_of(t);
 	int n = info->signal;
 
-	if (p->state != PROCESS_LIVE || shielded(p, n) || sent_at_once(p, n))
+	if (p->state != PROCESS_LIVE || never_reaches(p, n) || sent_at_once(p, n))
 		return;
-	if (signal_is_ignored(p, n) && wants(t, n) && t->wait != WAIT_SIGTIMED)
+	if (has_no_effect(p, n) && wants(t, n) && t->wait != WAIT_SIGTIMED)
 		return;
 	if (n < SIG_RTMIN_ && t->pending & SIGNAL_BIT(n))
 		return;

@@ -26,7 +26,7 @@ enum {
 };
 
 /* What a thread waits for in a call to pm. */
-enum wait { WAIT_NOT, WAIT_CHILD, WAIT_SLEEP, WAIT_SIGNAL, WAIT_SIGTIMED, WAIT_VFORK };
+enum wait { WAIT_NOT, WAIT_CHILD, WAIT_SLEEP, WAIT_SIGNAL, WAIT_SIGTIMED, WAIT_VFORK, WAIT_LOG };
 
 struct thread {
 	uint32_t tid;                   /* 0: the row is free */
@@ -113,7 +113,11 @@ struct state {
 	uint32_t job_first, job_given, job_next;
 	uint16_t next_thread;           /* where the search for a free row begins */
 	uint32_t forks;
+	uint32_t halted;                /* nothing that is parked runs again */
 	char host[65], domain[65];
+	uint64_t log_unread;            /* first line of the log that syslog(2) has not consumed */
+	uint64_t log_cleared;           /* first line that has not been cleared */
+	uint32_t log_level, log_saved;  /* of the console: now, and before it was off; 0: default */
 };
 
 extern struct state state;

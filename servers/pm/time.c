@@ -106,6 +106,7 @@ static void interrupt(struct thread *t)
 
 	switch (t->wait) {
 	case WAIT_CHILD:
+	case WAIT_LOG:
 		result = -ERESTARTSYS;
 		break;
 	case WAIT_SLEEP:

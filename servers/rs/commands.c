@@ -8,6 +8,7 @@
  * On crash: a request that was under way is repeated or refused by the library.
  */
 #include "rs.h"
+#include <abi/boot.h>
 #include <contract/kernel.h>
 #include <lib/clock.h>
 #include <lib/rights.h>
@@ -304,8 +305,33 @@ static err_t do_rs_pci_grant(const struct call *c, const struct rs_pci_grant_req
 	return rights_grant(id, range, COUNT(range));
 }
 
+enum { BIOS_FIRST = 0xe0, BIOS_COUNT = 0x20, TABLES_COUNT = 0x100 };    /* page frames */
+
+/* No usable RAM is among them: the kernel would refuse to map that as device memory. */
+static err_t do_rs_firmware_grant(const struct call *c, struct rs_firmware_grant_reply *reply)
+{
+	static struct boot_info boot;
+	struct boot_info_request req = { .address = (uint64_t)&boot };
+	struct pfn_range range[2] = { { BIOS_FIRST, BIOS_COUNT }, { 0, TABLES_COUNT } };
+
+	if (endpoint_slot(c->client) != ID_ACPI || sys_boot_info(&req) != 0)
+		return -EPERM;
+	for (uint32_t i = 0; i < boot.nr_regions && i < BOOT_REGIONS; i++) {
+		uint64_t end = boot.region[i].base + boot.region[i].length;
+
+		if (end < BIT(32) && end / PAGE_SIZE > range[1].first)
+			range[1].first = (uint32_t)((end + PAGE_SIZE - 1) / PAGE_SIZE);
+	}
+	for (unsigned i = 0; i < COUNT(range); i++) {
+		reply->range[2 * i] = range[i].first;
+		reply->range[2 * i + 1] = range[i].count;
+	}
+	return rights_grant(ID_ACPI, range, COUNT(range));
+}
+
 const struct rs_ops rs_operations = {
 	.list = do_rs_list, .status = do_rs_status, .start = do_rs_start, .stop = do_rs_stop,
 	.restart = do_rs_restart, .kill = do_rs_kill, .stats = do_rs_stats,
 	.rights = do_rs_rights, .pci_grant = do_rs_pci_grant,
+	.firmware_grant = do_rs_firmware_grant,
 };

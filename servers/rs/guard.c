@@ -58,7 +58,7 @@ static void begin(unsigned id)
 	err = service_start(id);
 	s->phase = err == 0 ? RS_STATE_STARTING : RS_STATE_GONE;
 	if (err != 0)
-		say("%s: cannot be started: error %d", s->name, -err);
+		say("<3>%s: cannot be started: error %d", s->name, -err);
 }
 
 /* All memory is given out before anything starts: vm owns the frames that are left then. */
@@ -74,7 +74,7 @@ static void build_all(void)
 		s->built = true;
 		if (err == 0)
 			continue;
-		say("%s: cannot be built: error %d", s->name, -err);
+		say("<3>%s: cannot be built: error %d", s->name, -err);
 		s->phase = RS_STATE_GONE;
 	}
 }
@@ -196,7 +196,7 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code)
 		s->recent = 1;          /* somebody's wish, not a defect: no backoff */
 		s->loops = 0;
 	}
-	say("%s: %s %u", s->name, cause_text(cause), code);
+	say("<4>%s: %s %u", s->name, cause_text(cause), code);
 	if (manifest_of(id)->restart == RESTART_NEVER && cause != RS_CAUSE_OPERATOR) {
 		struct proc_destroy_request req = { .proc = service_endpoint(id) };
 
@@ -217,7 +217,7 @@ static void defect_of(unsigned id, const struct proc_next_reply *e)
 		return;
 	}
 	if (e->cause == CAUSE_EXCEPTION)
-		say("%s: exception %u, code 0x%lx, address 0x%lx", state.service[id].name,
+		say("<4>%s: exception %u, code 0x%lx, address 0x%lx", state.service[id].name,
 		    e->vector, (unsigned long)e->code, (unsigned long)e->address);
 	guard_defect(id, e->cause == CAUSE_IPC ? RS_CAUSE_IPC : RS_CAUSE_EXCEPTION, e->vector);
 }
@@ -260,7 +260,7 @@ static void beat(unsigned id, uint64_t now)
 		if (s->hung)            /* frozen already: no event will come */
 			guard_defect(id, RS_CAUSE_HUNG, s->beats_out);
 		else if (sys_proc_freeze(&req) != 0)
-			say("%s: hangs and cannot be frozen", s->name);
+			say("<3>%s: hangs and cannot be frozen", s->name);
 		return;
 	}
 	if (s->beats_out > 0)

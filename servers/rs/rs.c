@@ -10,6 +10,7 @@
  * On crash: rsguard recovers it in place; its state says what was under way.
  */
 #include "rs.h"
+#include <abi/boot.h>
 #include <contract/kernel.h>
 #include <lib/assert.h>
 #include <lib/clock.h>
@@ -80,11 +81,28 @@ static void fill_table(void)
 	state.service[ID_RS].phase = RS_STATE_RUNNING;
 }
 
+/* The kernel prints nothing while all is well; the log begins with what it has found. */
+static void say_machine(void)
+{
+	static struct boot_info boot;
+	struct boot_info_request req = { .address = (uint64_t)&boot };
+	uint64_t bytes = 0;
+
+	if (sys_boot_info(&req) != 0)
+		return;
+	for (uint32_t i = 0; i < boot.nr_regions && i < BOOT_REGIONS; i++)
+		bytes += boot.region[i].length;
+	say("<5>kernel: Skink, %lu KiB of RAM, %lu MHz, ACPI %s", (unsigned long)bytes / 1024,
+	    (unsigned long)boot.tsc_hz / 1000000, boot.rsdp != 0 ? "there" : "not announced");
+	say("<5>kernel: command line: %.100s", boot.cmdline);
+}
+
 static void init(enum start_kind kind)
 {
 	manifests_read();
 	if (kind != START_FRESH)
 		return;
+	say_machine();
 	fill_table();
 	assert(rights_set(ID_RS) == 0);
 	start_what_can();

@@ -293,8 +293,10 @@ int64_t linux_umount2(struct op *o)
 		return err;
 	n = state.inode[f.inode].mount;
 	m = &state.mount[n];
-	if (m->root != f.inode || m->covers == 0)
+	if (m->root != f.inode)
 		return -EINVAL;
+	if (m->covers == 0)             /* the root of all: remount it read-only */
+		return -EBUSY;
 	if (in_use(n))
 		return -EBUSY;
 	err = dirty_back(o, n);

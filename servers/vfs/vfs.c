@@ -27,7 +27,7 @@ static handler *const table[] = {
 	[90] = linux_chmod, [91] = linux_fchmod, [92] = linux_chown, [93] = linux_fchown,
 	[94] = linux_lchown, [95] = linux_umask, [132] = linux_utime, [133] = linux_mknod,
 	[137] = linux_statfs, [138] = linux_fstatfs, [160] = linux_setrlimit,
-	[161] = linux_chroot, [162] = linux_sync,
+	[161] = linux_chroot, [162] = linux_sync, [169] = linux_reboot,
 	[165] = linux_mount, [166] = linux_umount2, [187] = linux_readahead,
 	[217] = linux_getdents64, [221] = linux_fadvise64, [235] = linux_utimes,
 	[257] = linux_openat, [258] = linux_mkdirat, [259] = linux_mknodat, [260] = linux_fchownat,

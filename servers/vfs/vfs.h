@@ -309,6 +309,9 @@ int64_t lock_fcntl(struct op *o, struct file *f, uint32_t command, uint64_t addr
 void locks_of_process_drop(unsigned inode, endpoint_t owner);
 void flock_drop(struct file *f);
 
+/* ---- reboot.c ---- */
+handler linux_reboot;
+
 /* ---- summary.c ---- */
 size_t vfs_summary(char *to, size_t size);
 

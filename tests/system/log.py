@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The log: dmesg reads and clears it, the console shows what it should, a file keeps it.
+
+Limit: 240
+"""
+import os
+import re
+import subprocess
+import tempfile
+import time
+
+from guest import Guest, finish, scenario
+
+LOGD = '/usr/sbin/logd'
+
+
+def wait_for(guest, command, pattern, seconds=15):
+    deadline = time.monotonic() + seconds
+    while True:
+        out = guest.run(command)[1]
+        if re.search(pattern, out, re.M):
+            return out
+        assert time.monotonic() < deadline, (command, pattern, out)
+        time.sleep(0.3)
+
+
+with tempfile.TemporaryDirectory() as folder:
+    image = os.path.join(folder, 'disk')
+    subprocess.run(['mke2fs', '-q', '-t', 'ext2', image, '8M'], check=True,
+                   stdout=subprocess.DEVNULL)
+    with Guest(disks=[image]) as guest:
+        guest.shell()
+        with scenario('dmesg tells of the boot, with times that never go back'):
+            status, out = guest.run('dmesg')
+            assert status == 0 and 'rs: kernel: Skink' in out and 'hello: hello, world' in out
+            times = [float(t) for t in re.findall(r'^\[ *(\d+\.\d+)\] ', out, re.M)]
+            assert len(times) == len(out.strip().split('\n')) and times == sorted(times), out
+        with scenario('a buffer that is too small gets the latest lines'):
+            last = out.strip().split('\n')[-1]
+            status, out = guest.run('dmesg -s 200')
+            assert status == 0 and out.strip().split('\n')[-1] == last, out
+        with scenario('dmesg -c shows and clears, -r shows levels'):
+            assert guest.run('dmesg -c > /dev/null; dmesg')[1] == ''
+            guest.run('service kill toy; sleep 1')
+            out = guest.run('dmesg -r')[1]
+            assert re.search(r'^<4>\[ *\d+\.\d+\] rs: toy: killed by signal 9', out, re.M), out
+        with scenario('dmesg -n decides what the console shows'):
+            guest.run('dmesg -n 1')
+            guest.run('service kill toy; sleep 1')
+            assert b'rs: toy' not in guest.console.split(b'dmesg -n 1')[-1]
+            assert 'rs: toy' in guest.run('dmesg | tail -2')[1]
+            guest.run('dmesg -n 7')
+            guest.send('service kill toy\n')
+            guest.expect('rs: toy: killed by signal 9', 10)
+            assert guest.run('dmesg -n 9')[0] != 0
+        with scenario('who is not root reads and changes nothing'):
+            status, out = guest.run("su -s /bin/sh nobody -c 'dmesg | wc -l; dmesg -c'")
+            assert status == 1 and 'Operation not permitted' in out, out
+            assert int(out.split()[0]) > 0
+        with scenario('the log goes to /var/log/skink.log, dated'):
+            out = wait_for(guest, 'cat /var/log/skink.log', 'rs: toy: killed by signal 9')
+            lines = out.strip().split('\n')
+            assert 'rs: kernel: Skink' in lines[0], lines[0]
+            stamp = re.compile(r'20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6} \w+: ')
+            assert all(stamp.match(line) for line in lines), out
+            assert lines[0][:10] == guest.run('date -u +%F')[1].strip()
+        with scenario('when who writes the file is killed, no line is lost and none is twice'):
+            guest.run('killall -9 logd; service kill toy; service kill hello; sleep 2')
+            out = wait_for(guest, 'cat /var/log/skink.log', 'rs: hello: killed by signal 9')
+            assert len(re.findall('toy: killed by', out)) == \
+                len(re.findall('toy: killed by', guest.run('service log rs')[1])), out
+        with scenario('a long file is put aside, and only so many are kept'):
+            guest.run('killall -STOP logd; mkdir /tmp/l; (%s /tmp/l/log 600 &); sleep 1' % LOGD)
+            for _ in range(12):
+                guest.run('/usr/lib/skink/iskey 12')
+            out = wait_for(guest, 'ls -l /tmp/l', r'log\.3$')
+            sizes = [int(line.split()[4]) for line in out.strip().split('\n')[1:]]
+            assert len(sizes) == 4 and max(sizes) <= 600, out
+            assert 'log.4' not in out
+            guest.run('pkill -f /tmp/l/log; killall -CONT logd')
+        with scenario('the file survives the end of the machine if it is on a disk'):
+            guest.run('mount -t ext2 /dev/vda /var/log; killall logd; sleep 2')
+            guest.run('service kill toy')
+            wait_for(guest, 'cat /var/log/skink.log', 'rs: toy: killed by signal 9')
+            time.sleep(4)               # it brings the file to the disk when it gets quiet
+    with scenario('and the host reads it there, though the machine was stopped hard'):
+        out = subprocess.run(['debugfs', '-R', 'cat skink.log', image], capture_output=True,
+                             text=True).stdout
+        assert 'rs: toy: killed by signal 9' in out, out
+finish()
