@@ -269,7 +269,10 @@ static int dump_list(endpoint_t is)
 
 	printf("service dump NAME: all about one service, or one of\n");
 	for (; ask_at(is, IS_PAGE, &req, sizeof(req), &r, sizeof(r), NULL, 0) == 0; req.index++)
-		printf("  %-12.12s Shift+F%-2u  %.40s\n", r.name, r.key, r.about);
+		if (r.key != 0)
+			printf("  %-12.12s Shift+F%-2u  %.40s\n", r.name, r.key, r.about);
+		else
+			printf("  %-12.12s %9s  %.40s\n", r.name, "", r.about);
 	return 0;
 }
 

@@ -11,7 +11,7 @@
 
 #include <lib/clock.h>
 
-struct peer pm = PEER("pm"), vm = PEER("vm"), log = PEER("log");
+struct peer pm = PEER("pm"), vm = PEER("vm"), log = PEER("log"), sched = PEER("sched");
 
 enum { TYPE_MASK = 0170000, TYPE_DIR = 0040000, TYPE_LINK = 0120000, PROC_MAGIC_ = 0x9fa0,
        PID_POS = 0x10000 };

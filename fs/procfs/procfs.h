@@ -12,7 +12,7 @@
 #include <lib/peer.h>
 #include <lib/print.h>
 
-extern struct peer pm, vm, log;
+extern struct peer pm, vm, log, sched;
 
 /* A text being made. What does not fit is cut off; full says so. */
 struct text { char *at; size_t room, used; bool full; };

@@ -13,6 +13,7 @@
 #include <abi/boot.h>
 #include <contract/kernel.h>
 #include <contract/log.h>
+#include <contract/sched.h>
 #include <lib/clock.h>
 
 #define SECOND 1000000000ull
@@ -242,16 +243,24 @@ err_t make_uptime(struct text *t, uint32_t pid)
 	return 0;
 }
 
-/* The averages are not kept: the three numbers are those of now. */
+static void put_load(struct text *t, uint64_t load)
+{
+	uint64_t hundredths = (load * 100 + 32768) >> 16;
+
+	put(t, "%lu.%02lu ", (unsigned long)(hundredths / 100), (unsigned long)(hundredths % 100));
+}
+
 err_t make_loadavg(struct text *t, uint32_t pid)
 {
 	struct pm_totals_reply p;
+	struct sched_load_reply load = { { 0 } };
 
 	(void)pid;
-	if (pm_totals(&pm, &p) != 0)
+	if (pm_totals(&pm, &p) != 0 || sched_load(&sched, &load) != 0)
 		return -EIO;
-	put(t, "%u.00 %u.00 %u.00 %u/%u %u\n", p.running, p.running, p.running, p.running,
-	    p.processes, p.last_pid);
+	for (unsigned i = 0; i < COUNT(load.average); i++)
+		put_load(t, load.average[i]);
+	put(t, "%u/%u %u\n", p.running, p.processes, p.last_pid);
 	return 0;
 }
 

@@ -12,7 +12,8 @@
 
 #include <contract/log.h>
 
-struct peer pm = PEER("pm"), vm = PEER("vm"), ds = PEER("ds"), rs = PEER("rs");
+struct peer pm = PEER("pm"), vm = PEER("vm"), ds = PEER("ds"), rs = PEER("rs"),
+	    sched = PEER("sched");
 static struct peer log = PEER("log");
 
 enum { LOG_PIECE = 1024 };
@@ -32,12 +33,13 @@ static const struct page {
 	{ "routes", "who answers which system call", dump_routes },
 	{ "programs", "programs, as pm and vm have them", dump_programs },
 	{ "ipc", "who waits for whom", dump_ipc },
+	{ "priorities", "what sched has decided", dump_priorities },
 };
-_Static_assert(COUNT(pages) < IS_KEYS, "the last key is the list of keys");
+enum { KEYED = IS_KEYS - 1 };           /* pages that have a key; the last key is the list */
 
 static void dump_keys(void)
 {
-	for (unsigned i = 0; i < COUNT(pages); i++)
+	for (unsigned i = 0; i < KEYED; i++)
 		put("Shift+F%-2u %-12s %s\n", i + 1, pages[i].name, pages[i].about);
 	put("Shift+F%-2u %-12s this list\n", IS_KEYS, "keys");
 }
@@ -84,8 +86,6 @@ static err_t do_is_key(const struct call *c, const struct is_key_request *req)
 {
 	if (!may_look(c))
 		return -EPERM;
-	if (req->key != IS_KEYS && req->key > COUNT(pages))
-		return -ENOENT;
 	make(req->key == IS_KEYS ? dump_keys : pages[req->key - 1].make);
 	say_text();
 	return 0;
@@ -98,7 +98,7 @@ static err_t do_is_page(const struct call *c, const struct is_page_request *req,
 		return -ENOENT;
 	strlcpy(reply->name, pages[req->index].name, sizeof(reply->name));
 	strlcpy(reply->about, pages[req->index].about, sizeof(reply->about));
-	reply->key = req->index + 1;
+	reply->key = req->index < KEYED ? req->index + 1 : 0;
 	return 0;
 }
 

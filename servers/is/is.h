@@ -18,7 +18,7 @@
 
 enum { NAME = 16 };
 
-extern struct peer pm, vm, ds, rs;
+extern struct peer pm, vm, ds, rs, sched;
 
 /* ---- text.c ---- */
 void text_clear(void);
@@ -39,7 +39,7 @@ const char *name_of_kernel_call(unsigned n);    /* 0x1000 + n */
 
 /* ---- pages: one function each ---- */
 typedef void page_maker(void);
-page_maker dump_processes, dump_ipc, dump_programs;             /* process.c */
+page_maker dump_processes, dump_ipc, dump_programs, dump_priorities;    /* process.c */
 page_maker dump_services, dump_privileges, dump_devices, dump_routes;   /* service.c */
 page_maker dump_memory, dump_grants, dump_names, dump_trace;    /* memory.c, trace.c */
 

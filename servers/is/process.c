@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * process.c - processes as the kernel sees them, and as pm does.
  *
- * Job:      the pages processes, ipc, programs.
- * Speaks:   kernel calls proc_info, proc_public_get; pm.info; vm.usage.
+ * Job:      the pages processes, ipc, programs, priorities.
+ * Speaks:   kernel call proc_info; pm.info; vm.usage; sched.info.
  * Touches:  the text being made.
  * Trusts:   those it asks.
  * On crash: holds no state.
  */
 #include "is.h"
+
+#include <contract/sched.h>
 
 bool info_of_slot(uint32_t slot, struct proc_info_reply *r)
 {
@@ -73,5 +75,22 @@ void dump_programs(void)
 		put("%5u %5u %5u %5u %5u %7u %c     %12lu %8lu %.16s\n", r.pid, r.ppid, r.pgid,
 		    r.sid, r.uid, r.threads, r.state, (unsigned long)u.virtual / 1024,
 		    (unsigned long)u.resident * (PAGE_SIZE / 1024), r.name);
+	}
+}
+
+void dump_priorities(void)
+{
+	struct sched_info_reply r;
+	struct proc_info_reply p;
+
+	put("SLOT NAME             NICE BASE  NOW QUANTUM RAISED\n");
+	for (uint32_t slot = 0; slot < NR_PROCS; slot++) {
+		struct sched_info_request req = { .slot = slot };
+
+		if (!info_of_slot(slot, &p) || sched_info(&sched, &req, &r) != 0 ||
+		    !endpoint_eq(r.proc, p.proc))
+			continue;
+		put("%4u %-16s %4d %4u %4u %7u %6u\n", slot, name_of_slot(slot), r.nice,
+		    r.priority, p.priority, r.quantum, r.raised);
 	}
 }

@@ -203,6 +203,7 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 	if (req->flags & CLONE_VFORK_)
 		q->vfork_thread = (uint16_t)thread_index(parent);
 	publish_ids(t);
+	sched_tell(t);
 	write_tids(parent, t, req);
 	parent->wait_arg[0] = thread_index(t);  /* for call_forked */
 	parent->wait_arg[1] = req->flags;

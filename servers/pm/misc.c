@@ -11,6 +11,9 @@
 #include "pm.h"
 #include "signals.h"
 
+#include <contract/ds.h>
+#include <contract/sched.h>
+
 #define VERSION "6.1.0-skink"
 
 int64_t call_uname(struct thread *t, const struct delivery *d)
@@ -46,6 +49,8 @@ int64_t call_setdomainname(struct thread *t, const struct delivery *d)
 	return set_name(t, d, state.domain);
 }
 
+static void load_averages(uint64_t *load);
+
 int64_t call_sysinfo(struct thread *t, const struct delivery *d)
 {
 	struct {
@@ -62,6 +67,7 @@ int64_t call_sysinfo(struct thread *t, const struct delivery *d)
 	if (vm_totals(&vm, &v) != 0)
 		return -EIO;
 	s.uptime = (int64_t)(clock_monotonic_ns() / 1000000000);
+	load_averages(s.load);
 	s.total = v.frames;
 	s.free = v.free;
 	for (unsigned i = 0; i < NR_PROCESSES; i++)
@@ -272,6 +278,45 @@ int64_t call_personality(struct thread *t, const struct delivery *d)
 
 /* ---- scheduling ---- */
 
+enum { PRIO_PROCESS_, PRIO_PGRP_, PRIO_USER_ };
+enum { NICE_MIN = -20, NICE_MAX = 19 };
+
+static struct peer sched = PEER("sched");
+
+/* sched need not be there: who is not published is not waited for. */
+static bool find_sched(void)
+{
+	struct ds_retrieve_request req = { .name = "sched" };
+	struct ds_retrieve_reply r;
+
+	if (sched.at.v != 0 && !sched.dead)
+		return true;
+	if (ds_retrieve(&ds, &req, &r) != 0)
+		return false;
+	sched.at = r.who;
+	sched.dead = false;
+	return true;
+}
+
+void sched_tell(const struct thread *t)
+{
+	struct sched_program_request req = {
+		.proc = endpoint_of(t), .nice = (uint32_t)(SCHED_NICE_ZERO + process_of(t)->nice),
+	};
+
+	if (find_sched() && sched_program(&sched, &req) == -EDEADPEER)
+		sched.at.v = 0;
+}
+
+static void load_averages(uint64_t *load)
+{
+	struct sched_load_reply r = { { 0 } };
+
+	if (find_sched() && sched_load(&sched, &r) != 0)
+		sched.at.v = 0;
+	memcpy(load, r.average, sizeof(r.average));
+}
+
 static struct process *whose(struct thread *t, uint64_t pid)
 {
 	struct thread *o = pid ? thread_by_tid((uint32_t)pid) : t;
@@ -279,46 +324,70 @@ static struct process *whose(struct thread *t, uint64_t pid)
 	return o && o->alive ? process_of(o) : NULL;
 }
 
-/* nice -20..19 becomes a priority of the kernel around 8; each step of five counts. */
-static void apply_nice(struct process *p)
+/* Whom PRIO_PROCESS, PRIO_PGRP or PRIO_USER names. */
+static bool is_meant(const struct thread *t, const struct process *q, uint64_t which, uint32_t who)
 {
-	FOR_THREADS(p, t) {
-		struct proc_sched_request req = {
-			.proc = endpoint_of(t), .quantum = 5,
-			.priority = (uint8_t)(8 + (p->nice < 0 ? p->nice / 10 : (p->nice + 4) / 5)),
-		};
+	const struct process *p = process_of(t);
 
-		if (sys_proc_sched(&req) != 0)
-			continue;
+	if (q->state != PROCESS_LIVE)
+		return false;
+	switch (which) {
+	case PRIO_PROCESS_:
+		return q == whose((struct thread *)t, who);
+	case PRIO_PGRP_:
+		return q->pgid == (who ? who : p->pgid);
+	default:
+		return q->uid == (who ? who : p->uid);
 	}
 }
 
-int64_t call_setpriority(struct thread *t, const struct delivery *d)
+static int64_t set_nice(const struct process *p, struct process *q, int32_t nice)
 {
-	struct process *p = process_of(t), *q = whose(t, d->m.w[1]);
-	int32_t nice = (int32_t)d->m.w[2];
-
-	if (d->m.w[0] != 0)
-		return d->m.w[0] <= 2 ? -EOPNOTSUPP : -EINVAL;
-	if (!q)
-		return -ESRCH;
-	nice = nice < -20 ? -20 : nice > 19 ? 19 : nice;
-	if (p->euid != 0 && p->euid != q->uid)
+	if (p->euid != 0 && p->euid != q->uid && p->euid != q->euid)
 		return -EPERM;
 	if (nice < q->nice && p->euid != 0)
 		return -EACCES;
 	q->nice = nice;
-	apply_nice(q);
+	FOR_THREADS(q, o)
+		sched_tell(o);
 	return 0;
 }
 
+/* As Linux: the result is that of the last one that could not be changed. */
+int64_t call_setpriority(struct thread *t, const struct delivery *d)
+{
+	int32_t nice = (int32_t)d->m.w[2];
+	int64_t result = -ESRCH, err;
+
+	if (d->m.w[0] > PRIO_USER_)
+		return -EINVAL;
+	nice = nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		struct process *q = &state.process[i];
+
+		if (!is_meant(t, q, d->m.w[0], (uint32_t)d->m.w[1]))
+			continue;
+		err = set_nice(process_of(t), q, nice);
+		if (err != 0 || result == -ESRCH)
+			result = err;
+	}
+	return result;
+}
+
+/* The best of them, as a number above 0. */
 int64_t call_getpriority(struct thread *t, const struct delivery *d)
 {
-	const struct process *q = whose(t, d->m.w[1]);
+	int64_t best = -ESRCH;
 
-	if (d->m.w[0] != 0)
-		return d->m.w[0] <= 2 ? -EOPNOTSUPP : -EINVAL;
-	return q ? 20 - q->nice : -ESRCH;
+	if (d->m.w[0] > PRIO_USER_)
+		return -EINVAL;
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		const struct process *q = &state.process[i];
+
+		if (is_meant(t, q, d->m.w[0], (uint32_t)d->m.w[1]) && 20 - q->nice > best)
+			best = 20 - q->nice;
+	}
+	return best;
 }
 
 int64_t call_sched_yield(struct thread *t, const struct delivery *d)

@@ -12,7 +12,7 @@
 
 #include <lib/assert.h>
 
-struct peer vm = { .name = "vm" };
+struct peer vm = { .name = "vm" }, ds = { .name = "ds" };
 
 /* ---- calls of programs ---- */
 

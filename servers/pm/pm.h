@@ -14,7 +14,7 @@
 #include <lib/server.h>
 #include <lib/service_ids.h>
 
-extern struct peer vm;
+extern struct peer vm, ds;
 
 /* ---- table.c: rows ---- */
 struct thread *thread_of(endpoint_t e);                 /* NULL: not a live thread */
@@ -128,6 +128,9 @@ int64_t call_time(struct thread *t, const struct delivery *d);
 int64_t call_times(struct thread *t, const struct delivery *d);
 int64_t call_getrusage(struct thread *t, const struct delivery *d);
 err_t rusage_write(struct thread *t, uint64_t address, uint64_t ticks) MUST_CHECK;
+
+/* ---- misc.c: what sched is told ---- */
+void sched_tell(const struct thread *t);
 
 /* ---- syslog.c ---- */
 void log_more(void);                                    /* log has new lines */

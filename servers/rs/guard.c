@@ -51,10 +51,12 @@ static void begin(unsigned id)
 	err_t err;
 
 	s->started_ns = clock_monotonic_ns();
-	s->published = false;
+	s->published = s->scheduled = false;
 	s->fresh = false;
 	s->beats_out = 0;
 	memset(s->granted, 0, sizeof(s->granted));
+	for (unsigned i = 0; i < NR_SERVICES && id == ID_SCHED; i++)
+		state.service[i].scheduled = false;     /* it begins with an empty table */
 	err = service_start(id);
 	s->phase = err == 0 ? RS_STATE_STARTING : RS_STATE_GONE;
 	if (err != 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * outbox.c - what rs tells others, who may never make it wait.
  *
- * Job:      publishes endpoints in ds, tells log the names of services and what rs has to say. All
- *           by sendnb: if the receiver is busy, later.
- * Speaks:   ds.publish, log.name, log.text, as messages that want no reply.
+ * Job:      publishes endpoints in ds, tells log the names of services and what rs has to say, and
+ *           sched their priorities. All by sendnb: if the receiver is busy, later.
+ * Speaks:   ds.publish, log.name, log.text, sched.service, as messages that want no reply.
  * Touches:  a ring of text that is not state: after a crash of rs what was unsaid is lost.
  * Trusts:   nobody.
  * On crash: `published` and `named` are state, so nothing is forgotten; saying it twice
@@ -12,6 +12,7 @@
 #include "rs.h"
 #include <contract/ds.h>
 #include <contract/log.h>
+#include <contract/sched.h>
 #include <lib/print.h>
 #include <lib/service_ids.h>
 
@@ -65,6 +66,16 @@ static bool post_name(struct service *s, unsigned id)
 	return post(ID_LOG, LOG_NAME, &req, sizeof(req));
 }
 
+static bool post_schedule(unsigned id)
+{
+	const struct manifest *m = manifest_of(id);
+	struct sched_service_request req = {
+		.proc = service_endpoint(id), .priority = m->priority, .quantum = m->quantum,
+	};
+
+	return post(ID_SCHED, SCHED_SERVICE, &req, sizeof(req));
+}
+
 static bool post_text(void)
 {
 	struct log_text_request req = { 0 };
@@ -83,7 +94,8 @@ void outbox_flush(void)
 {
 	bool ds_there = state.service[ID_DS].phase == RS_STATE_RUNNING;
 	bool log_there = state.service[ID_LOG].phase == RS_STATE_RUNNING;
-	bool ds_busy = !ds_there, log_busy = !log_there;
+	bool sched_there = state.service[ID_SCHED].phase == RS_STATE_RUNNING;
+	bool ds_busy = !ds_there, log_busy = !log_there, sched_busy = !sched_there;
 
 	for (unsigned id = 0; id < NR_SERVICES; id++) {
 		struct service *s = &state.service[id];
@@ -98,8 +110,13 @@ void outbox_flush(void)
 			s->published = post_publish(s, id);
 			ds_busy = !s->published;
 		}
+		if (s->phase == RS_STATE_RUNNING && !s->scheduled && !sched_busy) {
+			s->scheduled = post_schedule(id);
+			sched_busy = !s->scheduled;
+		}
 	}
 	while (!log_busy && head != tail)
 		log_busy = !post_text();
-	state.retry = (ds_there && ds_busy) || (log_there && log_busy);
+	state.retry = (ds_there && ds_busy) || (log_there && log_busy) ||
+		      (sched_there && sched_busy);
 }

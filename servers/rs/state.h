@@ -19,6 +19,7 @@ struct service {
 	bool built;                     /* it has its memory */
 	bool published;                 /* ds knows the endpoint */
 	bool named;                     /* log knows the name */
+	bool scheduled;                 /* sched knows priority and quantum */
 	bool fresh;                     /* the next start is to discard state */
 	bool hung;                      /* frozen on request, until its heartbeats are missed */
 	uint32_t generation;

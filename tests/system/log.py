@@ -70,14 +70,15 @@ with tempfile.TemporaryDirectory() as folder:
             assert len(re.findall('toy: killed by', out)) == \
                 len(re.findall('toy: killed by', guest.run('service log rs')[1])), out
         with scenario('a long file is put aside, and only so many are kept'):
-            guest.run('killall -STOP logd; mkdir /tmp/l; (%s /tmp/l/log 600 &); sleep 1' % LOGD)
+            guest.run('killall -STOP logd; mkdir /tmp/l; (%s /tmp/l/log 600 & echo $! > '
+                      '/tmp/l.pid); sleep 1' % LOGD)
             for _ in range(12):
                 guest.run('/usr/lib/skink/iskey 12')
             out = wait_for(guest, 'ls -l /tmp/l', r'log\.3$')
             sizes = [int(line.split()[4]) for line in out.strip().split('\n')[1:]]
             assert len(sizes) == 4 and max(sizes) <= 600, out
             assert 'log.4' not in out
-            guest.run('pkill -f /tmp/l/log; killall -CONT logd')
+            assert guest.run('kill $(cat /tmp/l.pid); killall -CONT logd') == (0, '')
         with scenario('the file survives the end of the machine if it is on a disk'):
             guest.run('mount -t ext2 /dev/vda /var/log; killall logd; sleep 2')
             guest.run('service kill toy')

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * sched.c - scheduling policy.
+ *
+ * Job:      gives each process its base priority and quantum; raises those that have sunk for too
+ *           long; keeps the load averages.
+ * Speaks:   contracts/sched; kernel calls proc_sched, proc_info.
+ * Touches:  priorities and quanta.
+ * Trusts:   pm and rs for who there is.
+ * On crash: recovers in place. Without it everything goes on with the priorities it has.
+ *
+ * The kernel runs the highest priority that is ready. A process that uses its quantum up sinks by
+ * one, four at most, and is raised when it has blocked and nothing of that kind happened for a
+ * while. One that never blocks would stay down, behind everybody of its old priority: every two
+ * seconds it is raised here, so that nobody starves, whatever his priority.
+ */
+#include "state.h"
+
+#include <contract/kernel.h>
+#include <lib/assert.h>
+#include <lib/clock.h>
+#include <lib/print.h>
+#include <lib/server.h>
+#include <lib/service_ids.h>
+
+#define LOOK_NS 1000000000ull
+/* Not a whole number of seconds: others' heartbeats are not to fall on every sample. */
+#define SAMPLE_NS 5010000000ull
+enum { SUNK_FOR = 2 };                  /* looks */
+
+/* Decay of the averages for each sample: e^(-5/60), e^(-5/300), e^(-5/900) in LOAD_ONE. */
+enum { LOAD_SHIFT = 11, LOAD_ONE = 1 << LOAD_SHIFT, LOAD_OUT = 16 };
+static const uint64_t decay[3] = { 1884, 2014, 2037 };
+
+/* ---- policy ---- */
+
+enum { PROGRAM_PRIORITY = 8, PROGRAM_QUANTUM = 5 };
+
+/* Five nice values to a level upwards, ten downwards: above programs there are services. */
+static uint8_t priority_of(int nice)
+{
+	return (uint8_t)(PROGRAM_PRIORITY + (nice < 0 ? nice / 10 : (nice + 4) / 5));
+}
+
+/* Between levels the quantum tells them apart: 20 ticks for -20, 5 for 0, 3 for 19. Beside one that
+ * is never nice, 19 gets about its quantum each time it is raised: 1.5 %, as on Linux. */
+static uint8_t quantum_of(int nice)
+{
+	return (uint8_t)(nice < 0 ? PROGRAM_QUANTUM - nice * 3 / 4 : PROGRAM_QUANTUM - nice / 8);
+}
+
+static err_t apply(const struct row *r)
+{
+	struct proc_sched_request req = {
+		.proc = r->proc, .priority = r->priority, .quantum = r->quantum,
+	};
+
+	return sys_proc_sched(&req);
+}
+
+/* ---- contracts/sched ---- */
+
+static err_t do_sched_program(const struct call *c, const struct sched_program_request *req)
+{
+	unsigned slot = endpoint_slot(req->proc);
+	struct row *r = &state.row[slot % NR_PROCS];
+	int nice = (int)req->nice - SCHED_NICE_ZERO;
+	struct row new = {
+		.proc = req->proc, .nice = (int8_t)nice, .priority = priority_of(nice),
+		.quantum = quantum_of(nice),
+	};
+
+	if (endpoint_slot(c->client) != ID_PM)
+		return -EPERM;
+	if (slot < FIRST_PROGRAM || slot >= NR_PROCS)
+		return -EDEADPEER;
+	if (endpoint_eq(r->proc, req->proc))
+		new.raised = r->raised;
+	*r = new;
+	/* A new one has what the kernel gives to programs. */
+	return nice == 0 && new.raised == 0 && !r->sunk ? 0 : apply(r);
+}
+
+static err_t do_sched_service(const struct call *c, const struct sched_service_request *req)
+{
+	unsigned slot = endpoint_slot(req->proc);
+
+	if (endpoint_slot(c->client) != ID_RS || slot >= FIRST_PROGRAM)
+		return -EPERM;
+	state.row[slot] = (struct row){
+		.proc = req->proc, .priority = req->priority, .quantum = req->quantum,
+	};
+	return 0;                       /* the kernel has it from the privilege structure */
+}
+
+static err_t do_sched_info(const struct call *c, const struct sched_info_request *req,
+			   struct sched_info_reply *reply)
+{
+	const struct row *r = &state.row[req->slot];
+
+	if (r->proc.v == 0)
+		return -ENOENT;
+	*reply = (struct sched_info_reply){
+		.proc = r->proc, .nice = r->nice, .priority = r->priority, .quantum = r->quantum,
+		.raised = r->raised,
+	};
+	return 0;
+}
+
+static err_t do_sched_load(const struct call *c, struct sched_load_reply *reply)
+{
+	for (unsigned i = 0; i < COUNT(reply->average); i++)
+		reply->average[i] = state.load[i] << (LOAD_OUT - LOAD_SHIFT);
+	return 0;
+}
+
+/* ---- balance ---- */
+
+static void look_at(struct row *r, const struct proc_info_reply *p)
+{
+	if (p->priority <= r->priority) {
+		if (r->sunk != 0)
+			r->sunk = 0;
+		return;
+	}
+	if (++r->sunk < SUNK_FOR)
+		return;
+	if (apply(r) == 0)
+		r->raised++;
+	r->sunk = 0;
+}
+
+/* A service that is ready works for a program that waits in a call; rs, log and we do not. */
+static bool counts(uint32_t slot, const struct proc_info_reply *p)
+{
+	return p->state == 0 && slot != ID_RS && slot != ID_LOG && slot != ID_SCHED;
+}
+
+static void sample(unsigned ready)
+{
+	for (unsigned i = 0; i < COUNT(state.load); i++)
+		state.load[i] = (state.load[i] * decay[i] +
+				 (uint64_t)ready * LOAD_ONE * (LOAD_ONE - decay[i])) >> LOAD_SHIFT;
+}
+
+static void look(void)
+{
+	unsigned ready = 0;
+
+	for (uint32_t slot = 0; slot < NR_PROCS; slot++) {
+		struct proc_info_request req = { .slot = slot };
+		struct row *r = &state.row[slot];
+		struct proc_info_reply p;
+
+		if (r->proc.v == 0 || sys_proc_info(&req, &p) != 0)
+			continue;
+		if (!endpoint_eq(r->proc, p.proc)) {    /* H1 */
+			r->proc = (endpoint_t){ 0 };
+			continue;
+		}
+		ready += counts(slot, &p);
+		look_at(r, &p);
+		undo_commit();                          /* each row stands for itself */
+	}
+	if (state.looked_ns - state.sampled_ns >= SAMPLE_NS) {
+		state.sampled_ns = state.looked_ns;
+		sample(ready);
+	}
+}
+
+static void set_alarm(void)
+{
+	struct alarm_set_request req = { .deadline_ns = clock_monotonic_ns() + LOOK_NS };
+
+	if (sys_alarm_set(&req) != 0)
+		assert(!"sched may set its alarm");
+}
+
+static void on_alarm(void)
+{
+	state.looked_ns = clock_monotonic_ns();
+	look();
+	set_alarm();
+}
+
+/* ---- start ---- */
+
+static void init(enum start_kind kind)
+{
+	set_alarm();
+}
+
+static err_t check(void)
+{
+	for (unsigned i = 0; i < NR_PROCS; i++) {
+		const struct row *r = &state.row[i];
+
+		if (r->proc.v != 0 && (endpoint_slot(r->proc) != i ||
+				       r->priority >= NR_PRIORITIES || r->quantum == 0))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static size_t summary(char *to, size_t size)
+{
+	unsigned known = 0, raised = 0;
+
+	for (unsigned i = 0; i < NR_PROCS; i++) {
+		known += state.row[i].proc.v != 0;
+		raised += state.row[i].raised;
+	}
+	return format(to, size, "%u processes known, raised %u times\n", known, raised);
+}
+
+int main(void)
+{
+	static const struct sched_ops ops = {
+		.program = do_sched_program, .service = do_sched_service, .info = do_sched_info,
+		.load = do_sched_load,
+	};
+	static const struct server sched = {
+		.name = "sched", .serves = { { .contract = &sched_contract, .ops = &ops } },
+		.init = init, .check = check, .on_alarm = on_alarm, .summary = summary,
+	};
+
+	server_run(&sched);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * state.h - all that sched remembers.
+ *
+ * H1  row[slot].proc is the process that was in the slot when pm or rs told of it; if the kernel
+ *     has another one there now, the row is stale.
+ */
+#ifndef SCHED_STATE_H
+#define SCHED_STATE_H
+
+#include <abi/kernel.h>
+#include <abi/types.h>
+#include <contract/sched.h>
+#include <lib/undo.h>
+
+struct row {
+	endpoint_t proc;                /* all zero: none */
+	uint32_t raised;
+	int8_t nice;
+	uint8_t priority, quantum;
+	uint8_t sunk;                   /* looks at it in a row that found it below its base */
+};
+
+struct state {
+	struct row row[NR_PROCS];
+	uint64_t looked_ns, sampled_ns; /* since boot */
+	uint64_t load[3];               /* fixed point, LOAD_ONE is 1 */
+};
+
+extern struct state state;
+
+#endif
