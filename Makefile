@@ -226,6 +226,17 @@ $(VDSO): lib/vdso/vdso.c lib/vdso/vdso.lds Makefile abi/boot.h
 $(OBJ)/servers/vm/vdso_image.o: $(VDSO)
 $(OBJ)/servers/vm/vdso_image.o: SERVICE_CFLAGS += -Wa,-I$(BUILD)/lib
 
+# The screen's font is one of Debian's (package console-setup-linux); none is in the tree.
+FONT := /usr/share/consolefonts/Uni2-VGA16.psf.gz
+
+$(BUILD)/lib/console.font: $(FONT) tools/mkfont
+	$(call say,FONT)
+	@mkdir -p $(@D)
+	$(Q)tools/mkfont -o $@ $<
+
+$(OBJ)/drivers/video/screen/font_data.o: $(BUILD)/lib/console.font
+$(OBJ)/drivers/video/screen/font_data.o: SERVICE_CFLAGS += -Wa,-I$(BUILD)/lib
+
 SERVICE_ELF := $(foreach s,$(SERVICES),$(BUILD)/services/$s/$s.elf)
 SERVICE_BIN := $(SERVICE_ELF:.elf=)
 

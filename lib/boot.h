@@ -9,4 +9,7 @@
 /* The value of the last pair with that name, cut to size; false: there is none. */
 bool boot_option(const char *cmdline, const char *name, char *value, size_t size);
 
+/* Is this terminal ("ttyS0", "tty1") one that `console=` pairs name, or is there no such pair? */
+bool boot_console(const char *cmdline, const char *terminal);
+
 #endif

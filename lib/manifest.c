@@ -25,7 +25,7 @@ static const char *const words[NR_WORDS] = {
 	[WORD_MEMORY] = "memory", [WORD_STACK] = "stack", [WORD_PRIORITY] = "priority",
 	[WORD_QUANTUM] = "quantum", [WORD_HEARTBEAT] = "heartbeat", [WORD_RESTART] = "restart",
 	[WORD_COPY] = "copy", [WORD_NEEDS] = "needs", [WORD_ANSWERS] = "answers",
-	[WORD_ARCHIVE] = "archive",
+	[WORD_ARCHIVE] = "archive", [WORD_FRAMEBUFFER] = "framebuffer",
 };
 
 /* May be given again, to continue. */

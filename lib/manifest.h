@@ -29,7 +29,7 @@ enum manifest_word {
 	WORD_TALKS, WORD_NOTIFIES, WORD_PRIMITIVES, WORD_CALLS, WORD_POSIX, WORD_USES,
 	WORD_RIGHTS, WORD_PORTS, WORD_LINES, WORD_MMIO, WORD_PCI, WORD_MEMORY, WORD_STACK,
 	WORD_PRIORITY, WORD_QUANTUM, WORD_HEARTBEAT, WORD_RESTART, WORD_COPY, WORD_NEEDS,
-	WORD_ANSWERS, WORD_ARCHIVE, NR_WORDS,
+	WORD_ANSWERS, WORD_ARCHIVE, WORD_FRAMEBUFFER, NR_WORDS,
 };
 
 struct manifest_name {
@@ -75,6 +75,7 @@ struct manifest {
 	enum manifest_restart restart;
 	bool copy;
 	bool archive;                   /* the boot archive is mapped, read-only */
+	bool framebuffer;               /* the boot loader's framebuffer is its device memory */
 	uint32_t answers;               /* ANSWERS_ */
 	uint16_t line[NR_WORDS];        /* where a word stands first; 0: nowhere */
 };

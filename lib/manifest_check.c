@@ -25,7 +25,7 @@ static const struct { const char *name; unsigned id; } fixed[] = {
 	{ "rs", ID_RS }, { "log", ID_LOG }, { "ds", ID_DS }, { "vm", ID_VM },
 	{ "sched", ID_SCHED }, { "pm", ID_PM }, { "vfs", ID_VFS }, { "pci", ID_PCI },
 	{ "tty", ID_TTY }, { "uart", ID_UART }, { "rsguard", ID_RSGUARD }, { "is", ID_IS },
-	{ "acpi", ID_ACPI },
+	{ "acpi", ID_ACPI }, { "keyboard", ID_KEYBOARD }, { "screen", ID_SCREEN },
 };
 
 __attribute__((format(printf, 4, 5)))
@@ -130,6 +130,14 @@ static err_t linux_clash(const struct set *s, unsigned i, const struct manifest 
 	return 0;
 }
 
+static err_t framebuffer_clash(const struct set *s, unsigned i, const struct manifest *o)
+{
+	if (s->m[i]->framebuffer && o->framebuffer)
+		return refuse(s, i, s->m[i]->line[WORD_FRAMEBUFFER],
+			      "the framebuffer is taken by '%s'", o->name);
+	return 0;
+}
+
 static err_t check_resources(const struct set *s, unsigned i)
 {
 	err_t err = 0;
@@ -144,6 +152,8 @@ static err_t check_resources(const struct set *s, unsigned i)
 			err = lines_clash(s, i, o);
 		if (err == 0)
 			err = linux_clash(s, i, o);
+		if (err == 0)
+			err = framebuffer_clash(s, i, o);
 	}
 	return err;
 }

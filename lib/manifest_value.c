@@ -437,6 +437,10 @@ err_t manifest_value(struct manifest_reader *r)
 		err = take_choice(r, yes_no, &choice);
 		m->archive = choice;
 		return err;
+	case WORD_FRAMEBUFFER:
+		err = take_choice(r, yes_no, &choice);
+		m->framebuffer = choice;
+		return err;
 	default:
 		return list_value(r);
 	}

@@ -99,6 +99,26 @@ err_t peer_refresh(struct peer *to)
 	return err;
 }
 
+err_t peer_find(struct peer *to)
+{
+	static const struct stub retrieve = {
+		.type = DS_RETRIEVE, .idempotent = true,
+		.request_size = sizeof(struct ds_retrieve_request),
+		.reply_size = sizeof(struct ds_retrieve_reply),
+	};
+	struct ds_retrieve_request req = { .name = "" };
+	struct ds_retrieve_reply reply;
+	err_t err;
+
+	strlcpy(req.name, to->name, sizeof(req.name));
+	err = peer_call(&ds, &retrieve, &req, &reply, NULL, 0);
+	if (err == 0) {
+		to->at = reply.who;
+		to->dead = false;
+	}
+	return err;
+}
+
 err_t peer_call(struct peer *to, const struct stub *stub, const void *request, void *reply,
 		const volatile void *range, size_t len)
 {

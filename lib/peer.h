@@ -35,4 +35,7 @@ err_t peer_call(struct peer *to, const struct stub *stub, const void *request, v
 /* Find the peer's endpoint, other than the one it has now. Waits for it to be published. */
 err_t peer_refresh(struct peer *to) MUST_CHECK;
 
+/* What its name stands for now, without waiting. -ENOENT: nobody. */
+err_t peer_find(struct peer *to) MUST_CHECK;
+
 #endif

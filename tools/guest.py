@@ -45,7 +45,7 @@ def die_with_parent():
 class Guest:
     started = 0                 # guests of this process so far, for log names
 
-    def __init__(self, name=None, made=None, **options):
+    def __init__(self, name=None, made=None, serial=True, **options):
         self.machine = made or machine.Machine(**options)
         Guest.started += 1
         script = os.path.splitext(os.path.basename(sys.argv[0] or 'guest'))[0]
@@ -57,7 +57,7 @@ class Guest:
         self.process = None
         self.status = None      # QEMU's exit status
         self.control = None     # QMP connection
-        self.start()
+        self.start('chardev:ser' if serial else 'none')
 
     def __enter__(self):
         return self
@@ -67,7 +67,7 @@ class Guest:
 
     # ---- life ----
 
-    def start(self):
+    def start(self, serial):
         os.makedirs(LOGS, exist_ok=True)
         self.workdir = tempfile.mkdtemp(prefix='skink-')
         atexit.register(self.kill)
@@ -75,7 +75,7 @@ class Guest:
         command = self.machine.command(self.workdir) + [
             '-chardev', 'socket,id=ser,fd=%d,logfile=%s' % (theirs.fileno(),
                                                             machine.comma(self.log)),
-            '-serial', 'chardev:ser',
+            '-serial', serial,
             '-qmp', 'unix:%s/qmp,server=on,wait=off' % self.workdir]
         if os.path.exists(self.log):
             os.unlink(self.log)
@@ -221,7 +221,8 @@ class Guest:
 
     def keys(self, *names):
         """Press keys together, by QEMU's names: keys('ctrl', 'c')."""
-        self.qmp('send-key', keys=[{'type': 'qcode', 'data': name} for name in names])
+        self.qmp('send-key', **{'hold-time': 20,
+                                'keys': [{'type': 'qcode', 'data': name} for name in names]})
 
 
 class scenario:

@@ -58,12 +58,12 @@ def add_options(parser):
                         help='add the files of DIR to the image')
     for name in ('--smp', '--port', '--packages', '--profile'):
         parser.add_argument(name, metavar='...', help='not yet')
-    parser.add_argument('--gui', action='store_true', help='not yet')
+    parser.add_argument('--gui', action='store_true', help='a window with the screen')
 
 
 def from_options(options):
     """A Machine from parsed options; UsageError for what cannot be had."""
-    for name in ('gui', 'smp', 'port', 'packages', 'profile'):
+    for name in ('smp', 'port', 'packages', 'profile'):
         if getattr(options, name):
             raise UsageError('--%s: not yet' % name)
     if options.ram_root or options.overlay:
@@ -71,19 +71,20 @@ def from_options(options):
                          % ('ram-root' if options.ram_root else 'overlay'))
     return Machine(memory=options.memory, disks=options.disk, icount=options.icount,
                    append=options.append, iso=options.iso, uefi=options.uefi,
-                   accel=options.accel)
+                   accel=options.accel, display=find_display() if options.gui else None)
 
 
 class Machine:
     def __init__(self, memory='512', disks=(), icount=None, append=(), iso=False, uefi=False,
-                 accel='tcg', vga=False, kernel=None, initrd=None, extra=()):
+                 accel='tcg', vga=False, kernel=None, initrd=None, display=None, extra=()):
         self.memory = parse_memory(str(memory))
         self.disks = [find_disk(disk) for disk in disks]
         self.icount = icount
         self.append = list(append)
         self.iso = iso or uefi
         self.uefi = uefi
-        self.vga = vga or self.iso
+        self.display = display          # QEMU's kind of window; None: none
+        self.vga = vga or self.iso or display is not None
         self.kernel = kernel or os.path.join(BUILD, 'kernel', 'skink.elf')
         self.initrd = initrd or os.path.join(BUILD, 'boot.img')
         self.extra = list(extra)
@@ -98,7 +99,7 @@ class Machine:
     def command(self, workdir):
         """QEMU and its arguments, without serial line and QMP. `workdir`: for scratch files."""
         args = [QEMU, '-accel', self.accel, '-machine', 'q35', '-cpu', 'max,-erms', '-smp', '1',
-                '-m', self.memory, '-nodefaults', '-no-reboot', '-display', 'none',
+                '-m', self.memory, '-nodefaults', '-no-reboot', '-display', self.display or 'none',
                 '-device', 'isa-debug-exit,iobase=0xf4,iosize=4']
         if self.vga:
             args += ['-vga', 'std']
@@ -145,6 +146,19 @@ def make_iso(path, append=()):
 def comma(path):
     """A file name inside a QEMU option: commas are doubled."""
     return path.replace(',', ',,')
+
+
+def find_display():
+    """The kind of window that QEMU can open here."""
+    if not (os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')):
+        raise UsageError('--gui: there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is '
+                         'set)')
+    listed = subprocess.run([QEMU, '-display', 'help'], stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, text=True).stdout.split()
+    for kind in ('gtk', 'sdl'):
+        if kind in listed:
+            return kind
+    raise UsageError('--gui: this QEMU opens no windows (Debian package qemu-system-gui)')
 
 
 def find_disk(path):

@@ -195,6 +195,8 @@ static const struct trouble {
 	{ { "service ds\nid 3\nrank 7\nmemory 64K\n" }, 0, 2, "id 2 belongs to 'ds'" },
 	{ { MIN "ports 70-77\n", "service b\nid 31\nrank 7\nmemory 64K\nports 60 77-78\n" }, 1, 5,
 	  "port 0x77 is taken by 'a'" },
+	{ { MIN "framebuffer yes\n", "service b\nid 31\nrank 7\nmemory 64K\nframebuffer yes\n" }, 1,
+	  5, "the framebuffer is taken by 'a'" },
 	{ { MIN "mmio 1000+2000\n", "service b\nid 31\nrank 7\nmemory 64K\nmmio 2000+1000\n" }, 1,
 	  5, "page 0x1 is taken by 'a'" },
 	{ { MIN "lines 4\n", "service b\nid 31\nrank 7\nmemory 64K\nlines 4/level\n" }, 1, 5,

@@ -2,7 +2,7 @@
  * log.c - keeps what services print.
  *
  * Job:      answers write on descriptors 1 and 2 of services; numbers the lines and keeps the last
- *           LINES of them; tells the console's driver, and pm, that there are new ones.
+ *           LINES of them; tells the consoles' drivers, and pm, that there are new ones.
  * Speaks:   contracts/log; the Linux call write of the service personality.
  * Touches:  nothing but its state.
  * Trusts:   rs to tell names. Nothing else in a request.
@@ -24,7 +24,7 @@ enum {
 	STDOUT = 1, STDERR = 2,
 };
 
-static bool fresh_lines;                /* the console's driver is to be told */
+static bool fresh_lines;                /* the consoles' drivers are to be told */
 static char buffer[4096];               /* of no interest between two requests */
 
 /* ---- lines ---- */
@@ -130,8 +130,9 @@ static size_t stamped(char *to, size_t size, const struct line *l)
 /* Whoever shows the log fetches new lines himself; a notification never waits. */
 static void tell(void)
 {
-	if (fresh_lines && state.watcher.v != 0)
-		ipc_notify(state.watcher);
+	for (unsigned i = 0; i < VIEWERS && fresh_lines; i++)
+		if (state.viewer[i].who.v != 0)
+			ipc_notify(state.viewer[i].who);
 	if (state.wanted != 0 && state.next > state.wanted - 1) {
 		state.wanted = 0;
 		ipc_notify(state.reader);
@@ -174,20 +175,31 @@ static uint64_t from_oldest(uint64_t seq)
 	return seq < state.first ? state.first : seq;
 }
 
+/* The driver of a console that asks as such; NULL: it is none. */
+static struct viewer *viewer_of(const struct call *c, uint64_t seq)
+{
+	static const uint8_t id[VIEWERS] = { ID_UART, ID_SCREEN };
+
+	for (unsigned i = 0; i < VIEWERS; i++)
+		if (seq == UINT64_MAX && endpoint_slot(c->client) == id[i])
+			return &state.viewer[i];
+	return NULL;
+}
+
 static err_t do_log_read(const struct call *c, const struct log_read_request *req,
 			 struct log_read_reply *reply)
 {
-	bool console = req->seq == UINT64_MAX && endpoint_slot(c->client) == ID_UART;
-	uint64_t n = from_oldest(console ? state.shown : req->seq);
+	struct viewer *viewer = viewer_of(c, req->seq);
+	uint64_t n = from_oldest(viewer ? viewer->shown : req->seq);
 	size_t size = c->lent < sizeof(buffer) ? c->lent : sizeof(buffer);
 
 	reply->first = n;
-	reply->done = (uint32_t)collect(&n, size, prefixed, console && state.console != 0 ?
+	reply->done = (uint32_t)collect(&n, size, prefixed, viewer && state.console != 0 ?
 					state.console : LEVELS);
 	reply->next = n;
-	if (console) {
-		state.watcher = c->client;
-		state.shown = n;
+	if (viewer) {
+		viewer->who = c->client;
+		viewer->shown = n;
 	}
 	return call_write(c, 0, buffer, reply->done);
 }
@@ -288,8 +300,11 @@ static void init(enum start_kind kind)
 
 static err_t check(void)
 {
-	if (state.next - state.first > LINES || state.shown > state.next)      /* L1, L3 */
+	if (state.next - state.first > LINES)                                   /* L1 */
 		return -EINVAL;
+	for (unsigned i = 0; i < VIEWERS; i++)
+		if (state.viewer[i].shown > state.next)                         /* L3 */
+			return -EINVAL;
 	for (unsigned i = 0; i < SLOTS; i++)
 		if (state.partial[i].len > LOG_LINE || state.name[i][NAME - 1] != '\0')
 			return -EINVAL;
@@ -307,9 +322,9 @@ static const struct log_ops ops = {
 
 static size_t summary(char *to, size_t size)
 {
-	return format(to, size, "lines %lu to %lu, the console has seen those below %lu\n",
+	return format(to, size, "lines %lu to %lu, the serial line has shown those below %lu\n",
 		      (unsigned long)state.first, (unsigned long)state.next,
-		      (unsigned long)state.shown);
+		      (unsigned long)state.viewer[0].shown);
 }
 
 static const struct server server = {

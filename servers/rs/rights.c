@@ -5,7 +5,8 @@
  *           that all programs share.
  * Speaks:   kernel calls priv_set and route_set.
  * Touches:  privilege structures, routing tables.
- * Trusts:   the manifests, checked; pci for where device memory is.
+ * Trusts:   the manifests, checked; pci for where device memory is, the boot loader for where the
+ *           framebuffer is.
  * On crash: every call is absolute; they are made again at the next start of the service.
  */
 #include "rs.h"
@@ -117,13 +118,36 @@ static bool add_granted(unsigned id, struct priv_desc *d)
 	return true;
 }
 
+/* Where the boot loader has put its framebuffer, for whose manifest says `framebuffer yes`. */
+static bool add_framebuffer(unsigned id, struct priv_desc *d)
+{
+	static struct boot_info boot;
+	struct boot_info_request req = { .address = (uint64_t)&boot };
+	const struct boot_framebuffer *fb = &boot.fb;
+	uint64_t first, end;
+	unsigned n = 0;
+
+	if (!manifest_of(id)->framebuffer || sys_boot_info(&req) != 0 || fb->base == 0)
+		return true;
+	first = fb->base / PAGE_SIZE;
+	end = (fb->base + (uint64_t)fb->pitch * fb->height + PAGE_SIZE - 1) / PAGE_SIZE;
+	if (end <= first || end > UINT32_MAX)
+		return true;            /* the loader talks nonsense: it has none */
+	while (n < PRIV_MMIO && d->mmio[n].count != 0)
+		n++;
+	if (n == PRIV_MMIO)
+		return false;
+	d->mmio[n] = (struct pfn_range){ (uint32_t)first, (uint32_t)(end - first) };
+	return true;
+}
+
 static bool make_rights(unsigned id, struct priv_desc *d)
 {
 	unsigned n;
 	const struct manifest *const *set = manifest_set(&n);
 
 	manifest_priv(manifest_of(id), set, n, d);
-	return add_granted(id, d);
+	return add_framebuffer(id, d) && add_granted(id, d);
 }
 
 /* For dumps. What does not fit was not granted either. */

@@ -77,6 +77,10 @@ uint32_t input_ready(const struct line *l, bool *eof)
 
 /* ---- editing ---- */
 
+/* One byte from the terminal may change no more than the undo log holds: of a line that is longer
+ * than this, no more is rubbed out or shown again in one step. */
+enum { VISIBLE = 200 };
+
 /* Is there a byte of the unfinished line? */
 static bool editable(const struct line *l)
 {
@@ -110,11 +114,12 @@ static void erase_one(struct line *l)
 	} while ((byte & 0xc0) == 0x80 && l->termios.iflag & I_IUTF8 && editable(l));
 }
 
+/* Of a word, VISIBLE characters at a time. */
 static void erase_word(struct line *l)
 {
 	bool seen = false;
 
-	while (editable(l)) {
+	for (unsigned n = 0; n < VISIBLE && editable(l); n++) {
 		uint8_t byte = in_peek(l, in_used(l) - 1);
 		bool blank = byte == ' ' || byte == '\t';
 
@@ -125,26 +130,35 @@ static void erase_word(struct line *l)
 	}
 }
 
+/* Where the unfinished line begins in the input buffer. */
+static uint32_t line_start(const struct line *l)
+{
+	uint32_t first = in_used(l);
+
+	while (first > 0 && !in_is_mark(l, first - 1) && !is_end(l, in_peek(l, first - 1)))
+		first--;
+	return first;
+}
+
 static void erase_line(struct line *l)
 {
-	bool visual = has(l, L_ECHOK) && has(l, L_ECHOKE) && has(l, L_ECHOE);
+	uint32_t n = in_used(l) - line_start(l);
+	bool visual = has(l, L_ECHOK) && has(l, L_ECHOKE) && has(l, L_ECHOE) && n <= VISIBLE;
 
-	while (editable(l)) {
-		if (visual)
-			erase_one(l);
-		else
-			in_unput(l);
-	}
+	if (!visual)
+		l->in.head -= n;
+	while (editable(l))
+		erase_one(l);
 	if (!visual && has(l, L_ECHO) && has(l, L_ECHOK))
 		output_byte(l, '\n');
 }
 
 static void reprint(struct line *l)
 {
-	uint32_t n = in_used(l), first = n;
+	uint32_t n = in_used(l), first = line_start(l);
 
-	while (first > 0 && !in_is_mark(l, first - 1) && !is_end(l, in_peek(l, first - 1)))
-		first--;
+	if (n - first > VISIBLE)
+		first = n - VISIBLE;
 	output_byte(l, '\n');
 	for (uint32_t i = first; i < n; i++)
 		echo_byte(l, in_peek(l, i));

@@ -77,18 +77,22 @@ static err_t set_termios(struct line *l, struct chardev_entry *e,
 	return 0;
 }
 
+void resize(struct line *l, const struct winsize_ *window)
+{
+	if (memcmp(window, &l->window, sizeof(*window)) == 0)
+		return;
+	l->window = *window;
+	signal_foreground(l, SIG_WINCH_);
+}
+
 static err_t set_window(struct line *l, struct chardev_entry *e)
 {
 	struct winsize_ new;
 	err_t err = in(e, &new, sizeof(new));
 
-	if (err != 0)
-		return err;
-	if (memcmp(&new, &l->window, sizeof(new)) != 0) {
-		l->window = new;
-		signal_foreground(l, SIG_WINCH_);
-	}
-	return 0;
+	if (err == 0)
+		resize(l, &new);
+	return err;
 }
 
 static err_t set_group(struct line *l, struct chardev_entry *e, endpoint_t proc)
@@ -111,24 +115,6 @@ static err_t set_group(struct line *l, struct chardev_entry *e, endpoint_t proc)
 	if (group.session != l->session)
 		return -EPERM;
 	l->pgrp = (uint32_t)pgid;
-	return 0;
-}
-
-static err_t become_controlling(struct line *l, endpoint_t proc, uint64_t steal)
-{
-	uint32_t sid = public_word(proc, PUBLIC_SID);
-	struct pm_set_tty_request req = { .proc = proc, .tty = CHARDEV_DEVICE(5, 1) };
-
-	if (sid == l->session)
-		return 0;
-	if (sid != public_word(proc, PUBLIC_PID))
-		return -EPERM;
-	if (l->session && !(steal == 1 && public_word(proc, PUBLIC_EUID) == 0))
-		return -EPERM;
-	if (pm_set_tty(&pm, &req) != 0)
-		return -EPERM;
-	l->session = sid;
-	l->pgrp = public_word(proc, PUBLIC_PGID);
 	return 0;
 }
 
@@ -207,7 +193,7 @@ static err_t perform(struct line *l, struct chardev_entry *e,
 	case TIOCGSID_:
 		return l->session ? put_number(e, l->session) : -ENOTTY;
 	case TIOCSCTTY_:
-		return become_controlling(l, req->proc, req->arg);
+		return become_controlling(l, req->proc, req->arg == 1);
 	case TIOCNOTTY_:
 		return give_up(l, req->proc);
 	case TIOCOUTQ_:
@@ -240,6 +226,6 @@ err_t do_chardev_ioctl(const struct call *c, const struct chardev_ioctl_request 
 	reply->seq = chardev_seq(req->line);
 	err = perform(l, chardev_entry(c), req);
 	events(l);
-	serial_send();
+	wire_send(l);
 	return err;
 }

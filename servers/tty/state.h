@@ -8,10 +8,13 @@
 #define TTY_STATE_H
 
 #include <abi/types.h>
+#include <contract/serial.h>
 #include <lib/ring.h>
 #include <lib/undo.h>
 
-enum { NR_LINES_ = 1, IN_SIZE = 4096, OUT_SIZE = 8192, NR_CC = 19, READS_OUT = 4 };
+enum { LINE_SERIAL, LINE_SCREEN, NR_LINES_ };    /* ttyS0, tty1 */
+enum { WIRE_UART, WIRE_SCREEN, WIRE_KEYBOARD, NR_WIRES };
+enum { IN_SIZE = 4096, OUT_SIZE = 8192, NR_CC = 19, READS_OUT = 4 };
 
 /* struct termios as the kernel has it (uapi/asm-generic/termbits.h). */
 struct termios_ {
@@ -40,13 +43,22 @@ struct line {
 	uint8_t out_byte[OUT_SIZE];
 };
 
+/* The way to a driver. */
+struct wire {
+	struct ring_client ring;
+	uint32_t reads_out;             /* read requests that the driver holds */
+	uint32_t window_asked;
+	struct serial_read_reply got;   /* what the driver has answered, */
+	uint32_t got_taken;             /* and how many bytes of it the line has taken */
+};
+
 struct state {
 	struct line line[NR_LINES_];
-	struct ring_client uart;
-	uint32_t reads_out;             /* read requests that the driver holds */
+	struct wire wire[NR_WIRES];
+	uint32_t console;               /* the line that /dev/console is */
 };
 
 extern struct state state;
-extern struct ring_memory uart_memory;
+extern struct ring_memory wire_memory[NR_WIRES];
 
 #endif

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * tty.c - terminals: the line discipline between programs and the drivers of lines.
  *
- * Job:      /dev/console, /dev/ttyS0 and /dev/tty: canonical and raw input, echo, signals,
- *           job control.
- * Speaks:   contracts/chardev to vfs; contracts/serial to uart; contracts/pm for signals.
+ * Job:      /dev/ttyS0, /dev/tty1 (the screen and the keyboard), /dev/tty0 (the same), /dev/console
+ *           (one of them) and /dev/tty: canonical and raw input, echo, signals, job control.
+ * Speaks:   contracts/chardev to vfs; contracts/serial to uart, screen and keyboard; contracts/pm
+ *           for signals.
  * Touches:  nothing but its state.
  * Trusts:   vfs for who calls; nothing in an argument, nothing in a byte.
  * On crash: recovers in place; no byte that was taken is lost.
  */
 #include "tty.h"
 
+#include <contract/kernel.h>
+#include <lib/assert.h>
+#include <lib/boot.h>
 #include <lib/service_ids.h>
 
-enum { MAJOR_TTYS = 4, MAJOR_TTY = 5, MINOR_TTYS0 = 64 };
 enum { SIG_TTIN_ = 21, SIG_TTOU_ = 22, NOCTTY = 0400 };
 
 /* Of one write, so that what it changes fits the undo log: vfs asks again for the rest. */
@@ -23,35 +26,38 @@ struct line *line_of(uint32_t n)
 	return n < NR_LINES_ ? &state.line[n] : NULL;
 }
 
-/* A session leader without a terminal that opens one gets it. */
-static void adopt(struct line *l, const struct chardev_open_request *req)
+/* The line that a device number stands for; NULL: none. */
+static struct line *line_of_device(const struct chardev_open_request *req)
 {
-	uint32_t sid = public_word(req->proc, PUBLIC_SID);
-
-	if (req->flags & NOCTTY || l->session || sid == 0 ||
-	    sid != public_word(req->proc, PUBLIC_PID))
-		return;
-	l->session = sid;
-	l->pgrp = public_word(req->proc, PUBLIC_PGID);
+	switch (req->device) {
+	case CHARDEV_DEVICE(MAJOR_TTYS, MINOR_TTYS0):
+		return &state.line[LINE_SERIAL];
+	case CHARDEV_DEVICE(MAJOR_TTYS, 0):
+	case CHARDEV_DEVICE(MAJOR_TTYS, 1):
+		return &state.line[LINE_SCREEN];
+	case CHARDEV_DEVICE(MAJOR_TTY, 0):
+		return controlling(req->proc);
+	case CHARDEV_DEVICE(MAJOR_TTY, 1):
+		return &state.line[state.console];
+	default:
+		return NULL;
+	}
 }
 
 static err_t do_chardev_open(const struct call *c, const struct chardev_open_request *req,
 			     struct chardev_open_reply *reply)
 {
-	struct line *l = &state.line[0];
+	struct line *l = line_of_device(req);
 	bool console = req->device == CHARDEV_DEVICE(MAJOR_TTY, 1);
 
-	if (req->device == CHARDEV_DEVICE(MAJOR_TTY, 0)) {
-		if (!l->session || public_word(req->proc, PUBLIC_SID) != l->session)
-			return -ENXIO;
-	} else if (req->device != CHARDEV_DEVICE(MAJOR_TTYS, MINOR_TTYS0) && !console) {
+	if (l == NULL)
 		return -ENXIO;
-	}
-	if (!console)
-		adopt(l, req);
+	/* A session leader without a terminal that opens one gets it. */
+	if (!console && !(req->flags & NOCTTY))
+		become_controlling(l, req->proc, false);
 	l->opens++;
-	reply->line = 0;
-	reply->device = console ? req->device : CHARDEV_DEVICE(MAJOR_TTYS, MINOR_TTYS0);
+	reply->line = (uint32_t)(l - state.line);
+	reply->device = console ? req->device : device_of(l);
 	events(l);
 	return 0;
 }
@@ -162,16 +168,31 @@ static err_t do_chardev_write(const struct call *c, const struct chardev_write_r
 		reply->done++;
 	if (n && reply->done == 0)
 		return -EAGAIN;
-	serial_send();
+	wire_send(l);
 	events(l);
 	return 0;
 }
 
 static void on_notify(uint64_t services)
 {
-	if (services & BIT(ID_UART))
-		serial_pump();
+	if (services & BIT(ID_DS))
+		wire_drivers_changed();
+	if (services & (BIT(ID_UART) | BIT(ID_SCREEN) | BIT(ID_KEYBOARD)))
+		wire_pump();
 	chardev_server_notified(services);
+}
+
+/* The last console=tty1 (tty0) or console=ttyS0 of the boot command line: /dev/console. */
+static void choose_console(void)
+{
+	static struct boot_info boot;
+	struct boot_info_request req = { .address = (uint64_t)&boot };
+	char value[16];
+
+	assert(sys_boot_info(&req) == 0);
+	if (boot_option(boot.cmdline, "console", value, sizeof(value)) &&
+	    (strcmp(value, "tty1") == 0 || strcmp(value, "tty0") == 0))
+		state.console = LINE_SCREEN;
 }
 
 static void init(enum start_kind kind)
@@ -180,8 +201,9 @@ static void init(enum start_kind kind)
 		return;
 	for (unsigned i = 0; i < NR_LINES_; i++)
 		termios_reset(&state.line[i]);
-	serial_open();
-	serial_pump();
+	choose_console();
+	wire_open();
+	wire_pump();
 }
 
 static err_t check(void)
@@ -193,7 +215,7 @@ static err_t check(void)
 			return -EINVAL;
 		recount(l);
 	}
-	ring_client_publish(&state.uart, &uart_memory);
+	wire_recovered();
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "state.h"
 #include <lib/chardev.h>
+#include <lib/peer.h>
 
 enum { C_INTR, C_QUIT, C_ERASE, C_KILL, C_EOF, C_TIME, C_MIN, C_SWTC, C_START, C_STOP, C_SUSP,
        C_EOL, C_REPRINT, C_DISCARD, C_WERASE, C_LNEXT, C_EOL2 };
@@ -15,6 +16,7 @@ enum { I_IGNBRK = 1, I_BRKINT = 2, I_ISTRIP = 040, I_INLCR = 0100, I_IGNCR = 020
 enum { O_OPOST = 1, O_ONLCR = 4, O_OCRNL = 010, O_ONOCR = 020, O_ONLRET = 040 };
 enum { L_ISIG = 1, L_ICANON = 2, L_ECHO = 010, L_ECHOE = 020, L_ECHOK = 040, L_ECHONL = 0100,
        L_NOFLSH = 0200, L_TOSTOP = 0400, L_ECHOCTL = 01000, L_ECHOKE = 04000, L_IEXTEN = 0100000 };
+enum { MAJOR_TTYS = 4, MAJOR_TTY = 5, MINOR_TTYS0 = 64 };
 enum { POLL_IN = 1, POLL_OUT = 4, POLL_HUP = 16 };
 
 /* ---- buffer.c ---- */
@@ -49,11 +51,20 @@ err_t job_check(const struct line *l, endpoint_t proc, unsigned signal);
 err_t do_chardev_ioctl(const struct call *c, const struct chardev_ioctl_request *req,
 		       struct chardev_ioctl_reply *reply);
 void termios_reset(struct line *l);
+void resize(struct line *l, const struct winsize_ *window);
 
-/* ---- serial.c ---- */
-void serial_open(void);
-void serial_send(void);                         /* output */
-void serial_pump(void);                         /* everything that can go on goes on */
+/* ---- session.c ---- */
+uint32_t device_of(const struct line *l);
+/* The session leader's controlling terminal is this one from now on; -EPERM: it may not be. */
+err_t become_controlling(struct line *l, endpoint_t proc, bool steal);
+struct line *controlling(endpoint_t proc);      /* NULL: it has none */
+
+/* ---- wire.c ---- */
+void wire_open(void);
+void wire_recovered(void);
+void wire_drivers_changed(void);                /* ds has something to say */
+void wire_send(const struct line *l);           /* output */
+void wire_pump(void);                           /* everything that can go on goes on */
 
 struct line *line_of(uint32_t n);
 

@@ -18,6 +18,7 @@
 #include <lib/assert.h>
 #include <lib/boot.h>
 #include <lib/peer.h>
+#include <lib/print.h>
 #include <lib/ring.h>
 #include <lib/server.h>
 #include <lib/service_ids.h>
@@ -37,9 +38,11 @@ static uint32_t reads[READS], nr_reads;         /* requests that wait for input 
 static struct ring_entry held;                  /* a write that did not fit yet */
 static bool has_held;
 
+static bool absent;                     /* there is no chip: output goes nowhere */
 static bool shows_log = true;
 
-static struct peer vm = PEER("vm"), tty = PEER("tty"), log = PEER("log");
+static struct peer vm = PEER("vm"), log = PEER("log");
+static endpoint_t tty;
 
 static uint32_t fifo_used(const struct fifo *f)
 {
@@ -86,8 +89,22 @@ static void chip_configure(uint32_t divisor, uint32_t control)
 	set(LINE_CONTROL, control);
 }
 
+/* Where nothing answers, all bits are read as 1; no chip has all errors at once. */
+static bool is_absent(void)
+{
+	struct port_op op = { .port = COM1 + LINE_STATUS, .width = 1 };
+
+	ports(&op, 1);
+	return (op.value & 0xff) == STATUS_NOTHING;
+}
+
 static void chip_init(void)
 {
+	absent = is_absent();
+	if (absent) {
+		print("there is no serial line\n");
+		return;
+	}
 	set(ENABLE, 0);
 	chip_configure(1, 3);
 	set(FIFO_CONTROL, FIFO_ON | FIFO_CLEAR | FIFO_TRIGGER_8);
@@ -112,7 +129,7 @@ static bool receive(void)
 	};
 	uint32_t status, n;
 
-	if (!has_room())
+	if (absent || !has_room())
 		return false;
 	ports(op, 2);
 	status = op[1].value;
@@ -137,6 +154,10 @@ static void transmit(void)
 	struct port_op op[FIFO + 1] = { { .port = COM1 + LINE_STATUS, .width = 1 } };
 	uint32_t n = 0;
 
+	if (absent) {
+		out.tail = out.head;
+		return;
+	}
 	ports(op, 1);
 	if (op[0].value & STATUS_THR_EMPTY) {
 		for (; n < FIFO && fifo_used(&out); n++)
@@ -248,18 +269,33 @@ static void take(const struct ring_entry *e)
 	}
 }
 
-static void open_ring(void)
+/* tty lends the ring before its first notification. vm says who tty is: ds may not know yet. */
+static void borrow_ring(void)
 {
-	struct vm_borrow_request req = { .key = SERIAL_RING_KEY };
+	struct vm_borrow_request req = {
+		.key = SERIAL_RING_KEY, .from = ENDPOINT(0, ID_TTY),
+	};
 	struct vm_borrow_reply reply;
 
-	if (peer_refresh(&tty) != 0)
-		return;
-	req.from = tty.at;
 	if (vm_borrow(&vm, &req, &reply) != 0 || reply.len < sizeof(struct ring_memory))
 		return;
 	ring_memory = (volatile struct ring_memory *)reply.address;
-	ring_server_reset(&ring, ring_memory);
+	tty = reply.owner;
+}
+
+static void open_ring(void)
+{
+	borrow_ring();
+	if (ring_memory)
+		ring_server_reset(&ring, ring_memory);
+}
+
+static void tell_tty(void)
+{
+	if (ipc_notify(tty) == 0)
+		return;
+	borrow_ring();                  /* it has started afresh, and is another */
+	ipc_notify(tty);
 }
 
 /* Whatever can go on goes on: requests, input, output. */
@@ -286,7 +322,7 @@ static void work(void)
 	transmit();
 	if (ring_memory) {
 		ring_server_publish(&ring, ring_memory);
-		ipc_notify(tty.at);
+		tell_tty();
 	}
 }
 
@@ -308,16 +344,16 @@ static void on_notify(uint64_t services)
 	work();
 }
 
-/* log=off on the boot command line: the line belongs to tty alone. */
+/* log=off on the boot command line, or a console=NAME for another: the line is tty's alone. */
 static void read_cmdline(void)
 {
 	static struct boot_info boot;
 	struct boot_info_request req = { .address = (uint64_t)&boot };
-	char value[8];
+	char value[8] = "";
 
 	assert(sys_boot_info(&req) == 0);
-	if (boot_option(boot.cmdline, "log", value, sizeof(value)))
-		shows_log = strcmp(value, "off") != 0;
+	boot_option(boot.cmdline, "log", value, sizeof(value));
+	shows_log = strcmp(value, "off") != 0 && boot_console(boot.cmdline, "ttyS0");
 }
 
 static void init(enum start_kind kind)
@@ -330,8 +366,8 @@ static void init(enum start_kind kind)
 	chip_init();
 	assert(sys_irq_claim(&claim, &reply) == 0);
 	assert(sys_irq_ack(&ack) == 0);
-	show_log();
-	transmit();
+	open_ring();
+	work();
 }
 
 int main(void)

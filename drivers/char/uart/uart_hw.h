@@ -18,6 +18,7 @@ enum { FIFO_ON = 1, FIFO_CLEAR = 6, FIFO_TRIGGER_8 = 0x80, TRIGGER = 8 };
 enum { CAUSE_MASK = 15, CAUSE_TRIGGER = 4 };    /* IIR: as many bytes as the trigger are there */
 enum { CONTROL_STOP2 = 4, CONTROL_PARITY = 8, CONTROL_EVEN = 0x10, CONTROL_DLAB = 0x80 };
 enum { MODEM_DTR_RTS_OUT2 = 0x0b };
-enum { STATUS_DATA = 1, STATUS_OVERRUN = 2, STATUS_BREAK = 0x10, STATUS_THR_EMPTY = 0x20 };
+enum { STATUS_DATA = 1, STATUS_OVERRUN = 2, STATUS_BREAK = 0x10, STATUS_THR_EMPTY = 0x20,
+       STATUS_NOTHING = 0xff };
 
 #endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * serial.h - the class library of drivers that serve contracts/serial to tty and recover in place:
+ *            the screen, the keyboard.
+ *
+ * The driver keeps a struct serial_line in its state and calls serial_server_init from init,
+ * serial_notified from on_notify, serial_work when it has something to give or can take more.
+ *
+ * The manifest: `talks ds vm`, `notifies tty`.
+ */
+#ifndef LIB_SERIAL_H
+#define LIB_SERIAL_H
+
+#include <contract/serial.h>
+#include <lib/ring.h>
+#include <lib/server.h>
+
+enum { SERIAL_READS = 16 };
+
+/* In the driver's state. */
+struct serial_line {
+	struct ring_server ring;
+	uint32_t reads[SERIAL_READS], nr_reads; /* requests that wait for input */
+	struct ring_entry held;                 /* a write that is being taken, */
+	uint32_t has_held, taken;               /* and how much of it has been */
+};
+
+struct serial_driver {
+	/* Take a byte of output; false: not now. What it changes is committed between two bytes;
+	 * what it commits itself it must be able to do again. NULL: output goes nowhere. */
+	bool (*put)(uint8_t byte);
+	/* Up to max bytes of input, and SERIAL_ flags. */
+	uint32_t (*get)(uint8_t *bytes, uint32_t max, uint32_t *flags);
+	/* NULL: no window, no speed. */
+	void (*window)(struct serial_window_reply *reply);
+};
+
+void serial_server_init(struct serial_line *l, const struct serial_driver *d, enum start_kind kind);
+void serial_notified(uint64_t services);
+/* Whatever can go on goes on. Commits. */
+void serial_work(void);
+
+#endif

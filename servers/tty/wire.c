@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * wire.c - the lines' other ends: the drivers of the serial port, the screen and the keyboard.
+ *
+ * Job:      hands output to the drivers and keeps read requests with them, on a ring each.
+ * Speaks:   contracts/serial, as the client; ds, which says when a driver comes; pm.info and
+ *           pm.signal for Ctrl-Alt-Del.
+ * Touches:  the ring memories, lent to the drivers.
+ * Trusts:   the drivers for nothing: lengths are checked.
+ * On crash: both sides go on where they were; if a driver starts afresh, what it had not answered
+ *           is handed in again.
+ *
+ * A line may have two wires: what is written goes to the screen, what is read comes from the
+ * keyboard, and from the screen too, which answers to some escape sequences.
+ */
+#include "tty.h"
+
+#include <contract/ds.h>
+#include <contract/pm.h>
+#include <contract/serial.h>
+#include <contract/vm.h>
+#include <lib/clock.h>
+#include <lib/print.h>
+#include <lib/service_ids.h>
+
+enum { SIG_INT_ = 2, SI_KERNEL_ = 0x80, PID_INIT = 1 };
+
+static const struct {
+	uint8_t line, id;
+	bool writes, has_window;
+} kind[NR_WIRES] = {
+	[WIRE_UART] = { .line = LINE_SERIAL, .id = ID_UART, .writes = true },
+	[WIRE_SCREEN] = {
+		.line = LINE_SCREEN, .id = ID_SCREEN, .writes = true, .has_window = true,
+	},
+	[WIRE_KEYBOARD] = { .line = LINE_SCREEN, .id = ID_KEYBOARD },
+};
+
+static struct peer vm = PEER("vm"), pm = PEER("pm"), ds = PEER("ds");
+static struct peer driver[NR_WIRES] = { PEER("uart"), PEER("screen"), PEER("keyboard") };
+
+static struct line *line_at(unsigned w)
+{
+	return &state.line[kind[w].line];
+}
+
+/* For a driver that is not there now, ds will say when it is. */
+static void tell(unsigned w)
+{
+	if (driver[w].at.v != 0 && ipc_notify(driver[w].at) == 0)
+		return;
+	if (peer_find(&driver[w]) == 0)
+		ipc_notify(driver[w].at);
+}
+
+static bool submit(unsigned w, uint32_t type, const void *request, size_t size)
+{
+	uint32_t id;
+
+	return ring_submit(&state.wire[w].ring, &wire_memory[w], type, request, size, &id) == 0;
+}
+
+/* No more than the line can take if all of them are answered: the sender waits instead. But a line
+ * that is not ended yet has no reader that could make room: what is too much of it is dropped. */
+static bool has_room(const struct line *l, uint32_t reads)
+{
+	return in_used(l) + reads * SERIAL_BYTES < IN_SIZE ||
+	       (l->termios.lflag & L_ICANON && l->ready == 0);
+}
+
+static void submit_reads(unsigned w)
+{
+	struct serial_read_request req = { .line = 0 };
+	struct wire *x = &state.wire[w];
+
+	while (x->reads_out < READS_OUT && has_room(line_at(w), x->reads_out + 1) &&
+	       submit(w, SERIAL_READ, &req, sizeof(req)))
+		x->reads_out++;
+}
+
+static void ask_window(unsigned w)
+{
+	struct serial_window_request req = { .line = 0 };
+
+	if (kind[w].has_window && !state.wire[w].window_asked)
+		state.wire[w].window_asked = submit(w, SERIAL_WINDOW, &req, sizeof(req));
+}
+
+static bool submit_writes(unsigned w)
+{
+	struct serial_write_request req;
+	struct line *l = line_at(w);
+	bool any = false;
+
+	while (kind[w].writes && !l->stopped && l->out.head != l->out.tail) {
+		uint32_t n = l->out.head - l->out.tail;
+
+		req = (struct serial_write_request){ .len = n < sizeof(req.byte) ? n
+								: (uint32_t)sizeof(req.byte) };
+		for (uint32_t i = 0; i < req.len; i++)
+			req.byte[i] = l->out_byte[(l->out.tail + i) % OUT_SIZE];
+		if (!submit(w, SERIAL_WRITE, &req, sizeof(req)))
+			break;
+		l->out.tail += req.len;
+		any = true;
+	}
+	return any;
+}
+
+/* ---- answers ---- */
+
+/* As Linux does when init has said that it wants to be asked (reboot(2), LINUX_REBOOT_CMD_CAD_OFF):
+ * what follows is init's policy. */
+static void ask_reboot(void)
+{
+	struct pm_info_request req = { .pid = PID_INIT };
+	struct pm_info_reply init;
+	struct pm_signal_request signal = { .signal = SIG_INT_, .code = SI_KERNEL_ };
+
+	if (pm_info(&pm, &req, &init) != 0)
+		return;
+	signal.proc = init.proc;
+	if (pm_signal(&pm, &signal) != 0)
+		return;                 /* there is no init any more */
+}
+
+static void received(unsigned w, const struct serial_read_reply *r)
+{
+	struct wire *x = &state.wire[w];
+
+	x->reads_out--;
+	if (r->flags & SERIAL_REBOOT)
+		ask_reboot();
+	if (r->flags & SERIAL_GOT_BREAK)
+		input_break(line_at(w));
+	x->got = *r;
+	x->got_taken = 0;
+}
+
+/* Byte by byte, for one may change much of the line. */
+static void take_bytes(unsigned w)
+{
+	struct wire *x = &state.wire[w];
+
+	while (x->got_taken < x->got.len && x->got_taken < sizeof(x->got.byte)) {
+		input_byte(line_at(w), x->got.byte[x->got_taken]);
+		x->got_taken++;
+		if (undo_used() > UNDO_ENTRIES / 4)
+			undo_commit();
+	}
+}
+
+/* What the driver held when it died is asked again; reads and the window anyway. */
+static void resubmit(unsigned w)
+{
+	struct wire *x = &state.wire[w];
+	struct ring_entry e;
+
+	ring_client_reset(&x->ring, &wire_memory[w], clock_monotonic_ns());
+	x->reads_out = 0;
+	x->window_asked = false;
+	while (ring_client_returned(&x->ring, &e))
+		if (e.type == SERIAL_WRITE && !submit(w, e.type, e.w, sizeof(e.w)))
+			return;
+}
+
+static bool take_answer(unsigned w)
+{
+	struct ring_client *ring = &state.wire[w].ring;
+	const struct serial_window_reply *size;
+	struct ring_entry e;
+	err_t err = ring_client_next(ring, &wire_memory[w], &e);
+
+	if (err == -ENOENT)
+		return false;
+	if (err == -EDEADPEER) {
+		resubmit(w);
+		return true;
+	}
+	if ((err_t)e.type != 0)                 /* refused: not asked again */
+		return true;
+	size = (const struct serial_window_reply *)e.w;
+	switch (ring->pending[e.id & RING_ID_SLOTS].type) {
+	case SERIAL_READ:
+		received(w, (const struct serial_read_reply *)e.w);
+		break;
+	case SERIAL_WINDOW:
+		resize(line_at(w), &(struct winsize_){ size->rows, size->columns, size->xpixels,
+						       size->ypixels });
+		break;
+	}
+	return true;
+}
+
+/* ---- what goes on when ---- */
+
+/* Output only: from a handler, whose request is not to be committed half way. */
+void wire_send(const struct line *l)
+{
+	for (unsigned w = 0; w < NR_WIRES; w++)
+		if (line_at(w) == l && submit_writes(w)) {
+			ring_client_publish(&state.wire[w].ring, &wire_memory[w]);
+			tell(w);
+		}
+}
+
+/* Everything that can go on with one driver. Each answer is taken and committed for itself. */
+static bool pump(unsigned w)
+{
+	struct wire *x = &state.wire[w];
+	uint32_t submitted;
+	bool any = false, more;
+
+	do {
+		take_bytes(w);
+		undo_commit();
+		more = take_answer(w);
+		any |= more;
+	} while (more);
+	submitted = x->ring.submitted;
+	ask_window(w);
+	submit_reads(w);
+	submit_writes(w);
+	if (x->ring.submitted != submitted) {
+		ring_client_publish(&x->ring, &wire_memory[w]);
+		tell(w);
+		any = true;
+	}
+	return any;
+}
+
+void wire_pump(void)
+{
+	bool any[NR_LINES_] = { false };
+
+	/* What came from one driver may have to be echoed by another. */
+	for (unsigned w = NR_WIRES; w-- > 0;)
+		any[kind[w].line] |= pump(w);
+	for (unsigned i = 0; i < NR_LINES_; i++)
+		if (any[i])
+			events(&state.line[i]);
+}
+
+/* Names have changed: drivers that are new there do not know that there is something for them. */
+void wire_drivers_changed(void)
+{
+	struct ds_event_next_reply event;
+
+	while (ds_event_next(&ds, &event) == 0)
+		for (unsigned w = 0; w < NR_WIRES; w++)
+			if (strcmp(event.name, driver[w].name) == 0) {
+				driver[w].at = event.who;
+				ipc_notify(event.who);
+			}
+}
+
+static void subscribe(unsigned w)
+{
+	struct ds_subscribe_request req;
+
+	strlcpy(req.pattern, driver[w].name, sizeof(req.pattern));
+	if (ds_subscribe(&ds, &req) != 0)
+		print("ds does not tell of %s\n", driver[w].name);
+}
+
+void wire_open(void)
+{
+	for (unsigned w = 0; w < NR_WIRES; w++) {
+		struct vm_lend_request req = {
+			.to = ENDPOINT(0, kind[w].id), .key = SERIAL_RING_KEY,
+			.address = (uint64_t)&wire_memory[w], .len = sizeof(wire_memory[w]),
+		};
+
+		if (vm_lend(&vm, &req) != 0)
+			continue;
+		ring_client_reset(&state.wire[w].ring, &wire_memory[w], clock_monotonic_ns());
+		state.wire[w].reads_out = 0;
+		subscribe(w);
+	}
+}
+
+void wire_recovered(void)
+{
+	for (unsigned w = 0; w < NR_WIRES; w++)
+		ring_client_publish(&state.wire[w].ring, &wire_memory[w]);
+}
