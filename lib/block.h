@@ -41,6 +41,8 @@ struct block_driver {
 };
 
 void block_server_init(const struct block_driver *driver, enum start_kind kind);
+/* There is a disk, which programs see as /dev/NAME; or there is none (any more). */
+void block_server_announce(const char *name, bool there);
 void block_server_notified(uint64_t services);
 void block_server_work(void);
 void block_done(unsigned tag, err_t err);

@@ -3,7 +3,7 @@
  *
  * Job:      takes requests off the clients' rings, checks them, hands them to the driver under
  *           tags, answers what is done.
- * Speaks:   contracts/block on rings; contracts/vm (borrow); the kernel call grant_copy.
+ * Speaks:   contracts/block on rings; vm.borrow, ds.publish; the kernel call grant_copy.
  * Touches:  rings that clients lend; memory that they grant.
  * Trusts:   no client: entries are copied, then checked by the generated decoder and here.
  * On crash: only which services are clients is remembered, and only by drivers that recover in
@@ -12,10 +12,12 @@
  * B1  row[tag] is free, or holds a request of client row.client in its epoch row.epoch.
  * B2  An answer and data go to a client only in the epoch in which it asked.
  */
+#include <contract/ds.h>
 #include <contract/kernel.h>
 #include <contract/vm.h>
 #include <lib/block.h>
 #include <lib/peer.h>
+#include <lib/print.h>
 
 enum row_state { ROW_FREE, ROW_WAITING, ROW_BEGUN };
 
@@ -36,7 +38,7 @@ struct client {
 };
 
 static const struct block_driver *driver;
-static struct peer vm = PEER("vm");
+static struct peer vm = PEER("vm"), ds = PEER("ds");
 static struct row row[BLOCK_TAGS];
 static struct client client[BLOCK_CLIENTS];
 static unsigned turn;                   /* whose request is looked at first */
@@ -348,4 +350,17 @@ void block_server_init(const struct block_driver *d, enum start_kind kind)
 	driver = d;
 	if (kind == START_RECOVER)
 		block_server_notified(known);
+}
+
+void block_server_announce(const char *name, bool there)
+{
+	struct ds_publish_request on = { .who = { 0 } };
+	struct ds_unpublish_request off;
+	err_t err;
+
+	format(on.name, sizeof(on.name), "dev/%s", name);
+	memcpy(off.name, on.name, sizeof(off.name));
+	err = there ? ds_publish(&ds, &on) : ds_unpublish(&ds, &off);
+	if (err != 0 && there)
+		print("<4>%s is not announced: error %d\n", on.name, -err);
 }

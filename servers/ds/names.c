@@ -73,25 +73,45 @@ static void set(struct name *n, const char *text, endpoint_t who)
 	subscribers_notify(n);
 }
 
+static void withdraw(struct name *n)
+{
+	n->who = ENDPOINT_NONE;
+	n->change = ++state.changes;
+	subscribers_notify(n);
+}
+
+/* The names of a service end with its life: all that stand for another life of this slot. */
+static void names_forget(unsigned slot, endpoint_t but)
+{
+	for (unsigned i = 0; i < NAMES; i++) {
+		struct name *n = &state.name[i];
+
+		if (name_stands(n) && endpoint_slot(n->who) == slot && !endpoint_eq(n->who, but))
+			withdraw(n);
+	}
+}
+
 err_t do_ds_publish(const struct call *c, const struct ds_publish_request *req)
 {
 	struct name *n = name_find(req->name);
+	endpoint_t who = req->who.v != 0 ? req->who : c->client;
 
 	if (req->name[0] == '\0')
 		return -EINVAL;
-	if (endpoint_slot(c->client) != ID_RS && !endpoint_eq(c->client, req->who))
+	if (endpoint_slot(c->client) != ID_RS && !endpoint_eq(c->client, who))
 		return -EPERM;
 	if (!may_change(c, n))
 		return -EPERM;
-	if (n != NULL && endpoint_eq(n->who, req->who))
+	if (n != NULL && endpoint_eq(n->who, who))
 		return 0;
 	if (n == NULL)
 		n = name_room();
 	if (n == NULL)
 		return -ENOSPC;
 
-	subscribers_forget(req->who);
-	set(n, req->name, req->who);
+	subscribers_forget(who);
+	names_forget(endpoint_slot(who), who);
+	set(n, req->name, who);
 	return 0;
 }
 
@@ -103,7 +123,10 @@ err_t do_ds_unpublish(const struct call *c, const struct ds_unpublish_request *r
 		return -ENOENT;
 	if (!may_change(c, n))
 		return -EPERM;
-	set(n, req->name, ENDPOINT_NONE);
+	if (endpoint_slot(c->client) == ID_RS)          /* it is stopped */
+		names_forget(endpoint_slot(n->who), ENDPOINT_NONE);
+	else
+		withdraw(n);
 	return 0;
 }
 

@@ -164,6 +164,7 @@ static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
 		s->generation++;
 	}
 	s->phase = RS_STATE_STOPPED;
+	outbox_flush();
 	return 0;
 }
 

@@ -58,6 +58,19 @@ static bool post_publish(struct service *s, unsigned id)
 	return post(ID_DS, DS_PUBLISH, &req, sizeof(req));
 }
 
+static bool post_unpublish(struct service *s)
+{
+	struct ds_unpublish_request req = { 0 };
+
+	strlcpy(req.name, s->name, sizeof(req.name));
+	return post(ID_DS, DS_UNPUBLISH, &req, sizeof(req));
+}
+
+static bool ended(const struct service *s)
+{
+	return s->phase == RS_STATE_STOPPED || s->phase == RS_STATE_GONE;
+}
+
 static bool post_name(struct service *s, unsigned id)
 {
 	struct log_name_request req = { .slot = id };
@@ -109,6 +122,10 @@ void outbox_flush(void)
 		if (s->phase == RS_STATE_RUNNING && !s->published && !ds_busy) {
 			s->published = post_publish(s, id);
 			ds_busy = !s->published;
+		}
+		if (ended(s) && s->published && !ds_busy) {
+			s->published = !post_unpublish(s);
+			ds_busy = s->published;
 		}
 		if (s->phase == RS_STATE_RUNNING && !s->scheduled && !sched_busy) {
 			s->scheduled = post_schedule(id);

@@ -16,6 +16,7 @@ enum { MS_RDONLY_ = 1, MS_REMOUNT_ = 32, MS_BIND_ = 4096, MS_MOVE_ = 8192,
 /* What is mounted without being asked, in this order; the first is the root. */
 static const struct { const char *server, *type, *path; } automount[] = {
 	{ "tmpfs", "tmpfs", "/" },
+	{ "devfs", "devtmpfs", "/dev" },
 	{ "procfs", "proc", "/proc" },
 };
 

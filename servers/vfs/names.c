@@ -150,6 +150,20 @@ void names_of_dir_drop(unsigned dir)
 	}
 }
 
+/* Look all of them up anew when they are wanted, those too that did not exist. */
+void names_of_dir_refresh(unsigned dir)
+{
+	unsigned count = 0, next;
+
+	for (unsigned n = state.inode[dir].child; n != 0; n = next) {
+		next = state.name[n].sibling;
+		if (state.name[n].pins == 0)
+			name_drop(n);
+		if (++count % 64 == 0)
+			undo_commit();
+	}
+}
+
 static bool evict_one(void)
 {
 	for (unsigned step = 0; step < NR_NAMES; step++) {

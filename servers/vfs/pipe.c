@@ -316,6 +316,8 @@ int64_t fifo_open(struct op *o, struct file *f, unsigned inode)
 	uint32_t mode = f->flags & O_ACCMODE_;
 	struct pipe *p;
 	bool reader = mode == O_RDONLY_;
+	/* One without a name was opened long ago: nobody is waited for, its writers may be gone. */
+	bool is_pipe = i->mount == 0 && (reader || !(f->flags & O_NONBLOCK_));
 	struct row *r = o->row;
 	unsigned n = i->pipe;
 
@@ -328,7 +330,7 @@ int64_t fifo_open(struct op *o, struct file *f, unsigned inode)
 		inode_hold(inode);
 	}
 	p = &state.pipe[n];
-	if (mode == O_RDWR_ || (reader ? p->writers != 0 : p->readers != 0) ||
+	if (mode == O_RDWR_ || is_pipe || (reader ? p->writers != 0 : p->readers != 0) ||
 	    (r != NULL && r->keep[0] != 0 &&
 	     (reader ? p->write_opens : p->read_opens) >= r->keep[0])) {
 		open_end(f, n);

@@ -325,16 +325,30 @@ static void look_for(unsigned server)
 		server_here(server, reply.who);
 }
 
+/* Devices come and go with services. devfs hears of it when we do, before it hears from us. */
+static void devices_changed(void)
+{
+	unsigned devfs = server_find("devfs");
+
+	for (unsigned n = 1; n < NR_MOUNTS; n++)
+		if (state.mount[n].ready && state.mount[n].server == devfs)
+			names_of_dir_refresh(state.mount[n].root);
+}
+
 void services_changed(void)
 {
 	struct ds_event_next_reply reply;
+	bool any = false;
 
 	while (ds_event_next(&ds, &reply) == 0) {
 		unsigned server = server_find(reply.name);
 
+		any = true;
 		if (server != 0 && !endpoint_eq(reply.who, ENDPOINT_NONE))
 			server_here(server, reply.who);
 	}
+	if (any)
+		devices_changed();
 	mounts_try();
 }
 

@@ -128,6 +128,7 @@ void name_pin(unsigned n);
 void name_unpin(unsigned n);
 void names_of_inode_drop(unsigned inode);
 void names_of_dir_drop(unsigned dir);
+void names_of_dir_refresh(unsigned dir);
 const char *name_text(unsigned n);
 bool name_is_fresh(const struct op *o, unsigned n);
 void name_set_gone(unsigned n);

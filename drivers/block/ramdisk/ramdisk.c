@@ -65,6 +65,7 @@ static void init(enum start_kind kind)
 	};
 	print("a disk of %lu KiB\n", (unsigned long)(disk.size / 1024));
 	block_server_init(&driver, kind);
+	block_server_announce("ram0", true);
 }
 
 static err_t check(void)

@@ -23,7 +23,7 @@
 #include <lib/print.h>
 #include <lib/virtio/device.h>
 
-enum { DEPTH = 32, QUEUE = 0, IRQ_BIT = 0 };
+enum { DEPTH = 32, QUEUE = 0, IRQ_BIT = 0, DISKS = 26 };
 enum { BUFFER_PAGES = BLOCK_SIZE_MAX / PAGE_SIZE };
 enum { STATUS_UNSET = 0xff };
 
@@ -194,7 +194,8 @@ static err_t set_up(unsigned index)
 static void init(enum start_kind kind)
 {
 	static const struct block_driver driver = { .disk = disk_of, .begin = begin, .kick = kick };
-	unsigned index = (unsigned)service_arg_number(0, 0);
+	unsigned index = (unsigned)service_arg_number(0, 0) % DISKS;
+	char name[] = "vda";
 	err_t err = set_up(index);
 
 	if (err == -ENOENT)
@@ -206,6 +207,8 @@ static void init(enum start_kind kind)
 		      (unsigned long)(disk.size / 1024), disk.sector, queue.size,
 		      disk.flags & BLOCK_READ_ONLY ? ", read-only" : "");
 	block_server_init(&driver, kind);
+	name[2] = (char)('a' + index);
+	block_server_announce(name, err == 0);
 }
 
 int main(void)
