@@ -60,6 +60,7 @@ enum {
 	FILE_MAGIC_MOUNTS = 16,         /* /proc/mounts */
 	FILE_MAGIC_MOUNTINFO,           /* /proc/PID/mountinfo */
 	FILE_MAGIC_FD_DIR,              /* /proc/PID/fd: a FILE_MAGIC_FD link for each descriptor */
+	FILE_MAGIC_MAPS,                /* /proc/PID/maps: vfs knows the names of files */
 };
 
 /* flags in the reply of mount */

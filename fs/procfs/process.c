@@ -2,7 +2,7 @@
  * process.c - the files of /proc/PID.
  *
  * Job:      one function for each file.
- * Speaks:   pm.info, times, signals, text, limit; vm.usage, region.
+ * Speaks:   pm.info, ids, times, signals, text, limit; vm.usage; proc_info.
  * Touches:  nothing.
  * Trusts:   those it asks.
  * On crash: holds no state.
@@ -118,57 +118,62 @@ static const char *state_name(char letter)
 	}
 }
 
+static void put_ids(struct text *t, uint32_t pid)
+{
+	struct pm_ids_request req = { .pid = pid };
+	struct pm_ids_reply r;
+
+	if (pm_ids(&pm, &req, &r) != 0)
+		r = (struct pm_ids_reply){ .groups = 0 };       /* it has just gone */
+	put(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t256\nGroups:\t", r.uid[0],
+	    r.uid[1], r.uid[2], r.uid[3], r.gid[0], r.gid[1], r.gid[2], r.gid[3]);
+	for (uint32_t i = 0; i < r.groups && i < COUNT(r.group); i++)
+		put(t, "%u ", r.group[i]);
+	put(t, "\n");
+}
+
+static void put_memory(struct text *t, const struct vm_usage_reply *u)
+{
+	unsigned long size = (unsigned long)u->virtual / 1024;
+	unsigned long rss = (unsigned long)u->resident * (PAGE_SIZE / 1024);
+
+	put(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t       0 kB\nVmPin:\t       0 kB\n",
+	    size, size);
+	put(t, "VmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\nVmSwap:\t       0 kB\n", rss, rss);
+}
+
+static void put_capabilities(struct text *t, bool root)
+{
+	unsigned long all = root ? 0x1fffffffffful : 0;
+
+	put(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\n"
+	    "CapAmb:\t%016lx\n", 0ul, all, all, 0x1fffffffffful, 0ul);
+}
+
 err_t make_pid_status(struct text *t, uint32_t pid)
 {
 	struct pm_signals_request sr = { .pid = pid };
 	struct pm_signals_reply s = { 0 };
 	struct pm_info_reply info;
 	struct vm_usage_reply u;
-	unsigned long k = PAGE_SIZE / 1024;
 
 	if (!process_find(pid, &info) || pm_signals(&pm, &sr, &s) != 0)
 		return -ENOENT;
 	usage_of(&info, &u);
 	put(t, "Name:\t%s\nState:\t%s\nTgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
 	    info.name, state_name((char)info.state), info.pid, info.pid, info.ppid);
-	put(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\nFDSize:\t256\n", info.uid, info.uid,
-	    info.uid, info.uid, info.gid, info.gid, info.gid, info.gid);
-	put(t, "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmRSS:\t%8lu kB\nVmSwap:\t       0 kB\n",
-	    (unsigned long)u.virtual / 1024, (unsigned long)u.virtual / 1024,
-	    (unsigned long)u.resident * k);
+	put_ids(t, pid);
+	put(t, "NStgid:\t%u\nNSpid:\t%u\nNSpgid:\t%u\nNSsid:\t%u\n", info.pid, info.pid, info.pgid,
+	    info.sid);
+	if (!endpoint_eq(info.proc, ENDPOINT_NONE))
+		put_memory(t, &u);
 	put(t, "Threads:\t%u\nSigQ:\t0/256\nSigPnd:\t0000000000000000\nShdPnd:\t%016lx\n",
 	    info.threads, (unsigned long)s.pending);
 	put(t, "SigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", (unsigned long)s.blocked,
 	    (unsigned long)s.ignored, (unsigned long)s.caught);
-	put(t, "NoNewPrivs:\t0\nSeccomp:\t0\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n");
-	return 0;
-}
-
-static const char *region_note(const struct vm_region_reply *r)
-{
-	if (r->flags & VM_MAP_GROWSDOWN)
-		return "                          [stack]";
-	if (r->heap)
-		return "                          [heap]";
-	return "";
-}
-
-err_t make_pid_maps(struct text *t, uint32_t pid)
-{
-	struct vm_region_request req = { 0 };
-	struct pm_info_reply info;
-	struct vm_region_reply r;
-
-	if (!process_find(pid, &info))
-		return -ENOENT;
-	req.proc = info.proc;
-	for (; vm_region(&vm, &req, &r) == 0; req.from = r.end) {
-		put(t, "%08lx-%08lx %c%c%c%c %08lx 00:00 %lu%s\n", (unsigned long)r.start,
-		    (unsigned long)r.end, r.prot & VM_PROT_READ ? 'r' : '-',
-		    r.prot & VM_PROT_WRITE ? 'w' : '-', r.prot & VM_PROT_EXEC ? 'x' : '-',
-		    r.flags & VM_MAP_SHARED ? 's' : 'p', (unsigned long)r.offset,
-		    (unsigned long)r.file, region_note(&r));
-	}
+	put_capabilities(t, info.uid == 0);
+	put(t, "NoNewPrivs:\t0\nSeccomp:\t0\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n"
+	    "Mems_allowed:\t1\nMems_allowed_list:\t0\n");
 	return 0;
 }
 

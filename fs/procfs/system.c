@@ -147,6 +147,8 @@ err_t make_cpuinfo(struct text *t, uint32_t pid)
 
 /* ---- memory ---- */
 
+struct amount { const char *name; uint64_t pages; };
+
 err_t make_meminfo(struct text *t, uint32_t pid)
 {
 	struct vm_totals_reply v;
@@ -155,21 +157,19 @@ err_t make_meminfo(struct text *t, uint32_t pid)
 	(void)pid;
 	if (vm_totals(&vm, &v) != 0)
 		return -EIO;
-	put(t, "MemTotal:       %8lu kB\n", (unsigned long)v.frames * k);
-	put(t, "MemFree:        %8lu kB\n", (unsigned long)v.free * k);
-	put(t, "MemAvailable:   %8lu kB\n", (unsigned long)(v.free + v.cache) * k);
-	put(t, "Buffers:        %8lu kB\n", 0ul);
-	put(t, "Cached:         %8lu kB\n", (unsigned long)v.cache * k);
-	put(t, "SwapCached:     %8lu kB\n", 0ul);
-	put(t, "Active:         %8lu kB\n", (unsigned long)v.anonymous * k);
-	put(t, "Inactive:       %8lu kB\n", (unsigned long)v.cache * k);
-	put(t, "SwapTotal:      %8lu kB\n", 0ul);
-	put(t, "SwapFree:       %8lu kB\n", 0ul);
-	put(t, "AnonPages:      %8lu kB\n", (unsigned long)v.anonymous * k);
-	put(t, "Shmem:          %8lu kB\n", 0ul);
-	put(t, "Slab:           %8lu kB\n", 0ul);
-	put(t, "SReclaimable:   %8lu kB\n", 0ul);
-	put(t, "PageTables:     %8lu kB\n", (unsigned long)v.tables * k);
+	const struct amount row[] = {
+		{ "MemTotal:", v.frames }, { "MemFree:", v.free },
+		{ "MemAvailable:", v.free + v.cache }, { "Buffers:", 0 }, { "Cached:", v.cache },
+		{ "SwapCached:", 0 }, { "Active:", v.anonymous }, { "Inactive:", v.cache },
+		{ "Active(anon):", v.anonymous }, { "Inactive(anon):", 0 },
+		{ "Active(file):", 0 }, { "Inactive(file):", v.cache }, { "Unevictable:", 0 },
+		{ "Mlocked:", 0 }, { "SwapTotal:", 0 }, { "SwapFree:", 0 },
+		{ "AnonPages:", v.anonymous }, { "Shmem:", 0 }, { "Slab:", 0 },
+		{ "SReclaimable:", 0 }, { "SUnreclaim:", 0 }, { "PageTables:", v.tables },
+		{ "CommitLimit:", v.frames }, { "Committed_AS:", v.anonymous },
+	};
+	for (unsigned i = 0; i < COUNT(row); i++)
+		put(t, "%-15s %8lu kB\n", row[i].name, (unsigned long)row[i].pages * k);
 	return 0;
 }
 
@@ -391,15 +391,15 @@ err_t make_uuid(struct text *t, uint32_t pid)
 err_t make_filesystems(struct text *t, uint32_t pid)
 {
 	(void)pid;
-	put(t, "nodev\ttmpfs\nnodev\tproc\n");
+	put(t, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n\text2\n");
 	return 0;
 }
 
 err_t make_devices(struct text *t, uint32_t pid)
 {
 	(void)pid;
-	put(t, "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n\n"
-	    "Block devices:\n");
+	put(t, "Character devices:\n  1 mem\n  4 /dev/vc/0\n  4 tty\n  4 ttyS\n  5 /dev/tty\n"
+	    "  5 /dev/console\n\nBlock devices:\n  1 ramdisk\n254 virtblk\n");
 	return 0;
 }
 

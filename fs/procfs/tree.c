@@ -65,7 +65,7 @@ const struct kind kinds[] = {
 	{ "fd", 0040500, KIND_PID, NULL, NULL, FILE_MAGIC_FD_DIR },
 	{ "io", FILE_OWN, KIND_PID, make_pid_io, NULL, 0 },
 	{ "limits", FILE_R, KIND_PID, make_pid_limits, NULL, 0 },
-	{ "maps", FILE_R, KIND_PID, make_pid_maps, NULL, 0 },
+	{ "maps", FILE_R, KIND_PID, NULL, NULL, FILE_MAGIC_MAPS },
 	{ "mountinfo", FILE_R, KIND_PID, NULL, NULL, FILE_MAGIC_MOUNTINFO },
 	{ "mounts", FILE_R, KIND_PID, NULL, NULL, FILE_MAGIC_MOUNTS },
 	{ "oom_score", FILE_R, KIND_PID, make_pid_zero, NULL, 0 },

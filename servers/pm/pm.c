@@ -227,6 +227,22 @@ static err_t do_pm_signals(const struct call *c, const struct pm_signals_request
 	return 0;
 }
 
+static err_t do_pm_ids(const struct call *c, const struct pm_ids_request *req,
+		       struct pm_ids_reply *reply)
+{
+	const struct process *p = process_by_pid(req->pid);
+
+	if (!p)
+		return -ENOENT;
+	*reply = (struct pm_ids_reply){
+		.uid = { p->uid, p->euid, p->suid, p->fsuid },
+		.gid = { p->gid, p->egid, p->sgid, p->fsgid }, .groups = p->nr_groups,
+	};
+	for (unsigned i = 0; i < p->nr_groups && i < COUNT(reply->group); i++)
+		reply->group[i] = p->group[i];
+	return 0;
+}
+
 static err_t do_pm_text(const struct call *c, const struct pm_text_request *req,
 			struct pm_text_reply *reply)
 {
@@ -407,7 +423,7 @@ static const struct pm_ops ops = {
 	.group = do_pm_group, .info = do_pm_info, .times = do_pm_times,
 	.text = do_pm_text, .totals = do_pm_totals, .host = do_pm_host,
 	.signals = do_pm_signals, .limit = do_pm_limit, .set_tty = do_pm_set_tty,
-	.halt = do_pm_halt,
+	.halt = do_pm_halt, .ids = do_pm_ids,
 };
 
 int main(void)

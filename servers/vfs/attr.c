@@ -49,7 +49,7 @@ static int64_t give_stat(struct op *o, const struct file_attr *a, unsigned mount
 	struct linux_stat *s = &out.stat;
 
 	*s = (struct linux_stat){
-		.dev = mount == 0 ? 14 : makedev64(DEV_MAJOR, 20 + mount), .ino = a->file,
+		.dev = mount == 0 ? 14 : makedev64(DEV_MAJOR, MOUNT_MINOR + mount), .ino = a->file,
 		.nlink = a->links, .mode = a->mode, .uid = a->uid, .gid = a->gid,
 		.rdev = makedev64((uint32_t)(a->rdev >> 32), (uint32_t)a->rdev),
 		.size = (int64_t)a->size, .blksize = BLOCK, .blocks = (int64_t)a->blocks,
@@ -78,7 +78,7 @@ static int64_t give_statx(struct op *o, const struct file_attr *a, unsigned moun
 		.mask = STATX_BASIC, .blksize = BLOCK, .nlink = a->links, .uid = a->uid,
 		.gid = a->gid, .mode = (uint16_t)a->mode, .ino = a->file, .size = a->size,
 		.blocks = a->blocks, .rdev_major = (uint32_t)(a->rdev >> 32),
-		.rdev_minor = (uint32_t)a->rdev, .dev_minor = 20 + mount, .mnt_id = mount,
+		.rdev_minor = (uint32_t)a->rdev, .dev_minor = MOUNT_MINOR + mount, .mnt_id = mount,
 		.atime = time_of(a->atime), .mtime = time_of(a->mtime), .ctime = time_of(a->ctime),
 	};
 	if (a->magic != FILE_MAGIC_NONE)

@@ -42,6 +42,13 @@ unsigned inode_of_file(uint64_t file)
 	return n;
 }
 
+bool inode_is_deleted(unsigned n)
+{
+	const struct inode *i = &state.inode[n];
+
+	return i->mount != 0 && i->attr.links == 0 && !(mount_flags(i) & FILE_MOUNT_VOLATILE);
+}
+
 void inode_hold(unsigned n)
 {
 	if (n != 0)

@@ -103,6 +103,16 @@ int64_t linux_renameat2(struct op *o)
 
 /* ---- readlink ---- */
 
+/* A path, and whether it is one no longer. */
+static int64_t place(struct op *o, unsigned dir, unsigned name, unsigned inode)
+{
+	int64_t len = path_of(o->p, dir, name, text, sizeof(text));
+
+	if (len > 0 && inode_is_deleted(inode))
+		len = (int64_t)strlcat(text, " (deleted)", sizeof(text));
+	return len < (int64_t)sizeof(text) ? len : -ENAMETOOLONG;
+}
+
 static int64_t text_of_file(struct op *o, const struct file *f)
 {
 	static const char *const memory[] = {
@@ -110,7 +120,7 @@ static int64_t text_of_file(struct op *o, const struct file *f)
 	};
 
 	if (f->dir != 0)
-		return path_of(o->p, f->dir, f->name, text, sizeof(text));
+		return place(o, f->dir, f->name, f->inode);
 	if (f->inode != 0 && is_dir(&state.inode[f->inode]))
 		return path_of(o->p, f->inode, 0, text, sizeof(text));
 	if (f->kind == FILE_CHAR)
@@ -140,10 +150,9 @@ static int64_t magic_text(struct op *o, const struct file_attr *a)
 		return -ENOENT;
 	switch (a->magic) {
 	case FILE_MAGIC_EXE:
-		return p->exe == 0 ? -ENOENT : path_of(o->p, p->exe_dir, p->exe_name, text,
-						       sizeof(text));
+		return p->exe == 0 ? -ENOENT : place(o, p->exe_dir, p->exe_name, p->exe);
 	case FILE_MAGIC_CWD:
-		return path_of(o->p, p->cwd, 0, text, sizeof(text));
+		return place(o, p->cwd, 0, p->cwd);
 	case FILE_MAGIC_ROOT:
 		return path_of(o->p, p->root, 0, text, sizeof(text));
 	default:

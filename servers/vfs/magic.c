@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * magic.c - the parts of /proc that only vfs knows.
  *
- * Job:      /proc/mounts, mountinfo, and the directory fd of a process; procfs marks their places
- *           (FILE_MAGIC_), the contents are made here.
- * Speaks:   nothing.
+ * Job:      /proc/mounts, mountinfo, maps, and the directory fd of a process; procfs marks their
+ *           places (FILE_MAGIC_), the contents are made here.
+ * Speaks:   vm.region.
  * Touches:  a buffer; rows of inodes for the links in fd.
  * Trusts:   nothing.
  * On crash: holds no state.
@@ -14,7 +14,7 @@
 enum { DIRENT_HEAD = 19, DT_DIR_ = 4, DT_LNK_ = 10, FIRST_FD = 2 };
 #define FD_FILE (1ull << 63)            /* inode numbers that procfs does not use */
 
-static char text[2 * PAGE_SIZE];
+static char text[16 * PAGE_SIZE], path[PATH_MAX_];
 
 struct process *process_by_pid(uint32_t pid)
 {
@@ -34,7 +34,7 @@ static size_t mount_line(char *to, size_t size, unsigned n, bool info)
 
 	if (info)
 		return format(to, size, "%u %u 0:%u / %s %s,relatime - %s %s %s\n", n, parent,
-			      20 + n, m->path, how, m->type, m->source, how);
+			      MOUNT_MINOR + n, m->path, how, m->type, m->source, how);
 	return format(to, size, "%s %s %s %s,relatime 0 0\n", m->source, m->path, m->type, how);
 }
 
@@ -48,11 +48,84 @@ static size_t make_mounts(bool info)
 	return used < sizeof(text) ? used : sizeof(text) - 1;
 }
 
+/* ---- maps ---- */
+
+enum { NAME_COLUMN = 73 };
+
+/* Where a mapped file is: by the name under which it was executed or is in the cache. */
+static int64_t path_of_mapped(struct op *o, const struct process *p, unsigned n, char *to,
+			      size_t size)
+{
+	unsigned name = state.inode[n].alias;
+
+	if (n == p->exe)
+		return path_of(o->p, p->exe_dir, p->exe_name, to, size);
+	return name != 0 ? path_of(o->p, state.name[name].parent, name, to, size) : -ENOENT;
+}
+
+static const char *note_of(const struct vm_region_reply *r)
+{
+	return r->special == 1 ? "[vvar]" : r->special == 2 ? "[vdso]" : r->heap ? "[heap]" :
+	       r->flags & VM_MAP_GROWSDOWN ? "[stack]" : "";
+}
+
+static size_t put_region(struct op *o, const struct process *p, const struct vm_region_reply *r,
+			 char *to, size_t size)
+{
+	unsigned n = r->file != 0 ? inode_of_file(r->file) : 0;
+	const char *what = note_of(r), *gone = "";
+	uint64_t ino = 0;
+	unsigned minor = 0;
+	size_t len;
+
+	if (n != 0) {
+		ino = state.inode[n].attr.file;
+		minor = MOUNT_MINOR + state.inode[n].mount;
+		what = path_of_mapped(o, p, n, path, sizeof(path)) > 0 ? path : "";
+		gone = what[0] != '\0' && inode_is_deleted(n) ? " (deleted)" : "";
+	}
+	len = format(to, size, "%08lx-%08lx %c%c%c%c %08lx 00:%02x %lu ", (unsigned long)r->start,
+		     (unsigned long)r->end, r->prot & VM_PROT_READ ? 'r' : '-',
+		     r->prot & VM_PROT_WRITE ? 'w' : '-', r->prot & VM_PROT_EXEC ? 'x' : '-',
+		     r->flags & VM_MAP_SHARED ? 's' : 'p', (unsigned long)r->offset, minor,
+		     (unsigned long)ino);
+	if (len >= size)
+		return len;
+	return len + format(to + len, size - len, "%*s%s%s\n",
+			    what[0] != '\0' && len < NAME_COLUMN ? (int)(NAME_COLUMN - len) : 0, "",
+			    what, gone);
+}
+
+static int64_t make_maps(struct op *o, const struct inode *i)
+{
+	const struct process *p = process_by_pid((uint32_t)i->attr.rdev);
+	struct vm_region_request req = { 0 };
+	struct vm_region_reply r;
+	size_t used = 0;
+
+	op_cred(o);
+	if (p == NULL)
+		return -ESRCH;
+	if (o->uid != 0 && o->uid != i->attr.uid)
+		return -EACCES;
+	for (req.proc = p->who; vm_region(&vm, &req, &r) == 0; req.from = r.end) {
+		size_t n = put_region(o, p, &r, text + used, sizeof(text) - used);
+
+		if (n >= sizeof(text) - used)
+			break;          /* whole lines only */
+		used += n;
+	}
+	return (int64_t)used;
+}
+
 int64_t magic_read(struct op *o, const struct inode *i, uint64_t pos, uint64_t address, size_t len)
 {
-	size_t size = make_mounts(i->attr.magic == FILE_MAGIC_MOUNTINFO);
-	int64_t err;
+	int64_t err = i->attr.magic == FILE_MAGIC_MAPS ? make_maps(o, i) :
+		      (int64_t)make_mounts(i->attr.magic == FILE_MAGIC_MOUNTINFO);
+	size_t size = (size_t)err;
 
+	if (err < 0)
+		return err;
 	if (pos >= size)
 		return 0;
 	if (len > size - pos)
@@ -63,7 +136,8 @@ int64_t magic_read(struct op *o, const struct inode *i, uint64_t pos, uint64_t a
 
 bool magic_is_text(const struct inode *i)
 {
-	return i->attr.magic == FILE_MAGIC_MOUNTS || i->attr.magic == FILE_MAGIC_MOUNTINFO;
+	return i->attr.magic == FILE_MAGIC_MOUNTS || i->attr.magic == FILE_MAGIC_MOUNTINFO ||
+	       i->attr.magic == FILE_MAGIC_MAPS;
 }
 
 /* ---- /proc/PID/fd ---- */
@@ -73,6 +147,17 @@ static bool has_fd(const struct process *p, uint32_t fd)
 	struct fd *d = fd_slot(&state.table[p->table], (int)fd);
 
 	return d != NULL && d->file != 0;
+}
+
+/* A link's mode tells what the descriptor is open for. */
+static uint32_t mode_of_fd(const struct process *p, uint32_t fd)
+{
+	const struct file *f = &state.file[fd_slot(&state.table[p->table], (int)fd)->file];
+	uint32_t access = f->flags & O_ACCMODE_;
+
+	if (f->flags & O_PATH_)
+		return 0100;
+	return access == O_RDONLY_ ? 0500 : access == O_WRONLY_ ? 0300 : 0700;
 }
 
 /* The link for a descriptor in this directory; 0: there is none. */
@@ -93,7 +178,7 @@ unsigned magic_fd(unsigned dir, const char *name, size_t len)
 	if (!has_fd(p, fd))
 		return 0;
 	a.file = FD_FILE | (uint64_t)pid << 32 | fd;
-	a.mode = S_IFLNK_ | 0700;
+	a.mode = S_IFLNK_ | mode_of_fd(p, fd);
 	a.links = 1;
 	a.size = 64;
 	a.magic = FILE_MAGIC_FD;

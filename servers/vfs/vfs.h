@@ -22,7 +22,7 @@
 #include <lib/server.h>
 #include <lib/service_ids.h>
 
-enum { PARKED = 0x7001 };
+enum { PARKED = 0x7001, MOUNT_MINOR = 20 };      /* st_dev of mount n: 0, MOUNT_MINOR + n */
 
 /* Rows of vfs's own work: no Linux call has these numbers. */
 enum { TYPE_EXEC_INIT = 0x7f01, TYPE_AUTOMOUNT, TYPE_FAULT_ROW };
@@ -116,6 +116,7 @@ unsigned inode_of_file(uint64_t file);          /* 0: stale */
 static inline bool is_dir(const struct inode *i) { return (i->attr.mode & S_IFMT_) == S_IFDIR_; }
 static inline bool is_reg(const struct inode *i) { return (i->attr.mode & S_IFMT_) == S_IFREG_; }
 static inline bool is_link(const struct inode *i) { return (i->attr.mode & S_IFMT_) == S_IFLNK_; }
+bool inode_is_deleted(unsigned n);              /* it has no name any more */
 static inline unsigned mount_flags(const struct inode *i) { return state.mount[i->mount].flags; }
 /* Attributes that are fresh enough for o: 0, -PARKED or an error. */
 int64_t inode_fresh(struct op *o, unsigned n);
