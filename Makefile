@@ -294,13 +294,26 @@ $(BUILD)/rootfs/usr/lib/skink/%: bench/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(MUSLCC) -O2 -static -s -o $@ $<
 
-# The root file system of an image without a disk; BUSYBOX is Debian's busybox-static.
+# The root file system: an archive for an image without a disk, a disk, and a smaller one to be copied
+# into memory. BUSYBOX is Debian's busybox-static.
 BUSYBOX := /bin/busybox
 ROOT_FILES := $(shell find image/root -type f)
 
 $(BUILD)/root.cpio: tools/mkroot $(BUSYBOX) $(ROOT_FILES) $(ROOT_BIN)
 	$(call say,MKROOT)
-	$(Q)tools/mkroot -o $@ --busybox $(BUSYBOX) --overlay $(BUILD)/rootfs image/root
+	$(Q)tools/mkroot -o $@ $(MKROOT_ARGS)
+
+MKROOT_ARGS := --busybox $(BUSYBOX) --overlay $(BUILD)/rootfs image/root
+ROOT_SIZE := 512M
+RAM_ROOT_SIZE := 60M
+
+$(BUILD)/root.img: tools/mkroot $(BUSYBOX) $(ROOT_FILES) $(ROOT_BIN)
+	$(call say,MKROOT)
+	$(Q)tools/mkroot -o $@ --ext2 $(ROOT_SIZE) $(MKROOT_ARGS)
+
+$(BUILD)/ramdisk.img: tools/mkroot $(BUSYBOX) $(ROOT_FILES) $(ROOT_BIN)
+	$(call say,MKROOT)
+	$(Q)tools/mkroot -o $@ --ext2 $(RAM_ROOT_SIZE) $(MKROOT_ARGS)
 
 $(BUILD)/boot.img: $(BUILD)/tools/mkboot $(BOOT_ELF) $(BOOT_ELF:.elf=) $(BOOT_SVC) image/boot.list \
 		$(BUILD)/root.cpio
@@ -319,7 +332,22 @@ $(BUILD)/bench.img: $(BUILD)/tools/mkboot $(BENCH_ELF) $(BENCH_ELF:.elf=) $(BENC
 
 bench: boot $(BUILD)/bench.img
 
-boot: $(KERNEL) $(KVMPROBE) $(if $(filter $(BUILD)/tools/mkboot,$(TOOLS)),$(BUILD)/boot.img)
+# The same with a root file system in memory (image/ram.list). RAMDISK: another disk to copy.
+RAM_NAMES := $(BOOT_NAMES) $(shell sed 's/\#.*//' image/ram.list)
+RAM_SVC := $(foreach n,$(RAM_NAMES),$(filter %/$n.svc,$(MANIFESTS)))
+RAM_ELF := $(foreach n,$(filter $(SERVICES),$(RAM_NAMES)),$(BUILD)/services/$n/$n.elf)
+RAMDISK := $(BUILD)/ramdisk.img
+RAM_IMAGE := $(BUILD)/ram.img
+
+$(RAM_IMAGE): $(BUILD)/tools/mkboot $(RAM_ELF) $(RAM_ELF:.elf=) $(RAM_SVC) image/boot.list \
+		image/ram.list $(RAMDISK)
+	$(call say,MKBOOT)
+	$(Q)$(BUILD)/tools/mkboot -o $@ $(RAM_SVC) $(RAM_ELF) $(RAMDISK)
+
+ram: boot $(RAM_IMAGE)
+
+boot: $(KERNEL) $(KVMPROBE) $(if $(filter $(BUILD)/tools/mkboot,$(TOOLS)),$(BUILD)/boot.img) \
+	$(BUILD)/root.img
 
 # ---- listings ------------------------------------------------------------------------------
 

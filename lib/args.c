@@ -8,14 +8,21 @@
  * On crash: holds no state.
  */
 #include <lib/args.h>
-#include <lib/image.h>
-#include <lib/manifest.h>
 #include <lib/string.h>
+
+static const struct service_args *args(void)
+{
+	return (const struct service_args *)SERVICE_ARGS_VA;
+}
+
+unsigned service_id(void)
+{
+	return args()->id;
+}
 
 const char *service_arg(unsigned n)
 {
-	const char *word = (const char *)(IMAGE_STACK_TOP - MANIFEST_ARGS);
-	const char *end = (const char *)IMAGE_STACK_TOP;
+	const char *word = args()->words, *end = word + MANIFEST_ARGS;
 
 	while (word < end && *word != '\0' && n-- > 0)
 		word += strnlen(word, (size_t)(end - word)) + 1;

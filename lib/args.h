@@ -6,6 +6,21 @@
 
 #include <stdint.h>
 
+#include <lib/image.h>
+#include <lib/manifest.h>
+
+/* At the top of a service's stack, written by rs at every start. */
+struct service_args {
+	uint32_t id;                    /* of the manifest: its slot and privilege row */
+	uint32_t unused[3];             /* the stack below stays aligned */
+	char words[MANIFEST_ARGS];
+};
+
+#define SERVICE_ARGS_VA (IMAGE_STACK_TOP - sizeof(struct service_args))
+
+/* The id of this service's manifest. */
+unsigned service_id(void);
+
 /* Word n, or NULL. */
 const char *service_arg(unsigned n);
 

@@ -61,7 +61,7 @@ const struct block_io *block_io(unsigned tag);
  * had not answered when it died is handed to its successor by itself: requests are idempotent, if
  * no two that are open overlap and one of them writes.
  *
- *	block_client_open(&c, &ring, "virtio_blk", ID_EXT2, 0)         init, fresh
+ *	block_client_open(&c, &ring, "virtio_blk", service_id(), 0)    init, fresh
  *	block_client_region(&c, 0, buffers, sizeof(buffers))           init, fresh
  *	block_client_recovered(&c, &ring)                              init, after a recovery
  *	block_submit(&c, &ring, &io, cookie); block_publish(&c, &ring)

@@ -20,6 +20,7 @@
 #include <lib/block.h>
 #include <lib/clock.h>
 #include <lib/peer.h>
+#include <lib/print.h>
 #include <lib/service_ids.h>
 
 enum { COMMIT_EACH = 16, SLOT_OF_ID = 0xff, ERRNO_MAX = 4095 };
@@ -121,6 +122,8 @@ static void submit_again(struct block_client *c, volatile struct ring_memory *m)
 			undo_commit();
 	}
 	publish(c, m);
+	if (n != 0)
+		print("%s: %u requests handed in again\n", c->name, n);
 }
 
 static void begin_anew(struct block_client *c, volatile struct ring_memory *m)

@@ -9,7 +9,7 @@
 
 enum {
 	ID_RS = 0, ID_LOG = 1, ID_DS = 2, ID_VM = 3, ID_SCHED = 4, ID_PM = 5, ID_VFS = 6,
-	ID_PCI = 7, ID_TTY = 8, ID_UART = 9, ID_RSGUARD = 10, ID_IS = 11, ID_EXT2 = 14,
+	ID_PCI = 7, ID_TTY = 8, ID_UART = 9, ID_RSGUARD = 10, ID_IS = 11,
 	ID_KEYBOARD = 18, ID_SCREEN = 19, ID_ACPI = 22,
 };
 

@@ -8,6 +8,7 @@ default devices, a debug-exit port at 0xf4.
 import os
 import shutil
 import subprocess
+import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, 'build')
@@ -20,6 +21,10 @@ STATUS_RESET = 0                # -no-reboot: a reboot, a triple fault, or ACPI 
 STATUS_OFF = DEBUG_EXIT_OFF << 1 | 1
 STATUS_PANIC = DEBUG_EXIT_PANIC << 1 | 1
 KVM_PASSED = 0x2a << 1 | 1      # tools/kvmprobe.S
+
+FRESH = 'fresh'                 # a root disk
+ROOT_IMAGE = os.path.join(BUILD, 'root.img')
+ROOT_SIZE, RAM_ROOT_SIZE = '512M', '60M'        # as in Makefile
 
 OVMF = '/usr/share/OVMF/OVMF_%s_4M.fd'
 
@@ -53,6 +58,8 @@ def add_options(parser):
     parser.add_argument('--iso', action='store_true', help='boot the ISO image through GRUB')
     parser.add_argument('--uefi', action='store_true', help='with UEFI firmware (means --iso)')
     parser.add_argument('--accel', choices=['auto', 'tcg', 'kvm'], default='auto')
+    parser.add_argument('--root', metavar='FILE', help='a disk of ./skink image for the root '
+                        '(/dev/vda), which keeps what is written')
     parser.add_argument('--ram-root', action='store_true', help='root file system in RAM')
     parser.add_argument('--overlay', metavar='DIR', action='append', default=[],
                         help='add the files of DIR to the image')
@@ -66,17 +73,27 @@ def from_options(options):
     for name in ('smp', 'port', 'packages', 'profile'):
         if getattr(options, name):
             raise UsageError('--%s: not yet' % name)
-    if options.ram_root or options.overlay:
-        raise UsageError('--%s needs a root file system image, and there is none yet'
-                         % ('ram-root' if options.ram_root else 'overlay'))
+    if options.root and (options.ram_root or options.overlay):
+        raise UsageError('--root is a disk as it is: without --ram-root and --overlay')
+    if (options.iso or options.uefi) and (options.ram_root or options.overlay):
+        raise UsageError('an ISO has its root in itself: without --ram-root and --overlay')
+    for folder in options.overlay:
+        if not os.path.isdir(folder):
+            raise UsageError('--overlay %s: no such folder' % folder)
     return Machine(memory=options.memory, disks=options.disk, icount=options.icount,
                    append=options.append, iso=options.iso, uefi=options.uefi,
-                   accel=options.accel, display=find_display() if options.gui else None)
+                   accel=options.accel, root=options.root or FRESH, ram_root=options.ram_root,
+                   overlays=options.overlay,
+                   display=find_display() if options.gui else None)
 
 
 class Machine:
+    """root: a disk that is changed; FRESH: the built one, unchanged afterwards, if the kernel and
+    the boot archive are the built ones too; None: none, the root is in memory."""
+
     def __init__(self, memory='512', disks=(), icount=None, append=(), iso=False, uefi=False,
-                 accel='tcg', vga=False, kernel=None, initrd=None, display=None, extra=()):
+                 accel='tcg', vga=False, kernel=None, initrd=None, display=None, extra=(),
+                 root=FRESH, ram_root=False, overlays=(), root_option=''):
         self.memory = parse_memory(str(memory))
         self.disks = [find_disk(disk) for disk in disks]
         self.icount = icount
@@ -88,6 +105,12 @@ class Machine:
         self.kernel = kernel or os.path.join(BUILD, 'kernel', 'skink.elf')
         self.initrd = initrd or os.path.join(BUILD, 'boot.img')
         self.extra = list(extra)
+        self.overlays = list(overlays)
+        self.root_option = root_option  # more for QEMU's -drive
+        self.ram_root = ram_root
+        if root == FRESH and (initrd or self.iso or ram_root):
+            root = None
+        self.root = find_disk(root, '--root') if root not in (FRESH, None) else root
         for item in self.append:
             name = item.partition('=')
             if not name[0] or not name[1] or any(c.isspace() for c in item):
@@ -106,6 +129,8 @@ class Machine:
         if self.icount:
             args += ['-icount', 'shift=0,sleep=' + self.icount,
                      '-rtc', 'base=2024-01-01,clock=vm', '-seed', '1']
+        if self.root:
+            args += root_arguments(self.root, self.overlays, workdir, self.root_option)
         for number, disk in enumerate(self.disks):
             args += ['-drive', 'file=%s,if=none,id=disk%d,format=raw' % (comma(disk), number),
                      '-device', 'virtio-blk-pci,drive=disk%d,disable-legacy=on' % number]
@@ -114,11 +139,16 @@ class Machine:
 
     def boot_arguments(self, workdir):
         if not self.iso:
-            for path in (self.kernel, self.initrd):
+            initrd = ram_archive(self.overlays, workdir) if self.ram_root else self.initrd
+            for path in (self.kernel, initrd):
                 if not os.path.exists(path):
                     raise UsageError('%s is missing (make boot)' % os.path.relpath(path, ROOT))
-            args = ['-kernel', self.kernel, '-initrd', comma(self.initrd)]
-            return args + (['-append', ' '.join(self.append)] if self.append else [])
+            append = self.append
+            if not any(pair.startswith('root=') for pair in append):
+                append = (['root=/dev/ram0'] if self.ram_root else
+                          ['root=/dev/vda'] if self.root else []) + append
+            args = ['-kernel', self.kernel, '-initrd', comma(initrd)]
+            return args + (['-append', ' '.join(append)] if append else [])
         # GRUB's command line is in the ISO, so what is appended needs an ISO of its own.
         iso = os.path.join(workdir, 'skink.iso')
         make_iso(iso, self.append)
@@ -134,6 +164,45 @@ class Machine:
             args += ['-drive', 'if=pflash,format=raw,readonly=on,file=' + OVMF % 'CODE',
                      '-drive', 'if=pflash,format=raw,file=' + comma(variables)]
         return args
+
+
+def root_arguments(root, overlays, workdir, option=''):
+    """The root disk is the first, so /dev/vda."""
+    if root == FRESH:
+        root, option = ROOT_IMAGE, option + ',snapshot=on'
+        if overlays:
+            root = make_root(os.path.join(workdir, 'root.img'), overlays)
+    if not os.path.exists(root):
+        raise UsageError('%s is missing (make boot)' % os.path.relpath(root, ROOT))
+    return ['-drive', 'file=%s,if=none,id=root,format=raw%s' % (comma(root), option),
+            '-device', 'virtio-blk-pci,drive=root,disable-legacy=on']
+
+
+def make_root(path, overlays=(), size=ROOT_SIZE):
+    """Write a root disk with the files of more folders to `path`, and return that."""
+    command = [os.path.join(ROOT, 'tools', 'mkroot'), '-o', path, '--ext2', size,
+               '--busybox', '/bin/busybox', '--overlay', os.path.join(BUILD, 'rootfs')]
+    for folder in overlays:
+        command += ['--overlay', folder]
+    done = subprocess.run(command + [os.path.join(ROOT, 'image', 'root')], capture_output=True,
+                          text=True)
+    if done.returncode != 0:
+        raise UsageError('no root disk could be made: ' + done.stderr.strip())
+    return path
+
+
+def ram_archive(overlays, workdir):
+    """The boot archive that has the root disk in it."""
+    goal, ramdisk = os.path.join(BUILD, 'ram.img'), []
+    if overlays:
+        make_root(os.path.join(workdir, 'ramdisk.img'), overlays, RAM_ROOT_SIZE)
+        goal = os.path.join(workdir, 'ram.img')
+        ramdisk = ['RAMDISK=' + os.path.join(workdir, 'ramdisk.img'), 'RAM_IMAGE=' + goal]
+    done = subprocess.run(['make', '-C', ROOT, '--no-print-directory', 'ram'] + ramdisk,
+                          stdout=sys.stderr)
+    if done.returncode != 0:
+        raise UsageError('no boot archive with a root disk could be made')
+    return goal
 
 
 def make_iso(path, append=()):
@@ -161,11 +230,11 @@ def find_display():
     raise UsageError('--gui: this QEMU opens no windows (Debian package qemu-system-gui)')
 
 
-def find_disk(path):
+def find_disk(path, option='--disk'):
     if not os.path.exists(path):
-        raise UsageError('--disk %s: no such file' % path)
+        raise UsageError('%s %s: no such file' % (option, path))
     if not os.access(path, os.R_OK | os.W_OK):
-        raise UsageError('--disk %s: may not be read and written' % path)
+        raise UsageError('%s %s: may not be read and written' % (option, path))
     return os.path.abspath(path)
 
 

@@ -25,6 +25,38 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
+def kept_disk():
+    """The root disk of this working copy, which keeps what is written. One that was made by an
+    older build is put aside: what it has of Skink's own programs is of that build."""
+    disk, made_from = os.path.join(machine.BUILD, 'disk.img'), str(os.path.getmtime(
+        machine.ROOT_IMAGE))
+    stamp = disk + '.made-from'
+    try:
+        with open(stamp) as file:
+            known = file.read()
+    except OSError:
+        known = None
+    if os.path.exists(disk) and known != made_from:
+        os.rename(disk, disk + '.old')
+        print('skink: a new build: a fresh root disk; the old one is %s'
+              % os.path.relpath(disk + '.old', os.getcwd()), file=sys.stderr)
+    if not os.path.exists(disk):
+        subprocess.run(['cp', '--sparse=always', machine.ROOT_IMAGE, disk + '.new'], check=True)
+        os.rename(disk + '.new', disk)
+        with open(stamp, 'w') as file:
+            file.write(made_from)
+    return disk
+
+
+def check_disk(disk):
+    """After a guest that was ended hard. e2fsck says what it mended; 4: it could not."""
+    done = subprocess.run(['e2fsck', '-p', disk], capture_output=True, text=True, env={
+        **os.environ, 'PATH': os.environ.get('PATH', '') + ':/usr/sbin:/sbin'})
+    if done.returncode & ~3:
+        raise machine.UsageError('the root disk %s needs e2fsck:\n%s'
+                                 % (disk, (done.stdout + done.stderr).strip()))
+
+
 def serial_arguments():
     os.makedirs(LOGS, exist_ok=True)
     log = machine.comma(os.path.join(LOGS, 'run.log'))
@@ -75,6 +107,10 @@ def main():
     workdir = tempfile.mkdtemp(prefix='skink-')
     try:
         guest = machine.from_options(options)
+        if guest.root == machine.FRESH and not guest.overlays:
+            guest.root = kept_disk()
+        if guest.root not in (machine.FRESH, None):
+            check_disk(guest.root)
         command = guest.command(workdir) + serial_arguments() + gdb_arguments(options)
         if sys.stdin.isatty():
             print('skink: %s; Ctrl-A x ends it' % guest.accel, file=sys.stderr)

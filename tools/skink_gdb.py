@@ -155,9 +155,10 @@ class Enter(gdb.Command):
         if len(words) != 2:
             raise gdb.GdbError('usage: skink enter SLOT FILE')
         gdb.execute('skink leave')
-        root = int(gdb.parse_and_eval('procs[%s].space->root' % words[0]))
-        Leave.cr3 = int(gdb.parse_and_eval('(unsigned long)$cr3'))
-        gdb.execute('set $cr3 = %d' % (root * 4096))
+        root = int(gdb.parse_and_eval('(unsigned long)procs[%s].space->root' % words[0]))
+        text = gdb.execute('info registers cr3', to_string=True)
+        Leave.cr3 = int(text.split()[1], 16)
+        gdb.execute('set $cr3 = (unsigned long)%d' % (root * 4096))
         gdb.execute('add-symbol-file ' + words[1])
 
 
@@ -170,7 +171,7 @@ class Leave(gdb.Command):
 
     def invoke(self, argument, _):
         if Leave.cr3 is not None:
-            gdb.execute('set $cr3 = %d' % Leave.cr3)
+            gdb.execute('set $cr3 = (unsigned long)%d' % Leave.cr3)
         Leave.cr3 = None
 
 

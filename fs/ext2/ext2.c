@@ -189,28 +189,62 @@ static err_t settle(const struct call *c)
 	return disk_flushed(p->flush, &err) ? err : WAIT;
 }
 
-static err_t do_file_unmount(const struct call *c)
+/* Everything is on the disk, which says that it is whole. orphans: nobody uses them any more. */
+static err_t leave_clean(const struct call *c, bool orphans)
 {
 	struct progress *p = progress_of(c);
 	err_t err = 0;
 
-	if (!mounted())
-		return ended(c, 0);
 	if (p->phase == 0 && !state.volume.readonly) {
-		err = orphans_free();
+		err = orphans ? orphans_free() : 0;
 		if (err == 0) {
 			op_begin();
 			err = op_end(super_mark(true));
 		}
 	}
-	if (err != WAIT) {
-		p->phase = 1;
-		err = settle(c);
-	}
+	if (err == WAIT)
+		return err;
+	p->phase = 1;
+	return settle(c);
+}
+
+static err_t do_file_unmount(const struct call *c)
+{
+	err_t err;
+
+	if (!mounted())
+		return ended(c, 0);
+	err = leave_clean(c, true);
 	if (err != WAIT) {
 		close_volume();
 		buffers_forget();
 	}
+	return ended(c, err);
+}
+
+static err_t do_file_remount(const struct call *c, const struct file_remount_request *req)
+{
+	bool readonly = req->flags & 1;
+	struct block_info_reply info;
+	err_t err;
+
+	if (!mounted())
+		return ended(c, -EIO);
+	if (readonly == (state.volume.readonly != 0))
+		return ended(c, 0);
+	if (readonly) {
+		err = leave_clean(c, req->flags & 2);
+	} else {
+		err = disk_info(&info);
+		if (err == 0 && info.flags & BLOCK_READ_ONLY)
+			err = -EROFS;
+		if (err == 0) {
+			op_begin();
+			err = op_end(super_mark(false));
+		}
+	}
+	if (err == 0)
+		state.volume.readonly = readonly;
 	return ended(c, err);
 }
 
@@ -505,7 +539,7 @@ static const struct file_ops ops = {
 	.rename = do_file_rename, .readlink = do_file_readlink, .readdir = do_file_readdir,
 	.read = do_file_read, .write = do_file_write, .get_attr = do_file_get_attr,
 	.set_attr = do_file_set_attr, .stat_fs = do_file_stat_fs, .sync = do_file_sync,
-	.forget = do_file_forget,
+	.forget = do_file_forget, .remount = do_file_remount,
 };
 
 int main(void)

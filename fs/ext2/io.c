@@ -148,7 +148,8 @@ void io_init(void)
 
 	flush_next = flush_done = clock_monotonic_ns();
 	buffers_init();
-	block_client_open(&state.disk, &ring, driver != NULL ? driver : "virtio_blk", ID_EXT2, 0);
+	block_client_open(&state.disk, &ring, driver != NULL ? driver : "virtio_blk",
+			  service_id(), 0);
 	block_client_region(&state.disk, 0, bytes, sizeof(bytes));
 }
 

@@ -161,9 +161,12 @@ static err_t cut(struct ext2_inode *i, uint32_t *slot, unsigned level, uint64_t 
 	return 0;
 }
 
+/* What was cut before a block must be waited for stays cut (-EAGAIN): taken back each time, a big
+ * file would cost the square of its size. */
 err_t map_cut(struct ext2_inode *i, uint64_t keep)
 {
 	uint64_t from = DIRECT + span(1) + span(2);
+	unsigned room = journal_room();
 	err_t err = 0;
 
 	for (unsigned level = LEVELS; level > 0 && err == 0; level--) {
@@ -172,5 +175,5 @@ err_t map_cut(struct ext2_inode *i, uint64_t keep)
 	}
 	for (unsigned n = DIRECT; n-- > 0 && err == 0;)
 		err = cut(i, &i->map[n], 0, n, keep);
-	return err;
+	return err == WAIT && journal_room() != room ? -EAGAIN : err;
 }

@@ -14,7 +14,7 @@
 #include <lib/block.h>
 #include <lib/undo.h>
 
-enum { NR_BUFFERS = 2048, BUFFER_SIZE = 4096, NR_BUCKETS = 1024, JOURNAL_MAX = 128 };
+enum { NR_BUFFERS = 1024, BUFFER_SIZE = 4096, NR_BUCKETS = 1024, JOURNAL_MAX = 128 };
 
 enum { B_VALID = 1, B_DIRTY = 2, B_READING = 4, B_WRITING = 8, B_ERROR = 16, B_RECENT = 32 };
 

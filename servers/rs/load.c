@@ -10,6 +10,7 @@
  */
 #include "rs.h"
 #include <contract/kernel.h>
+#include <lib/args.h>
 #include <lib/assert.h>
 
 enum { RUN_MAX = 64, SPARES = 8 };
@@ -202,12 +203,14 @@ endpoint_t service_endpoint(unsigned id)
 /* The words of the manifest's `args`, at the top of the stack (lib/args.h). */
 static err_t args_write(unsigned id, endpoint_t p)
 {
+	struct service_args args = { .id = id };
 	struct proc_copy_request req = {
-		.proc = p, .dir = COPY_OUT, .remote = IMAGE_STACK_TOP - MANIFEST_ARGS,
-		.local = (uint64_t)manifest_of(id)->args, .len = MANIFEST_ARGS,
+		.proc = p, .dir = COPY_OUT, .remote = SERVICE_ARGS_VA,
+		.local = (uint64_t)(uintptr_t)&args, .len = sizeof(args),
 	};
 	struct proc_copy_reply reply;
 
+	memcpy(args.words, manifest_of(id)->args, sizeof(args.words));
 	return sys_proc_copy(&req, &reply);
 }
 
@@ -216,7 +219,7 @@ err_t service_start(unsigned id)
 	struct proc_create_request create = {
 		.proc = service_endpoint(id), .owner = service_endpoint(id),
 		.space = (uint16_t)id, .priv = (uint16_t)id,
-		.stack = IMAGE_STACK_TOP - MANIFEST_ARGS, .arg = START_FRESH,
+		.stack = SERVICE_ARGS_VA, .arg = START_FRESH,
 	};
 	struct proc_resume_request resume = { .proc = create.proc };
 	struct image image;
@@ -240,7 +243,7 @@ err_t service_start(unsigned id)
 err_t service_recover(unsigned id)
 {
 	struct proc_recover_request req = { .proc = service_endpoint(id),
-					    .stack = IMAGE_STACK_TOP - MANIFEST_ARGS,
+					    .stack = SERVICE_ARGS_VA,
 					    .arg = START_RECOVER };
 	struct image image;
 	err_t err = image_of(id, &image);

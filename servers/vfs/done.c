@@ -281,7 +281,18 @@ void file_done(struct request *q, struct file_entry *e)
 	case FILE_SET_ATTR:
 		attr_done(q, e, err);
 		break;
-	default:                        /* readdir, stat_fs, sync, forget, unmount */
+	case FILE_FORGET:
+		state.forgets--;
+		break;
+	case FILE_STAT_FS:
+		if (q->keep != 0 && err == 0)
+			disk_room_told(q, e);
+		if (q->keep != 0)
+			go_on_or_fail(q, err);
+		else
+			go_on(q, err, e->w);
+		break;
+	default:                        /* readdir, sync, unmount, remount */
 		go_on(q, err, e->w);
 		break;
 	}

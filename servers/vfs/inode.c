@@ -77,6 +77,7 @@ static void part(unsigned n)
 		if (e == NULL)
 			return;
 		e->w[0] = i->attr.file;
+		state.forgets++;
 		ask_send(NULL, q);
 	} else if (i->flags & INODE_DIRTY) {
 		struct file_set_attr_request *req;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * misc.c - working directories, sync, ioctl.
+ * misc.c - working directories, ioctl.
  *
- * Job:      getcwd, chdir, fchdir, chroot; sync, fsync, fdatasync, syncfs; ioctl.
- * Speaks:   Linux calls; contracts/file (sync, set_attr).
+ * Job:      getcwd, chdir, fchdir, chroot; ioctl.
+ * Speaks:   Linux calls.
  * Touches:  state.process.
  * Trusts:   nothing in a call.
  * On crash: recovers in place.
- * Spec:     getcwd(2), chdir(2), chroot(2), fsync(2), ioctl(2).
+ * Spec:     getcwd(2), chdir(2), chroot(2), ioctl(2).
  */
 #include "vfs.h"
 
@@ -69,92 +69,6 @@ int64_t linux_chroot(struct op *o)
 		return err;
 	op_cred(o);
 	return o->uid != 0 ? -EPERM : set_dir(o, &o->p->root, f.inode);
-}
-
-/* ---- sync ---- */
-
-/* Steps: 0 pages, 1 attributes are asked, 2 the device is. */
-static int64_t sync_inode(struct op *o, unsigned inode)
-{
-	struct inode *i = &state.inode[inode];
-	struct file_set_attr_request *req;
-	struct request *q;
-	struct file_entry *e;
-	unsigned step = o->row != NULL ? o->row->step : 0;
-	int64_t err;
-
-	if (step > 0 && o->row->result != 0)
-		return o->row->result;
-	if (step == 2 || mount_flags(i) & FILE_MOUNT_MEMORY)
-		return 0;
-	err = step == 0 ? write_back(o, inode) : 0;
-	if (err != 0)
-		return err;
-	if (step == 0 && i->flags & INODE_DIRTY) {
-		e = ask_file(o, i->mount, FILE_SET_ATTR, &q);
-		if (e == NULL)
-			return -PARKED;
-		req = (struct file_set_attr_request *)e->w;
-		req->file = i->attr.file;
-		req->mask = FILE_SET_MTIME | FILE_SET_CTIME | FILE_SET_ATIME |
-			    (i->flags & INODE_SIZED ? FILE_SET_SIZE : 0);
-		e->attr = i->attr;
-		q->inode = (uint16_t)inode;
-		q->keep = req->mask;
-		row_get(o)->step = 1;
-		return ask_send(o, q);
-	}
-	e = ask_file(o, i->mount, FILE_SYNC, &q);
-	if (e == NULL)
-		return -PARKED;
-	e->w[0] = i->attr.file;
-	row_get(o)->step = 2;
-	return ask_send(o, q);
-}
-
-int64_t linux_fsync(struct op *o)
-{
-	struct file *f = fd_file(o, (int)o->a[0]);
-
-	if (f == NULL)
-		return -EBADF;
-	return f->inode == 0 ? -EINVAL : sync_inode(o, f->inode);
-}
-
-int64_t linux_fdatasync(struct op *o)
-{
-	return linux_fsync(o);
-}
-
-/* All pages of trees with a device; then each device. row.total: the mount that is asked. */
-int64_t linux_sync(struct op *o)
-{
-	struct request *q;
-	struct file_entry *e;
-	unsigned first = o->row != NULL ? (unsigned)o->row->total : 0;
-
-	if (o->row == NULL)
-		write_some();
-	for (unsigned n = 1; first == 0 && n < state.inode_top && state.pages_dirty != 0; n++)
-		if (state.inode[n].dirty_pages != 0 &&
-		    !(mount_flags(&state.inode[n]) & FILE_MOUNT_MEMORY))
-			return write_back(o, n);
-	for (unsigned n = first + 1; n < NR_MOUNTS; n++) {
-		if (!state.mount[n].ready ||
-		    state.mount[n].flags & (FILE_MOUNT_MEMORY | FILE_MOUNT_DIRECT))
-			continue;
-		e = ask_file(o, n, FILE_SYNC, &q);
-		if (e == NULL)
-			return -PARKED;
-		row_get(o)->total = n;
-		return ask_send(o, q);
-	}
-	return 0;
-}
-
-int64_t linux_syncfs(struct op *o)
-{
-	return fd_file(o, (int)o->a[0]) == NULL ? -EBADF : linux_sync(o);
 }
 
 /* ---- ioctl ---- */

@@ -10,22 +10,36 @@
  */
 #include "vfs.h"
 
+#include <lib/boot.h>
+
 enum { MS_RDONLY_ = 1, MS_REMOUNT_ = 32, MS_BIND_ = 4096, MS_MOVE_ = 8192,
        MS_PROPAGATION_ = 0x1e0000 };
 
-/* What is mounted without being asked, in this order; the first is the root. */
-static const struct { const char *server, *type, *path; } automount[] = {
-	{ "tmpfs", "tmpfs", "/" },
-	{ "devfs", "devtmpfs", "/dev" },
-	{ "procfs", "proc", "/proc" },
+/* What is mounted without being asked, in this order; the first is the root, which `root=` of the
+ * boot command line puts on a disk. */
+static struct automount { const char *server, *type, *source, *path; } automount[] = {
+	{ "tmpfs", "tmpfs", "tmpfs", "/" },
+	{ "devfs", "devtmpfs", "devtmpfs", "/dev" },
+	{ "procfs", "proc", "proc", "/proc" },
 };
 
 static const struct { const char *type, *server; } types[] = {
 	{ "tmpfs", "tmpfs" }, { "ramfs", "tmpfs" }, { "devtmpfs", "devfs" }, { "proc", "procfs" },
-	{ "ext2", "ext2" }, { "iso9660", "iso9660" },
+	{ "iso9660", "iso9660" },
 };
 
-static char path[PATH_MAX_], source[SOURCE], type_name[16];
+#define DEVICE(major, minor) ((uint64_t)(major) << 32 | (minor))         /* file_attr.rdev */
+
+/* Each disk has a file server of its own: a bad disk takes down what is on it, nothing else. */
+static const struct { const char *name, *server; uint64_t device; } disks[] = {
+	{ "/dev/vda", "ext2", DEVICE(254, 0) },
+	{ "/dev/vdb", "ext2_1", DEVICE(254, 16) },
+	{ "/dev/vdc", "ext2_2", DEVICE(254, 32) },
+	{ "/dev/vdd", "ext2_3", DEVICE(254, 48) },
+	{ "/dev/ram0", "ext2_ram", DEVICE(1, 0) },
+};
+
+static char path[PATH_MAX_], source[SOURCE], type_name[16], root_name[SOURCE];
 
 static unsigned mount_row(unsigned server, const char *from, const char *type, uint32_t flags)
 {
@@ -116,6 +130,41 @@ static int64_t hang(unsigned n, unsigned covers, int64_t err)
 
 /* ---- at boot ---- */
 
+/* `root=/dev/vda`, or without /dev/. At every start: what it decides is not state. */
+void mounts_init(void)
+{
+	static struct boot_info boot;
+	struct boot_info_request req = { (uint64_t)(uintptr_t)&boot };
+	const char *name = root_name;
+	size_t dev = strlen("/dev/");
+
+	if (state.root_refused || sys_boot_info(&req) != 0)
+		return;
+	boot.cmdline[BOOT_CMDLINE - 1] = '\0';
+	if (!boot_option(boot.cmdline, "root", root_name, sizeof(root_name)) ||
+	    strcmp(name, "tmpfs") == 0)
+		return;
+	if (strncmp(name, "/dev/", dev) == 0)
+		name += dev;
+	for (unsigned i = 0; i < COUNT(disks); i++)
+		if (strcmp(disks[i].name + dev, name) == 0) {
+			automount[0] = (struct automount){
+				disks[i].server, "ext2", disks[i].name, "/",
+			};
+			return;
+		}
+	print("root=%s: no such disk; the root is in memory\n", name);
+}
+
+/* The disk has no root that can be used: rather one in memory than none. */
+static void root_refused(int64_t err)
+{
+	print("%s is not mounted (error %d); the root is in memory\n", automount[0].source,
+	      (int)-err);
+	automount[0] = (struct automount){ "tmpfs", "tmpfs", "tmpfs", "/" };
+	state.root_refused = 1;
+}
+
 static bool is_mounted(unsigned i)
 {
 	for (unsigned n = 1; n < NR_MOUNTS; n++)
@@ -158,7 +207,7 @@ int64_t linux_automount(struct op *o)
 	if (err == -PARKED)
 		return err;
 	if (err == 0 && o->row->step == 0) {
-		n = mount_row(server_find(automount[i].server), automount[i].type,
+		n = mount_row(server_find(automount[i].server), automount[i].source,
 			      automount[i].type, 0);
 		return n == 0 ? -ENOSPC : ask_mount(o, n);
 	}
@@ -169,10 +218,12 @@ int64_t linux_automount(struct op *o)
 			strlcpy(state.mount[n].path, automount[i].path,
 				sizeof(state.mount[n].path));
 	}
-	if (err != 0)
-		print("%s not mounted: %d\n", automount[i].path, (int)-err);
 	row_free(o->row);
-	if (err == 0)
+	if (err != 0 && i == 0 && !state.root_refused)
+		root_refused(err);
+	else if (err != 0)
+		print("%s not mounted: %d\n", automount[i].path, (int)-err);
+	if (err == 0 || i == 0)
 		mounts_try();
 	return NO_REPLY;
 }
@@ -187,18 +238,43 @@ static unsigned server_of_type(const char *type)
 	return 0;
 }
 
+/* The file server of a disk, by its node; `source` becomes the disk's name. */
+static int64_t server_of_disk(struct op *o, unsigned *server)
+{
+	struct found f;
+	int64_t err = walk(o, AT_FDCWD_, o->a[0], WALK_FOLLOW, &f);
+	const struct inode *node;
+
+	if (err != 0)
+		return err;
+	node = &state.inode[f.inode];
+	if (!is_block(node))
+		return -ENOTBLK;
+	for (unsigned i = 0; i < COUNT(disks); i++)
+		if (disks[i].device == node->attr.rdev) {
+			strlcpy(source, disks[i].name, sizeof(source));
+			*server = server_find(disks[i].server);
+			return 0;
+		}
+	return -ENXIO;
+}
+
 static int64_t new_mount(struct op *o, uint32_t flags)
 {
 	int64_t err = user_string(o, o->a[2], type_name, sizeof(type_name));
-	unsigned server, n;
+	unsigned server = 0, n;
 
 	if (err < 0)
 		return err == -ENAMETOOLONG ? -ENODEV : err;
-	err = o->a[0] != 0 ? user_string(o, o->a[0], source, sizeof(source)) : 0;
+	if (strcmp(type_name, "ext2") == 0) {
+		err = server_of_disk(o, &server);
+	} else {
+		err = o->a[0] != 0 ? user_string(o, o->a[0], source, sizeof(source)) : 0;
+		source[o->a[0] != 0 ? sizeof(source) - 1 : 0] = '\0';
+		server = server_of_type(type_name);
+	}
 	if (err < 0 && err != -ENAMETOOLONG)
 		return err;
-	source[o->a[0] != 0 ? sizeof(source) - 1 : 0] = '\0';
-	server = server_of_type(type_name);
 	if (server == 0 || state.server[server].who.v == 0)
 		return -ENODEV;
 	n = mount_row(server, source, type_name, flags);
@@ -227,10 +303,10 @@ int64_t linux_mount(struct op *o)
 
 		if (m->root != f.inode)
 			return -EINVAL;
-		m->flags = (uint8_t)((m->flags & ~FILE_MOUNT_READONLY) |
-				     (flags & MS_RDONLY_ ? FILE_MOUNT_READONLY : 0));
-		m->ms_flags = flags & ~(uint32_t)MS_REMOUNT_;
-		return 0;
+		err = mount_again(o, state.inode[f.inode].mount, flags & MS_RDONLY_);
+		if (err == 0)
+			m->ms_flags = flags & ~(uint32_t)MS_REMOUNT_;
+		return err;
 	}
 	if (!is_dir(&state.inode[f.inode]))
 		return -ENOTDIR;

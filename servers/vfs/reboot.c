@@ -66,7 +66,7 @@ int64_t linux_reboot(struct op *o)
 		return 0;
 	if (command != RESTART && command != RESTART2 && command != HALT && command != SWITCH_OFF)
 		return -EINVAL;
-	err = linux_sync(o);
+	err = disks_readonly(o);
 	if (err == -PARKED)
 		return err;
 	if (command == HALT)

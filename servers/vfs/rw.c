@@ -112,8 +112,10 @@ static int64_t page_for_write(struct op *o, unsigned inode, uint32_t index, uint
 	if (err != 0)
 		return err;
 	*slot = page_find(inode, index);
-	if (*slot == NO_SLOT && (whole || (uint64_t)index * PAGE_SIZE >= i->attr.size))
-		return page_new(o, inode, index, slot);
+	if (*slot == NO_SLOT && (whole || (uint64_t)index * PAGE_SIZE >= i->attr.size)) {
+		err = disk_room(o, i->mount);
+		return err != 0 ? err : page_new(o, inode, index, slot);
+	}
 	return page_want(o, inode, index, slot);
 }
 

@@ -37,7 +37,7 @@ enum {
 	NR_PIPES = 512,
 	PIPE_PAGES = 16,
 	NR_MOUNTS = 32,
-	NR_SERVERS = 12,                /* file servers and character devices */
+	NR_SERVERS = 20,                /* file servers and character devices */
 	NR_LOCKS = 512,
 	INODE_BUCKETS = 8192,
 	NAME_BUCKETS = 16384,
@@ -79,7 +79,7 @@ struct inode {
 	uint8_t mount;
 	uint8_t flags;                  /* INODE_ */
 	uint8_t touched;                /* for eviction */
-	uint8_t error;                  /* a write failed, and nobody was told */
+	uint8_t error;                  /* of a write that failed, and nobody was told */
 };
 
 struct name {
@@ -214,6 +214,8 @@ struct mount {
 	uint16_t covers;                /* inode, counted; 0: the root of all */
 	uint32_t block;
 	uint32_t pages;                 /* in the cache, of a tree in memory */
+	uint32_t room;                  /* of a disk: pages that may be added before it is asked */
+	uint64_t room_stamp;            /* when it was asked */
 	uint32_t ms_flags;
 	char source[SOURCE];
 	char type[16];
@@ -255,6 +257,7 @@ struct state {
 	uint16_t inode_free, inode_top, inode_hand;
 	uint16_t name_free, name_top, name_hand;
 	uint16_t long_hand, dirty_hand;
+	uint16_t forgets;               /* requests that free files without a name */
 	uint16_t orphans;               /* inodes, unlinked, that programs had mapped */
 	uint8_t pressed;                /* vm still wants frames */
 	uint8_t unfinished;             /* there was no room to write all that should be */
@@ -270,6 +273,7 @@ struct state {
 	uint32_t grants;                /* rows in use, bits */
 	uint16_t grant_seq;
 	uint16_t root_mount;
+	uint8_t root_refused;           /* the disk has no root: it is in memory */
 	uint32_t init_job;
 	endpoint_t init_proc;
 	uint32_t init_pid;

@@ -79,6 +79,7 @@ static void on_notify(uint64_t services)
 
 static void init(enum start_kind kind)
 {
+	mounts_init();
 	if (kind == START_RECOVER)
 		return;
 	state.init_proc = ENDPOINT_NONE;

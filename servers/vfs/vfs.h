@@ -115,6 +115,10 @@ uint64_t inode_file(unsigned n);                /* vm's number */
 unsigned inode_of_file(uint64_t file);          /* 0: stale */
 static inline bool is_dir(const struct inode *i) { return (i->attr.mode & S_IFMT_) == S_IFDIR_; }
 static inline bool is_reg(const struct inode *i) { return (i->attr.mode & S_IFMT_) == S_IFREG_; }
+static inline bool is_block(const struct inode *i)
+{
+	return (i->attr.mode & S_IFMT_) == S_IFBLK_;
+}
 static inline bool is_link(const struct inode *i) { return (i->attr.mode & S_IFMT_) == S_IFLNK_; }
 bool inode_is_deleted(unsigned n);              /* it has no name any more */
 static inline unsigned mount_flags(const struct inode *i) { return state.mount[i->mount].flags; }
@@ -206,6 +210,9 @@ void pages_written(struct request *q, err_t err);
 int64_t write_back(struct op *o, unsigned inode) MUST_CHECK;
 void write_some(void);                                  /* start, for all inodes */
 int64_t write_room(struct op *o, unsigned inode) MUST_CHECK;
+/* Has the disk room for one more page? 0, -PARKED, -ENOSPC; an error of the disk. */
+int64_t disk_room(struct op *o, unsigned mount) MUST_CHECK;
+void disk_room_told(struct request *q, const struct file_entry *e);
 void write_tick(void);
 
 /* ---- fd.c ---- */
@@ -318,10 +325,14 @@ handler linux_reboot;
 size_t vfs_summary(char *to, size_t size);
 
 /* ---- mount.c, misc.c, map.c ---- */
+void mounts_init(void);
 void mounts_try(void);
 bool mounts_pending(void);
 void mount_done(struct request *q, struct file_entry *e);
 handler linux_mount, linux_umount2, linux_automount;
+/* ---- sync.c ---- */
+int64_t disks_readonly(struct op *o) MUST_CHECK;
+int64_t mount_again(struct op *o, unsigned mount, bool readonly) MUST_CHECK;
 handler linux_getcwd, linux_chdir, linux_fchdir, linux_chroot, linux_sync, linux_fsync,
 	linux_fdatasync,
 	linux_syncfs, linux_ioctl, linux_mmap, linux_no;

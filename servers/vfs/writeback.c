@@ -155,11 +155,11 @@ void pages_written(struct request *q, err_t err)
 			continue;
 		}
 		p->flags &= (uint8_t)~PAGE_BUSY;
-		if (err != 0)
-			page_set_dirty(slot);
+		if (err == -EIO)
+			page_set_dirty(slot);           /* once more at the next tick */
 	}
 	if (err != 0)
-		state.inode[q->inode].error = 1;
+		state.inode[q->inode].error = (uint8_t)-err;
 	queue_wake(state.inode[q->inode].queue);
 	if (state.short_queue != 0)
 		queue_wake(state.short_queue);
@@ -216,8 +216,10 @@ int64_t write_back(struct op *o, unsigned inode)
 	if (in_memory(inode))
 		return 0;
 	if (i->error) {
+		int64_t err = -(int64_t)i->error;
+
 		i->error = 0;
-		return -EIO;
+		return err;
 	}
 	if (i->dirty_pages != 0)
 		write_inode(inode);
@@ -240,6 +242,48 @@ int64_t write_room(struct op *o, unsigned inode)
 	if (state.pages_dirty < most || state.pages_busy == 0)
 		return 0;
 	return row_wait(o, QUEUE_SHORT, 0, 0);
+}
+
+/* ---- room on the disk ---- */
+
+enum { ROOM_MARGIN = 32, ROOM_PART = 256 };     /* pages; and a part of all, for index blocks */
+
+/* What the server has free, less what is on its way there: it may all need new blocks. */
+void disk_room_told(struct request *q, const struct file_entry *e)
+{
+	const struct file_stat_fs_reply *fs = (const struct file_stat_fs_reply *)e->w;
+	struct mount *m = &state.mount[q->keep % NR_MOUNTS];
+	uint64_t free = fs->free * (fs->block < PAGE_SIZE ? fs->block : PAGE_SIZE) / PAGE_SIZE;
+	uint64_t used = state.pages_dirty + state.pages_busy + ROOM_MARGIN + free / ROOM_PART;
+
+	free = free > used ? free - used : 0;
+	m->room = free > UINT32_MAX ? UINT32_MAX : (uint32_t)free;
+	m->room_stamp = q->stamp;
+}
+
+int64_t disk_room(struct op *o, unsigned mount)
+{
+	struct mount *m = &state.mount[mount];
+	struct request *q;
+
+	if (m->flags & FILE_MOUNT_MEMORY)
+		return 0;
+	if (m->room > 0) {
+		m->room--;
+		return 0;
+	}
+	row_get(o);
+	if (m->room_stamp > o->began) {
+		if (state.pages_dirty == 0 && state.pages_busy == 0 && state.forgets == 0)
+			return -ENOSPC;
+		m->room_stamp = 0;      /* less is on its way after this, and the disk knows more */
+		write_some();
+		return row_wait(o, QUEUE_SHORT, 0, 0);
+	}
+	if (ask_file(o, mount, FILE_STAT_FS, &q) == NULL)
+		return -PARKED;
+	q->keep = mount;
+	return ask_send(o, q);
 }
 
 /* Dirty pages are written back when they are TICK_S to twice that old. */

@@ -55,7 +55,8 @@ def archive(folder, drivers, edits):
     files, programs = [], set()
     for source, name in [(path, os.path.basename(path)) for path in BASE] + drivers:
         path = os.path.join(folder, name + '.svc')
-        manifest(source, path, edits.get(name, {}))
+        # There are no programs here, so nobody but uart reads the log.
+        manifest(source, path, edits.get(name, {'notifies': 'uart'} if name == 'log' else {}))
         files.append(path)
         program = os.path.basename(source)
         if program not in programs:

@@ -37,7 +37,7 @@ with tempfile.TemporaryDirectory() as folder:
     disk = os.path.join(folder, 'disk')
     with open(disk, 'wb') as file:
         file.truncate(1 << 20)
-    with Guest(disks=[disk]) as guest:
+    with Guest(disks=[disk], root=None) as guest:
         guest.shell()
         with scenario('the devices that always are have Linux\'s numbers, owners and modes'):
             found = listing(guest)

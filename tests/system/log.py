@@ -80,7 +80,7 @@ with tempfile.TemporaryDirectory() as folder:
             assert 'log.4' not in out
             assert guest.run('kill $(cat /tmp/l.pid); killall -CONT logd') == (0, '')
         with scenario('the file survives the end of the machine if it is on a disk'):
-            guest.run('mount -t ext2 /dev/vda /var/log; killall logd; sleep 2')
+            guest.run('mount -t ext2 /dev/vdb /var/log; killall logd; sleep 2')
             guest.run('service kill toy')
             wait_for(guest, 'cat /var/log/skink.log', 'rs: toy: killed by signal 9')
             time.sleep(4)               # it brings the file to the disk when it gets quiet

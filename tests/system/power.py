@@ -30,7 +30,7 @@ with tempfile.TemporaryDirectory() as folder:
         image = disk(folder)
         with Guest(disks=[image], extra=RESETS) as guest:
             guest.shell()
-            guest.run('mount -t ext2 /dev/vda /mnt; seq 1 50000 > /mnt/numbers')
+            guest.run('mount -t ext2 /dev/vdb /mnt; seq 1 50000 > /mnt/numbers')
             guest.send('poweroff\n')
             guest.expect('system is going down', 30)
             assert guest.wait(30) == 0
@@ -39,7 +39,7 @@ with tempfile.TemporaryDirectory() as folder:
         image = disk(folder)
         with Guest(disks=[image], extra=RESETS) as guest:
             guest.shell()
-            guest.run('mount -t ext2 /dev/vda /mnt; seq 1 50000 > /mnt/numbers')
+            guest.run('mount -t ext2 /dev/vdb /mnt; seq 1 50000 > /mnt/numbers')
             guest.send('poweroff -nf\n')
             guest.expect('switching the machine off', 30)
             assert guest.wait(30) == 0
