@@ -8,7 +8,8 @@ import time
 
 from guest import Guest, finish, scenario
 
-STATEFUL = ('log', 'ds', 'vm', 'pm', 'vfs', 'tty', 'tmpfs', 'toy')
+STATEFUL = ('log', 'ds', 'vm', 'pm', 'vfs', 'tty', 'tmpfs', 'toy',
+            'screen', 'keyboard')
 STATELESS = ('uart', 'procfs', 'rsguard', 'hello')
 KINDS = ('a null store', 'an undefined instruction', 'a failed assertion', 'a hang')
 TOY = '/usr/lib/skink/toyctl'
