@@ -27,7 +27,8 @@ enum { PM1_SCI_ENABLE = 1, PM1_TYPE_SHIFT = 10, PM1_SLEEP = 1 << 13 };
 enum { RESET_CONTROL = 0xcf9, RESET_HARD = 6 };
 enum { INTEL = 0x8086, ICH9_LPC = 0x2918, PIIX4_PM = 0x7113, PM_BASE = 0x40, PM1_CONTROL = 4,
        PM_BASE_MASK = 0xff80, S5_QEMU = 0, S5_ICH = 7 };
-#define PATIENCE_NS 200000000ull
+#define PATIENCE_NS 200000000ull        /* for the machine to do it */
+#define LAST_WORDS_NS 50000000ull       /* for the console to show what was said */
 
 static struct peer rs = PEER("rs"), vm = PEER("vm"), pci = PEER("pci");
 static struct power power;
@@ -58,10 +59,10 @@ static bool acpi_is_on(void)
 	return port(power.pm1a, 2, false, &value) == 0 && value & PM1_SCI_ENABLE;
 }
 
-/* Give the machine a moment to do it. */
-static void linger(void)
+/* Drivers have a better priority: they run meanwhile. */
+static void linger(uint64_t ns)
 {
-	uint64_t end = clock_monotonic_ns() + PATIENCE_NS;
+	uint64_t end = clock_monotonic_ns() + ns;
 
 	while (clock_monotonic_ns() < end)
 		__asm__ volatile("pause");
@@ -118,7 +119,7 @@ static err_t off_by_chip(void)
 	if (err != 0 || base == 0)
 		return -ENODEV;
 	err = sleep_by((uint16_t)(base + PM1_CONTROL), S5_QEMU);
-	linger();
+	linger(PATIENCE_NS);
 	if (err == 0)
 		err = sleep_by((uint16_t)(base + PM1_CONTROL), S5_ICH);
 	return err;
@@ -141,13 +142,14 @@ static err_t do_power_off(const struct call *c)
 
 	if (endpoint_slot(c->client) != ID_VFS)
 		return -EPERM;
+	linger(LAST_WORDS_NS);
 	if (power.can_sleep)
 		err = off_by_tables();
 	if (err != 0)
 		err = off_by_chip();
 	if (err != 0)
 		return -ENODEV;
-	linger();
+	linger(PATIENCE_NS);
 	return -EIO;
 }
 
@@ -158,12 +160,13 @@ static err_t do_power_reset(const struct call *c)
 
 	if (endpoint_slot(c->client) != ID_VFS)
 		return -EPERM;
+	linger(LAST_WORDS_NS);
 	if (power.can_reset && power.reset_port == RESET_CONTROL)
 		req.value = power.reset_value;
 	else if (power.can_reset && port_write(power.reset_port, 1, power.reset_value) == 0)
-		linger();
+		linger(PATIENCE_NS);
 	if (pci_reset(&pci, &req) == 0)
-		linger();
+		linger(PATIENCE_NS);
 	return -EIO;
 }
 

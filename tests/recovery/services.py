@@ -8,9 +8,9 @@ import time
 
 from guest import Guest, finish, scenario
 
-STATEFUL = ('log', 'ds', 'vm', 'pm', 'vfs', 'tty', 'tmpfs', 'toy',
+STATEFUL = ('log', 'ds', 'vm', 'pm', 'vfs', 'tty', 'tmpfs', 'devfs', 'sched', 'toy',
             'screen', 'keyboard')
-STATELESS = ('uart', 'procfs', 'rsguard', 'hello')
+STATELESS = ('uart', 'procfs', 'rsguard', 'acpi', 'is', 'hello')
 KINDS = ('a null store', 'an undefined instruction', 'a failed assertion', 'a hang')
 TOY = '/usr/lib/skink/toyctl'
 

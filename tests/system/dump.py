@@ -106,6 +106,12 @@ with Guest() as guest:
         assert 'is: Shift+F1  processes' in guest.run('service log is')[1]
         refused(guest, KEY + ' 13', 'iskey: 13: Invalid argument')
         refused(guest, "su -s /bin/sh nobody -c '%s 1'" % KEY, 'iskey: 1: Operation not permitted')
+    with scenario('Shift and a function key on the keyboard do'):
+        guest.keys('shift', 'f10')
+        deadline = time.monotonic() + 10
+        while not re.search(r'is: +1 +0 .* init', guest.run('service log is')[1]):
+            assert time.monotonic() < deadline, 'no page of programs in the log'
+            time.sleep(0.2)
     with scenario('the information server dies and is there again'):
         assert guest.run('service kill is')[0] == 0
         deadline = time.monotonic() + 20

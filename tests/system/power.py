@@ -66,6 +66,12 @@ with tempfile.TemporaryDirectory() as folder:
             time.sleep(2)
             guest.receive(0.1)
             assert guest.alive() and b'busy' not in guest.buffer, guest.buffer
+    with scenario('without firmware tables the chip set is known'):
+        with Guest(extra=RESETS + ['-machine', 'acpi=off']) as guest:
+            guest.shell()
+            assert 'reset by port' not in guest.run('service log acpi')[1]
+            guest.send('poweroff -f\n')
+            assert guest.wait(30) == 0
     with scenario('only root may, and not by accident'):
         with Guest(extra=RESETS) as guest:
             guest.shell()
