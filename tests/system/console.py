@@ -191,6 +191,17 @@ def deaths(guest, screen):
         screen.expect(r'^400$')
         numbers = [int(n) for n in re.findall(r'^(\d+)$', '\n'.join(screen.text()), re.M)]
         assert numbers == list(range(numbers[0], 401)) and len(numbers) > 40, numbers
+    for name in ('keyboard', 'screen'):
+        with scenario('the session goes on when %s hangs, and when it starts afresh' % name):
+            before = defects(guest, name)[0]
+            clear(screen)
+            guest.run('service kill -STOP %s' % name)
+            screen.type('echo h\n')         # the controller keeps 16 bytes, two for each key
+            screen.expect(r'^h$')
+            assert defects(guest, name)[0] == before + 1
+            assert guest.run('service restart %s' % name)[0] == 0
+            screen.type('echo fresh\n')
+            screen.expect(r'^fresh$')
     for name, us in times.items():
         if all(us):
             print('    %s: %d deaths, repaired in %d to %d us'
