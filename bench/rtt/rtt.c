@@ -16,7 +16,7 @@
 #include <lib/server.h>
 #include <lib/service_ids.h>
 
-enum { ROUNDS = 10000, ID_ECHO = 40 };
+enum { ROUNDS = 10000, ID_ECHO = 60 };
 
 static uint64_t cycles(void)
 {

@@ -30,7 +30,8 @@ work() {
 }
 n=0
 while :; do
-	for s in vfs uart screen keyboard vm tmpfs pm tty procfs log ds rsguard toy; do
+	for s in vfs uart screen keyboard vm tmpfs pm tty procfs log ds sched devfs is acpi \
+			rsguard toy; do
 		service kill $s || echo "BAD kill $s"
 		n=$((n + 1))
 		echo $n > /tmp/kills
