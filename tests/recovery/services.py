@@ -8,9 +8,10 @@ import time
 
 from guest import Guest, finish, scenario
 
-STATEFUL = ('log', 'ds', 'vm', 'pm', 'vfs', 'tty', 'tmpfs', 'devfs', 'sched', 'toy',
-            'screen', 'keyboard')
-STATELESS = ('uart', 'procfs', 'rsguard', 'acpi', 'is', 'hello')
+SERVICES = ('log', 'ds', 'vm', 'pm', 'vfs', 'tty', 'tmpfs', 'ext2', 'devfs', 'toy', 'screen',
+            'keyboard', 'sched', 'uart', 'virtio_blk', 'pci', 'procfs', 'acpi', 'is', 'rtc',
+            'rsguard', 'hello')
+OFTEN = 10                      # deaths of each of these, while a session goes on
 KINDS = ('a null store', 'an undefined instruction', 'a failed assertion', 'a hang')
 TOY = '/usr/lib/skink/toyctl'
 
@@ -21,6 +22,28 @@ def defects(guest, name):
     found = re.search(r'(\d+) restarts, (\d+) recoveries', out)
     repaired = re.search(r'repaired in (\d+) us', out)
     return int(found[1]), int(found[2]), repaired and repaired[1]
+
+
+def dies_often(guest, name):
+    """A session with its own checks, beside a program that kills the service."""
+    guest.run('dmesg -n 1; rm -f /tmp/killed')      # the console is the session's
+    before = defects(guest, name)
+    guest.run('(for i in $(seq %d); do service kill %s; usleep 150000; done; '
+              'echo > /tmp/killed) > /dev/null 2>&1 & true' % (OFTEN, name))
+    rounds, deadline = 0, time.monotonic() + 60
+    while guest.run('test -e /tmp/killed')[0] != 0:
+        status, out = guest.run('cp /bin/busybox /tmp/b && cmp /tmp/b /bin/busybox && seq 200 | '
+                                'sort -n | tail -1; ls -lR /etc | grep -c passwd', 60)
+        assert (status, out) == (0, '200\n1\n'), (status, out)
+        assert time.monotonic() < deadline, 'the killer does not end'
+        rounds += 1
+    after = defects(guest, name)
+    while after[2] is None:
+        after = defects(guest, name)
+    died = sum(after[:2]) - sum(before[:2])
+    assert died >= OFTEN // 2 and rounds > 0, (before, after, rounds)
+    print('    %s: %d deaths, %d rounds of the session, last repair %s us'
+          % (name, died, rounds, after[2]))
 
 
 with Guest() as guest:
@@ -41,7 +64,7 @@ with Guest() as guest:
         status, out = guest.run(TOY + ' crash 1 200 5 always', 60)
         assert status == 1 and ('604' in out or '600' in out), (status, out)
     repairs = []
-    for name in STATEFUL + STATELESS:
+    for name in SERVICES:
         with scenario('a shell session goes on when %s is killed' % name):
             before = defects(guest, name)
             status, out = guest.run('service kill %s' % name)
@@ -54,9 +77,17 @@ with Guest() as guest:
             after = defects(guest, name)
             assert sum(after[:2]) == sum(before[:2]) + 1, (before, after)
             repairs.append('%s %s us' % (name, after[2]))
+    for name in ('uart', 'keyboard', 'pci', 'virtio_blk'):
+        with scenario('a shell session goes on while %s is killed again and again' % name):
+            dies_often(guest, name)
     with scenario('rs itself is recovered by rsguard'):
         guest.run('service kill rs')
         status, out = guest.run('service list; echo alive')
         assert 'alive' in out and ' running ' in out, out
     print('    repaired: ' + ', '.join(repairs))
+with Guest(name='services-ram', ram_root=True) as guest:
+    guest.shell()
+    for name in ('ramdisk', 'ext2_ram'):
+        with scenario('a shell session goes on while its root %s is killed again and again' % name):
+            dies_often(guest, name)
 finish()

@@ -66,8 +66,9 @@ def kept(folder):
 def in_memory(folder):
     overlay = os.path.join(folder, 'files')
     with scenario('--ram-root runs from a disk in memory, with an overlay'):
-        done = tool('exec', '--ram-root', '--overlay', overlay, '--timeout', '100', '--', 'sh', '-c',
-                    'cat /srv/data/note; mount; seq 9 > /x; service kill ramdisk; cat /x')
+        done = tool('exec', '--ram-root', '--overlay', overlay, '--timeout', '100', '--',
+                    'sh', '-c', 'cat /srv/data/note; mount; seq 9 > /x; service kill ramdisk; '
+                    'cat /x')
         assert done.returncode == 0, done
         assert 'from the overlay' in done.stdout and '/dev/ram0 on / type ext2' in done.stdout
         assert done.stdout.endswith('8\n9\n'), done.stdout
