@@ -88,4 +88,15 @@ with tempfile.TemporaryDirectory() as folder:
         out = subprocess.run(['debugfs', '-R', 'cat skink.log', image], capture_output=True,
                              text=True).stdout
         assert 'rs: toy: killed by signal 9' in out, out
+with Guest(extra=['-action', 'reboot=reset']) as guest:
+    with scenario('the log in /var/log goes on after a reboot, and tells of both lives'):
+        guest.shell()
+        assert ' / ext2 ' in guest.run('cat /proc/mounts')[1]
+        guest.run('service kill toy')
+        wait_for(guest, 'cat /var/log/skink.log', 'rs: toy: killed by signal 9')
+        guest.send('reboot\n')
+        guest.expect('restarting the machine', 30)
+        guest.shell()
+        wait_for(guest, 'grep -c kernel:.Skink /var/log/skink.log', '^2$')
+        assert guest.run('grep -c "rs: toy: killed by signal 9" /var/log/skink.log')[1] == '1\n'
 finish()
