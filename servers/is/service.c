@@ -249,6 +249,7 @@ void put_account(const char *name, const struct rs_rights *r)
 	struct rs_status_reply s;
 	struct message m = { .type = SUMMARY_GET };
 	struct summary_get_reply reply;
+	struct proc_info_reply p;
 	uint32_t n;
 
 	if (strcmp(name, "is") == 0) {
@@ -258,6 +259,10 @@ void put_account(const char *name, const struct rs_rights *r)
 	if ((r->priv.primitives & ANSWERING) != ANSWERING || !status_of(name, &s) ||
 	    s.state != RS_STATE_RUNNING) {
 		put("  it answers nobody\n");
+		return;
+	}
+	if (!info_of_slot(s.priv, &p) || p.state & STATE_FROZEN) {
+		put("  it stands still: nobody can ask it now\n");
 		return;
 	}
 	m.peer = s.who;

@@ -81,7 +81,8 @@ with Guest() as guest:
     with scenario('a service that is stopped by a signal is found by its heartbeats'):
         assert guest.run('service kill -STOP toy')[0] == 0
         assert status_of(guest, 'toy')[2] == recoveries
-        assert 'process       frozen' in guest.run('service dump toy')[1]
+        out = guest.run('service dump toy')[1]
+        assert 'process       frozen' in out and 'it stands still' in out, out
         deadline = time.monotonic() + 20
         while status_of(guest, 'toy')[2] == recoveries:
             assert time.monotonic() < deadline, 'nobody has noticed'
