@@ -65,14 +65,16 @@ static err_t push_ext(struct thread *t, uint64_t at)
 	struct linux_fpx fpx;
 	uint32_t magic2 = FP_MAGIC2_;
 	uint64_t zero = 0;
-	err_t err;
+	err_t err = sys_proc_ext_get(&req, &reply);
 
 	/* The kernel does not bring pages: write to both that the area may touch. */
-	err = user_write(t, at, &zero, sizeof(zero));
-	if (err == 0)
-		err = user_write(t, at + EXT_MAX - sizeof(zero), &zero, sizeof(zero));
-	if (err == 0)
-		err = sys_proc_ext_get(&req, &reply);
+	if (err == -EFAULT) {
+		err = user_write(t, at, &zero, sizeof(zero));
+		if (err == 0)
+			err = user_write(t, at + EXT_MAX - sizeof(zero), &zero, sizeof(zero));
+		if (err == 0)
+			err = sys_proc_ext_get(&req, &reply);
+	}
 	if (err != 0)
 		return err;
 	fpx = (struct linux_fpx){

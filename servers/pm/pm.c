@@ -19,12 +19,16 @@ struct peer vm = { .name = "vm" }, ds = { .name = "ds" };
 static int64_t linux_call(const struct delivery *d)
 {
 	struct thread *t = thread_of(d->m.peer);
+	int64_t result;
 
 	if (!t)
 		return -ESRCH;
 	if (d->m.type >= linux_table_size || !linux_table[d->m.type])
 		return -ENOSYS;
-	return finish(t, linux_table[d->m.type](t, d));
+	serving_begin(t);
+	result = linux_table[d->m.type](t, d);
+	serving_end(t, result);
+	return finish(t, result);
 }
 
 /* ---- programs that stand still ---- */

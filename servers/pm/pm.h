@@ -51,6 +51,9 @@ err_t user_write(const struct thread *t, uint64_t to, const void *from, size_t l
 
 /* ---- signal.c: sending ---- */
 struct signal_info { int signal; int code; uint32_t pid, uid; uint64_t value; };
+/* A system call of t is handled between these; the second one with its result. */
+void serving_begin(const struct thread *t);
+void serving_end(struct thread *t, int64_t result);
 void signal_process(struct process *p, const struct signal_info *info);
 void signal_thread(struct thread *t, const struct signal_info *info);
 /* One that cannot be ignored: an exception. */

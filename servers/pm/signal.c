@@ -134,12 +134,20 @@ uint64_t deliverable(const struct thread *t)
 	return (t->pending | process_of(t)->pending) & ~t->blocked;
 }
 
+/* Whose call is being answered: finish() looks at what is pending for it, unless the answer comes
+ * later. No state: a call that is done again begins again. */
+static struct { const struct thread *thread; bool kicked; } serving;
+
 /* Bring t to the boundary; what is pending is looked at when it stands still. */
 static void kick(struct thread *t)
 {
 	struct proc_stop_request req = { .proc = endpoint_of(t), .flags = STOP_SIGNAL };
 	struct proc_stop_reply reply;
 
+	if (t == serving.thread) {
+		serving.kicked = true;
+		return;
+	}
 	if (t->parked) {
 		if (!process_of(t)->stopped)
 			unpark(t);
@@ -148,6 +156,19 @@ static void kick(struct thread *t)
 	if (sys_proc_stop(&req, &reply) != 0)
 		return;
 	/* Parked at once: the kernel tells by EVENT_PARKED as well, no more is done here. */
+}
+
+void serving_begin(const struct thread *t)
+{
+	serving.thread = t;
+	serving.kicked = false;
+}
+
+void serving_end(struct thread *t, int64_t result)
+{
+	serving.thread = NULL;
+	if (serving.kicked && result == NO_REPLY && t->alive)
+		kick(t);
 }
 
 static bool wants(const struct thread *t, int signal)
