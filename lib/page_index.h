@@ -17,6 +17,7 @@ enum {
 	PAGE_BUCKETS = 32768,
 	INDEX_WALK = 64,
 	NO_PAGE = 0x7fffffff,
+	CACHE_FLOOR = 512,              /* pages it keeps when memory is short: running programs */
 };
 
 enum {

@@ -7,6 +7,8 @@ Commands: skink ps [all]      processes: slot, endpoint, state, partner, call se
           skink trace [N]     the last N records of the trace ring (20)
           skink enter SLOT FILE, skink leave    a service's memory and symbols, and back
 """
+import os
+
 import gdb
 
 SLOT_BITS = 12
@@ -160,11 +162,12 @@ class Enter(gdb.Command):
         Leave.cr3 = int(text.split()[1], 16)
         gdb.execute('set $cr3 = (unsigned long)%d' % (root * 4096))
         gdb.execute('add-symbol-file ' + words[1])
+        Leave.symbols = os.path.realpath(words[1])
 
 
 class Leave(gdb.Command):
     """skink leave: back from `skink enter`; before the guest goes on, always."""
-    cr3 = None
+    cr3 = symbols = None
 
     def __init__(self):
         super().__init__('skink leave', gdb.COMMAND_DATA)
@@ -172,6 +175,7 @@ class Leave(gdb.Command):
     def invoke(self, argument, _):
         if Leave.cr3 is not None:
             gdb.execute('set $cr3 = (unsigned long)%d' % Leave.cr3)
+            gdb.execute('remove-symbol-file ' + Leave.symbols)
         Leave.cr3 = None
 
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * state.h - all that tmpfs remembers: nodes, entries of directories, pages.
  *
- * T1 node 1 is the root. A node with links 0 and not in use by vfs is free.
+ * T1 node 1 is the root of what the boot archive holds; each other tree that is mounted has a root
+ *    of its own. A node with links 0 and not in use by vfs is free.
  * T2 An entry's parent is a directory; entries of one directory form a doubly linked list.
  * T3 A page row belongs to one (node, index), is in that hash bucket's list, or is free.
  */
@@ -14,6 +15,7 @@
 enum {
 	NR_NODES = 4096, NR_DIRENTS = 6144, NR_DATA_PAGES = 2048, NR_BUCKETS = 4096,
 	NAME_MAX_ = 255, LINK_MAX_ = 1000,
+	NR_TREES = 32,                  /* mounts of vfs */
 };
 
 struct node {
@@ -43,6 +45,7 @@ struct state {
 	struct dirent dirent[NR_DIRENTS];
 	struct page page[NR_DATA_PAGES];        /* row 0 is not used */
 	uint32_t bucket[NR_BUCKETS];
+	uint32_t root_of[NR_TREES];     /* 0: not mounted, or a tree of the boot archive */
 	uint32_t free_node, free_dirent, free_page;
 	uint32_t nodes, pages;          /* in use */
 	uint64_t next_pos;

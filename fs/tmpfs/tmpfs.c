@@ -24,17 +24,73 @@ static err_t found(const struct call *c, struct node *n)
 	return 0;
 }
 
+static struct node *root_new(void)
+{
+	struct node *n = node_new(TYPE_DIR | 01777, 0, 0);
+
+	if (n == NULL)
+		return NULL;
+	n->links = 2;
+	n->parent = node_number(n);
+	n->used = 1;
+	return n;
+}
+
+/* The source `rootfs` is what the boot archive holds; anything else an empty tree. */
 static err_t do_file_mount(const struct call *c, const struct file_mount_request *req,
 			   struct file_mount_reply *reply)
 {
-	reply->root = ROOT;
+	const struct file_entry *e = file_entry(c);
+	uint32_t tree = e->tree, root = ROOT;
+
+	if (tree >= NR_TREES)
+		return -EINVAL;
+	if (strcmp(e->name, "rootfs") != 0) {
+		if (state.root_of[tree] == 0) {
+			struct node *n = root_new();
+
+			if (n == NULL)
+				return -ENOSPC;
+			state.root_of[tree] = node_number(n);
+		}
+		root = state.root_of[tree];
+	}
+	reply->root = root;
 	reply->block = PAGE_SIZE;
 	reply->flags = FILE_MOUNT_MEMORY;
-	return found(c, &state.node[ROOT]);
+	return found(c, &state.node[root]);
 }
 
+/* All of it goes, from the leaves on; nothing is in use any more. Committed entry by entry: the
+ * rest goes when the request is done again. */
 static err_t do_file_unmount(const struct call *c)
 {
+	uint32_t tree = file_entry(c)->tree, at = tree < NR_TREES ? state.root_of[tree] : 0;
+
+	while (at != 0) {
+		struct node *n = &state.node[at], *child;
+		struct dirent *e = &state.dirent[n->first];
+
+		if (n->first != 0) {
+			child = &state.node[e->node];
+			if (is_dir(child) && child->first != 0) {
+				at = e->node;
+				continue;
+			}
+			entry_remove(n, e);
+			if (is_dir(child))
+				child->links = 0;
+			child->used = 0;
+			node_release(child);
+		} else if (at == state.root_of[tree]) {
+			n->links = n->used = 0;
+			node_release(n);
+			state.root_of[tree] = at = 0;
+		} else {
+			at = n->parent;
+		}
+		undo_commit();
+	}
 	return 0;
 }
 

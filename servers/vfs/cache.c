@@ -17,7 +17,7 @@ enum {
 	TAKE = 64,                      /* frames asked of vm at a time */
 	READ_AHEAD = 8, READ_SEQUENTIAL = 32,
 	COMMIT = 256,                   /* changes of the clock's hand between commits */
-	MEMORY_PART = 2,                /* of all frames that trees in memory may have */
+	MEMORY_PART = 2,                /* of what the services leave: for trees in memory */
 };
 
 uint32_t page_find(unsigned inode, uint32_t index)
@@ -234,13 +234,14 @@ static void link_page(uint32_t slot, unsigned inode, uint32_t index, unsigned fl
 	p->flags = (uint8_t)(flags | PAGE_TOUCHED);
 }
 
-/* Does a tree in memory have all it may have? vm is asked once how much there is. */
+/* Do trees in memory have all they may have? vm is asked once, before there are any, what is left
+ * besides the services: more than half would leave programs too little to run in. */
 static bool memory_full(void)
 {
 	struct vm_totals_reply t;
 
 	if (state.memory_limit == 0 && vm_totals(&vm, &t) == 0)
-		state.memory_limit = (uint32_t)(t.frames / MEMORY_PART);
+		state.memory_limit = (uint32_t)((t.free + t.cache) / MEMORY_PART);
 	return state.pages_memory >= state.memory_limit;
 }
 
@@ -444,7 +445,8 @@ void cache_pressure(void)
 	state.pressed = 0;
 	if (vm_totals(&vm, &t) != 0)
 		return;
-	while (t.wanted > 0 && give_one())
+	while (t.wanted > 0 && state.pages_taken - state.pages_absent >
+			       CACHE_FLOOR + state.pages_memory && give_one())
 		t.wanted--;
 	if (t.wanted > 0 && may_come()) {
 		state.pressed = 1;
@@ -461,6 +463,7 @@ void cache_init(void)
 		.address = (uint64_t)(uintptr_t)&state.index, .len = sizeof(state.index),
 	};
 
+	(void)memory_limit();
 	if (vm_cache_index(&vm, &req) != 0)
 		print("page index not taken by vm\n");
 }

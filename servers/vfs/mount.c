@@ -18,9 +18,10 @@ enum { MS_RDONLY_ = 1, MS_REMOUNT_ = 32, MS_BIND_ = 4096, MS_MOVE_ = 8192,
 /* What is mounted without being asked, in this order; the first is the root, which `root=` of the
  * boot command line puts on a disk. */
 static struct automount { const char *server, *type, *source, *path; } automount[] = {
-	{ "tmpfs", "tmpfs", "tmpfs", "/" },
+	{ "tmpfs", "tmpfs", "rootfs", "/" },
 	{ "devfs", "devtmpfs", "devtmpfs", "/dev" },
 	{ "procfs", "proc", "proc", "/proc" },
+	{ "tmpfs", "tmpfs", "tmpfs", "/dev/shm" },
 };
 
 static const struct { const char *type, *server; } types[] = {
@@ -161,7 +162,7 @@ static void root_refused(int64_t err)
 {
 	print("%s is not mounted (error %d); the root is in memory\n", automount[0].source,
 	      (int)-err);
-	automount[0] = (struct automount){ "tmpfs", "tmpfs", "tmpfs", "/" };
+	automount[0] = (struct automount){ "tmpfs", "tmpfs", "rootfs", "/" };
 	state.root_refused = 1;
 }
 
@@ -181,6 +182,21 @@ bool mounts_pending(void)
 	return false;
 }
 
+/* A path below another of the list waits for that. */
+static bool is_early(unsigned i)
+{
+	if (i > 0 && state.root_mount == 0)
+		return true;
+	for (unsigned k = 1; k < COUNT(automount); k++) {
+		size_t len = strlen(automount[k].path);
+
+		if (k != i && strncmp(automount[i].path, automount[k].path, len) == 0 &&
+		    automount[i].path[len] == '/' && !is_mounted(k))
+			return true;
+	}
+	return false;
+}
+
 void mounts_try(void)
 {
 	for (unsigned i = 0; i < COUNT(automount); i++) {
@@ -188,7 +204,7 @@ void mounts_try(void)
 		struct row *r = &state.row[ROW_MOUNT + i];
 
 		if (is_mounted(i) || state.server[server].who.v == 0 || r->phase != ROW_FREE ||
-		    (i > 0 && state.root_mount == 0))
+		    is_early(i))
 			continue;
 		row_ready(row_internal(ROW_MOUNT + i, TYPE_AUTOMOUNT));
 	}

@@ -80,6 +80,31 @@ int64_t linux_fdatasync(struct op *o)
 	return linux_fsync(o);
 }
 
+/* vm hands it on when the range has shared mappings of files. row.total: how far we are. */
+int64_t linux_msync(struct op *o)
+{
+	uint64_t end = o->a[0] + ((o->a[1] + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1));
+
+	for (;;) {
+		struct vm_region_request req = {
+			.proc = o->owner,
+			.from = o->row != NULL && o->row->total != 0 ? o->row->total : o->a[0],
+		};
+		struct vm_region_reply r;
+		unsigned inode;
+		int64_t err;
+
+		if (vm_region(&vm, &req, &r) != 0 || r.start >= end)
+			return 0;
+		inode = r.file != 0 && r.flags & VM_MAP_SHARED ? inode_of_file(r.file) : 0;
+		err = inode != 0 ? sync_inode(o, inode) : 0;
+		if (err != 0)
+			return err;
+		row_get(o)->total = r.end;
+		o->row->step = 0;
+	}
+}
+
 /* ---- all files ---- */
 
 /* Pages and attributes of a mount's files, 0: of all on disks, from inode row.done on. Errors stay

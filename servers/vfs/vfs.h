@@ -332,6 +332,7 @@ void mount_done(struct request *q, struct file_entry *e);
 handler linux_mount, linux_umount2, linux_automount;
 /* ---- sync.c ---- */
 int64_t disks_readonly(struct op *o) MUST_CHECK;
+handler linux_msync;
 int64_t mount_again(struct op *o, unsigned mount, bool readonly) MUST_CHECK;
 handler linux_getcwd, linux_chdir, linux_fchdir, linux_chroot, linux_sync, linux_fsync,
 	linux_fdatasync,

@@ -174,7 +174,7 @@ err_t do_vm_cache_take(const struct call *c, const struct vm_cache_take_request 
 		return -EPERM;
 	if (req->first > NR_PAGES || req->count > NR_PAGES - req->first)
 		return -EINVAL;
-	while (done < req->count && frames_wanted() == 0) {
+	while (done < req->count && frames_for_cache(BATCH)) {
 		unsigned n = req->count - done < BATCH ? req->count - done : BATCH;
 
 		n = take_batch(req->first + done, n);

@@ -11,6 +11,8 @@
  */
 #include "vm.h"
 
+#include <lib/page_index.h>
+
 enum {
 	MAX_FRAMES = 4 << 20,           /* 16 GiB */
 	STOCK = 1024, REFILL = 64,
@@ -80,9 +82,15 @@ bool frames_plenty(unsigned n)
 	return nr_free >= n + RESERVE;
 }
 
+/* Some more than what is lacking, so that not each page asks. */
 uint32_t frames_wanted(void)
 {
-	return nr_free < low_mark() ? 2 * low_mark() - nr_free : 0;
+	return nr_free < low_mark() ? low_mark() + REFILL - nr_free : 0;
+}
+
+bool frames_for_cache(unsigned n)
+{
+	return frames_wanted() == 0 || (nr_cache < CACHE_FLOOR && frames_plenty(n));
 }
 
 /* True once at the mark, and again at each half of what was left. */

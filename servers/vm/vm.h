@@ -76,6 +76,7 @@ void frames_put(const pfn_t *f, unsigned n);
 /* May a page of a program be taken? The reserve is for page tables. */
 bool frames_plenty(unsigned n);
 uint32_t frames_wanted(void);           /* that the page cache ought to give back */
+bool frames_for_cache(unsigned n);      /* may it have so many more? */
 bool frames_low(void);                  /* fewer than there were when it was last true */
 /* Frames of the page cache. */
 bool frame_is_cache(pfn_t f);

@@ -84,7 +84,7 @@ def in_memory(folder):
         with Guest(name='root-bad', root=bad) as guest:
             guest.expect(r'/dev/vda is not mounted \(error 22\); the root is in memory', 60)
             guest.shell()
-            assert 'tmpfs on / ' in ok(guest, 'mount')
+            assert 'rootfs on / ' in ok(guest, 'mount')
     with scenario('options of the root that contradict each other are refused'):
         for wrong in (['--root', bad, '--ram-root'], ['--overlay', '/nonesuch'],
                       ['--root', '/nonesuch'], ['--iso', '--ram-root']):
