@@ -240,6 +240,7 @@ err_t op_end(err_t err)
 {
 	if (err != 0)
 		take_back();
+	index_settle(err != 0);
 	io_commit();
 	cache.journal_used = 0;
 	if (cache.dirty > DIRTY_MANY)
@@ -298,11 +299,13 @@ void buffer_done(unsigned buffer, bool write, err_t err)
 void buffers_init(void)
 {
 	memset(&cache, 0, sizeof(cache));
+	index_forget();
 }
 
 /* Errors that were never collected may stay: they are no content. */
 void buffers_forget(void)
 {
+	index_forget();
 	for (unsigned n = 0; n < NR_BUFFERS; n++)
 		if (cache.buffer[n].flags & (B_VALID | B_ERROR) &&
 		    !(cache.buffer[n].flags & (B_DIRTY | B_WRITING)))

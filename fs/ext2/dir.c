@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * dir.c - the entries of directories.
  *
- * Job:      finds, adds, removes and lists entries. An index (dir_index) is not used, and given up
- *           with the first change: its blocks look like unused entries.
+ * Job:      finds, adds, removes and lists entries. The disk's index (dir_index) is not used, and
+ *           given up with the first change: its blocks look like unused entries. See index.c.
  * Speaks:   nothing.
  * Touches:  directories' blocks, in buffers.
  * Trusts:   nothing on the disk: each entry is checked before it is used.
@@ -21,14 +21,14 @@ err_t dir_get(uint64_t ino, struct ext2_inode **i)
 	return err;
 }
 
-static uint32_t blocks_of(const struct ext2_inode *dir)
+uint32_t dir_blocks(const struct ext2_inode *dir)
 {
 	uint32_t n = dir->size >> v->shift, there = dir->sectors / (v->size / 512);
 
 	return n < there ? n : there;           /* a directory has no holes */
 }
 
-static err_t dir_block(const struct ext2_inode *dir, uint32_t n, uint8_t **at)
+err_t dir_block(const struct ext2_inode *dir, uint32_t n, uint8_t **at)
 {
 	uint32_t block;
 	err_t err = map_get(dir, n, &block);
@@ -43,8 +43,7 @@ static uint32_t record(uint32_t name_len)
 	return (DIRENT_HEAD_LEN + name_len + 3) & ~3u;
 }
 
-/* The entry at an offset, or NULL: it makes no sense. */
-static struct ext2_dirent *entry_at(uint8_t *at, uint32_t offset)
+struct ext2_dirent *dir_entry(uint8_t *at, uint32_t offset)
 {
 	struct ext2_dirent *e = (struct ext2_dirent *)(at + offset);
 
@@ -54,34 +53,57 @@ static struct ext2_dirent *entry_at(uint8_t *at, uint32_t offset)
 	return e;
 }
 
-static err_t find_in_block(uint8_t *at, const char *name, uint32_t len, struct spot *s)
+bool dir_matches(const struct ext2_dirent *e, const char *name, uint32_t len)
 {
-	s->before = NULL;
-	for (uint32_t offset = 0; offset < v->size; offset += s->entry->len) {
-		s->entry = entry_at(at, offset);
-		if (s->entry == NULL)
+	return e->inode != 0 && e->name_len == len && memcmp(e->name, name, len) == 0;
+}
+
+err_t dir_spot(const struct ext2_inode *dir, uint32_t position, struct spot *s)
+{
+	err_t err = dir_block(dir, position >> v->shift, &s->block);
+
+	if (err != 0)
+		return err;
+	s->base = position & ~(v->size - 1);
+	s->entry = dir_entry(s->block, position - s->base);
+	return s->entry != NULL ? 0 : -EIO;
+}
+
+static err_t find_in_block(uint8_t *at, const char *name, uint32_t len, struct ext2_dirent **found)
+{
+	struct ext2_dirent *e;
+
+	for (uint32_t offset = 0; offset < v->size; offset += e->len) {
+		e = dir_entry(at, offset);
+		if (e == NULL)
 			return -EIO;
-		if (s->entry->inode != 0 && s->entry->name_len == len &&
-		    memcmp(s->entry->name, name, len) == 0)
+		if (dir_matches(e, name, len)) {
+			*found = e;
 			return 0;
-		s->before = s->entry;
+		}
 	}
 	return -ENOENT;
 }
 
-err_t dir_find(const struct ext2_inode *dir, const char *name, struct spot *s)
+static err_t search(const struct ext2_inode *dir, const char *name, struct spot *s)
 {
 	uint32_t len = (uint32_t)strlen(name);
 	err_t err = -ENOENT;
 
-	for (uint32_t n = 0; n < blocks_of(dir) && err == -ENOENT; n++) {
-		uint8_t *at;
-
-		err = dir_block(dir, n, &at);
+	for (uint32_t n = 0; n < dir_blocks(dir) && err == -ENOENT; n++) {
+		err = dir_block(dir, n, &s->block);
+		s->base = n << v->shift;
 		if (err == 0)
-			err = find_in_block(at, name, len, s);
+			err = find_in_block(s->block, name, len, &s->entry);
 	}
 	return err;
+}
+
+err_t dir_find(uint32_t ino, const struct ext2_inode *dir, const char *name, struct spot *s)
+{
+	err_t err = index_find(ino, dir, name, s);
+
+	return err == NOT_INDEXED ? search(dir, name, s) : err;
 }
 
 /* ---- changing ---- */
@@ -107,19 +129,22 @@ static void entry_fill(struct ext2_dirent *e, const char *name, uint32_t child, 
 	e->type = v->filetype ? type_of[mode >> 12 & 15] : 0;
 }
 
-static err_t add_in_block(uint8_t *at, const char *name, uint32_t child, uint32_t mode)
+/* In the first gap from *offset on, which becomes the entry's. */
+static err_t add_in_block(uint8_t *at, uint32_t *offset, const char *name, uint32_t child,
+			  uint32_t mode)
 {
 	uint32_t need = record((uint32_t)strlen(name)), used;
 	struct ext2_dirent *e, *next;
 
-	for (uint32_t offset = 0; offset < v->size; offset += e->len) {
-		e = entry_at(at, offset);
+	for (; *offset < v->size; *offset += e->len) {
+		e = dir_entry(at, *offset);
 		if (e == NULL)
 			return -EIO;
 		used = e->inode != 0 ? record(e->name_len) : 0;
 		if (e->len - used < need)
 			continue;
 		edit(at);
+		*offset += used;
 		if (used != 0) {
 			next = (struct ext2_dirent *)((uint8_t *)e + used);
 			next->len = (uint16_t)(e->len - used);
@@ -152,31 +177,53 @@ static err_t new_block(uint32_t ino, struct ext2_inode *dir, uint8_t **at)
 err_t dir_add(uint32_t ino, struct ext2_inode *dir, const char *name, uint32_t child,
 	      uint32_t mode)
 {
+	uint32_t need = record((uint32_t)strlen(name)), from = index_room(ino, need);
+	uint32_t n = from >> v->shift, offset = from & (v->size - 1);
 	err_t err = -ENOSPC;
 	uint8_t *at;
 
-	for (uint32_t n = 0; n < blocks_of(dir) && err == -ENOSPC; n++) {
+	for (; n < dir_blocks(dir) && err == -ENOSPC; n++) {
 		err = dir_block(dir, n, &at);
 		if (err == 0)
-			err = add_in_block(at, name, child, mode);
+			err = add_in_block(at, &offset, name, child, mode);
+		if (err == -ENOSPC)
+			offset = 0;
 	}
 	if (err == -ENOSPC) {
 		err = new_block(ino, dir, &at);
+		n = dir_blocks(dir);
 		if (err == 0)
-			err = add_in_block(at, name, child, mode);
+			err = add_in_block(at, &offset, name, child, mode);
 	}
-	if (err == 0)
+	if (err == 0) {
 		changed(dir);
+		index_added(ino, name, need, ((n - 1) << v->shift) + offset);
+	}
 	return err;
 }
 
-void dir_remove(struct ext2_inode *dir, const struct spot *s)
+/* The entry becomes part of the one before it in the block. */
+void dir_remove(uint32_t ino, struct ext2_inode *dir, const struct spot *s)
 {
+	uint32_t end = (uint32_t)((uint8_t *)s->entry - s->block), at = 0, next;
+	struct ext2_dirent *before = NULL;
+
+	for (uint32_t offset = 0; offset < end; offset = next) {
+		before = dir_entry(s->block, offset);
+		next = before != NULL ? offset + before->len : end + 1;
+		at = offset;
+		if (next > end) {               /* damaged: the entry stays, unused */
+			before = NULL;
+			break;
+		}
+	}
 	edit(s->entry);
-	if (s->before != NULL)
-		s->before->len = (uint16_t)(s->before->len + s->entry->len);
+	if (before != NULL)
+		before->len = (uint16_t)(before->len + s->entry->len);
 	s->entry->inode = 0;
 	changed(dir);
+	index_removed(ino, s->entry->name, s->entry->name_len, s->base + end,
+		      s->base + (before != NULL ? at : end));
 }
 
 void dir_set(struct ext2_inode *dir, struct ext2_dirent *e, uint32_t child, uint32_t mode)
@@ -189,13 +236,15 @@ void dir_set(struct ext2_inode *dir, struct ext2_dirent *e, uint32_t child, uint
 /* The first block of a new directory. */
 err_t dir_make(uint32_t ino, struct ext2_inode *i, uint32_t parent)
 {
+	uint32_t offset = 0;
 	uint8_t *at;
 	err_t err = new_block(ino, i, &at);
 
+	index_drop(ino);                /* of a directory that had this number before */
 	if (err == 0)
-		err = add_in_block(at, ".", ino, TYPE_DIR);
+		err = add_in_block(at, &offset, ".", ino, TYPE_DIR);
 	if (err == 0)
-		err = add_in_block(at, "..", parent, TYPE_DIR);
+		err = add_in_block(at, &offset, "..", parent, TYPE_DIR);
 	return err;
 }
 
@@ -211,13 +260,13 @@ err_t dir_is_empty(const struct ext2_inode *dir)
 	struct ext2_dirent *e;
 	uint8_t *at;
 
-	for (uint32_t n = 0; n < blocks_of(dir); n++) {
+	for (uint32_t n = 0; n < dir_blocks(dir); n++) {
 		err_t err = dir_block(dir, n, &at);
 
 		if (err != 0)
 			return err;
 		for (uint32_t offset = 0; offset < v->size; offset += e->len) {
-			e = entry_at(at, offset);
+			e = dir_entry(at, offset);
 			if (e == NULL)
 				return -EIO;
 			if (e->inode != 0 && !is_dots(e))
@@ -246,12 +295,12 @@ err_t dir_list(uint64_t ino, uint64_t pos, struct file_dirents *d)
 	uint8_t *at;
 	err_t err = dir_get(ino, &dir);
 
-	for (uint64_t n = pos >> v->shift; err == 0 && n < blocks_of(dir); n++) {
+	for (uint64_t n = pos >> v->shift; err == 0 && n < dir_blocks(dir); n++) {
 		uint64_t base = n << v->shift;
 
 		err = dir_block(dir, (uint32_t)n, &at);
 		for (uint32_t offset = 0; err == 0 && offset < v->size; offset += e->len) {
-			e = entry_at(at, offset);
+			e = dir_entry(at, offset);
 			if (e == NULL)
 				return d->used != 0 ? 0 : -EIO;
 			if (e->inode != 0 && e->name_len != 0 && base + offset >= pos &&

@@ -82,16 +82,35 @@ err_t map_cut(struct ext2_inode *i, uint64_t keep) MUST_CHECK;
 uint64_t map_max(void);                 /* blocks of the longest file */
 
 /* ---- dir.c ---- */
-struct spot { struct ext2_dirent *entry, *before; };
+struct spot { struct ext2_dirent *entry; uint8_t *block; uint32_t base; };      /* block's position */
 err_t dir_get(uint64_t ino, struct ext2_inode **i) MUST_CHECK;
-err_t dir_find(const struct ext2_inode *dir, const char *name, struct spot *s) MUST_CHECK;
+uint32_t dir_blocks(const struct ext2_inode *dir);
+err_t dir_block(const struct ext2_inode *dir, uint32_t n, uint8_t **at) MUST_CHECK;
+struct ext2_dirent *dir_entry(uint8_t *at, uint32_t offset);    /* NULL: it makes no sense */
+bool dir_matches(const struct ext2_dirent *e, const char *name, uint32_t len);
+err_t dir_spot(const struct ext2_inode *dir, uint32_t position, struct spot *s) MUST_CHECK;
+err_t dir_find(uint32_t ino, const struct ext2_inode *dir, const char *name, struct spot *s)
+	MUST_CHECK;
 err_t dir_add(uint32_t ino, struct ext2_inode *dir, const char *name, uint32_t child,
 	      uint32_t mode) MUST_CHECK;
-void dir_remove(struct ext2_inode *dir, const struct spot *s);
+void dir_remove(uint32_t ino, struct ext2_inode *dir, const struct spot *s);
 void dir_set(struct ext2_inode *dir, struct ext2_dirent *e, uint32_t child, uint32_t mode);
 err_t dir_make(uint32_t ino, struct ext2_inode *i, uint32_t parent) MUST_CHECK;
 err_t dir_is_empty(const struct ext2_inode *dir) MUST_CHECK;    /* or -ENOTEMPTY */
 err_t dir_list(uint64_t ino, uint64_t pos, struct file_dirents *d) MUST_CHECK;
+
+/* ---- index.c: positions are bytes of the directory ---- */
+enum { ROOM_CLASSES = 68, NOT_INDEXED = 1 };
+/* NOT_INDEXED: the directory has to be searched. */
+err_t index_find(uint32_t ino, const struct ext2_inode *dir, const char *name, struct spot *s)
+	MUST_CHECK;
+uint32_t index_room(uint32_t ino, uint32_t need);       /* there is none before this entry */
+void index_added(uint32_t ino, const char *name, uint32_t need, uint32_t position);
+/* The entry at `position` is unused now; the gap that it is in begins at `gap`. */
+void index_removed(uint32_t ino, const char *name, uint32_t len, uint32_t position, uint32_t gap);
+void index_drop(uint32_t ino);
+void index_forget(void);                                /* all of them */
+void index_settle(bool taken_back);                     /* the operation has ended */
 
 /* ---- name.c ---- */
 err_t fs_lookup(uint64_t dir, const char *name, struct file_attr *a) MUST_CHECK;

@@ -24,7 +24,7 @@ err_t fs_lookup(uint64_t dir, const char *name, struct file_attr *a)
 	err_t err = dir_get(dir, &d);
 
 	if (err == 0)
-		err = dir_find(d, name, &s);
+		err = dir_find((uint32_t)dir, d, name, &s);
 	if (err == 0)
 		err = inode_get(s.entry->inode, &i);
 	if (err == 0)
@@ -33,10 +33,10 @@ err_t fs_lookup(uint64_t dir, const char *name, struct file_attr *a)
 }
 
 /* -EEXIST, or 0: it is not there. */
-static err_t absent(const struct ext2_inode *dir, const char *name)
+static err_t absent(uint64_t ino, const struct ext2_inode *dir, const char *name)
 {
 	struct spot s;
-	err_t err = dir_find(dir, name, &s);
+	err_t err = dir_find((uint32_t)ino, dir, name, &s);
 
 	return err == -ENOENT ? 0 : err == 0 ? -EEXIST : err;
 }
@@ -83,7 +83,7 @@ err_t fs_create(const struct file_create_request *req, const char *name, const c
 		return -EINVAL;
 	err = dir_get(req->dir, &d);
 	if (err == 0)
-		err = absent(d, name);
+		err = absent(req->dir, d, name);
 	if (err == 0 && (d->links == 0 || (dir && d->links >= LINKS_MAX)))
 		err = d->links == 0 ? -ENOENT : -EMLINK;
 	if (err == 0)
@@ -116,7 +116,7 @@ err_t fs_link(uint64_t dir, uint64_t file, const char *name, struct file_attr *a
 	if (err == 0 && inode_type(i) == TYPE_DIR)
 		err = -EPERM;
 	if (err == 0)
-		err = absent(d, name);
+		err = absent(dir, d, name);
 	if (err == 0 && (i->links == 0 || i->links >= LINKS_MAX))
 		err = i->links == 0 ? -ENOENT : -EMLINK;
 	if (err == 0)
@@ -155,7 +155,7 @@ err_t fs_unlink(uint64_t dir, const char *name, bool rmdir, struct file_attr *a)
 		return -EINVAL;
 	err = dir_get(dir, &d);
 	if (err == 0)
-		err = dir_find(d, name, &s);
+		err = dir_find((uint32_t)dir, d, name, &s);
 	if (err == 0) {
 		ino = s.entry->inode;
 		err = ino == ROOT_INO || ino == dir ? -EIO : inode_get(ino, &i);
@@ -166,7 +166,7 @@ err_t fs_unlink(uint64_t dir, const char *name, bool rmdir, struct file_attr *a)
 		err = orphan_add(ino, i);
 	if (err != 0)
 		return err;
-	dir_remove(d, &s);
+	dir_remove((uint32_t)dir, d, &s);
 	d->links = (uint16_t)(d->links - rmdir);
 	inode_touch(i, FILE_SET_CTIME);
 	i->links = rmdir ? 0 : (uint16_t)(i->links - 1);

@@ -40,7 +40,7 @@ static err_t not_below(uint32_t dir, uint32_t top)
 			return 0;
 		err = dir_get(dir, &i);
 		if (err == 0)
-			err = dir_find(i, "..", &s);
+			err = dir_find(dir, i, "..", &s);
 		if (err != 0)
 			return err == WAIT ? err : -EIO;
 		dir = s.entry->inode;
@@ -59,13 +59,13 @@ static err_t find(const struct file_rename_request *req, const char *name, const
 	if (err == 0)
 		err = dir_get(req->dir2, &m->d2);
 	if (err == 0)
-		err = dir_find(m->d, name, &m->s);
+		err = dir_find(m->dir, m->d, name, &m->s);
 	if (err != 0)
 		return err;
 	m->ino = m->s.entry->inode;
 	err = m->ino == ROOT_INO ? -EIO : inode_get(m->ino, &m->i);
 	if (err == 0) {
-		err = dir_find(m->d2, name2, &m->s2);
+		err = dir_find(m->dir2, m->d2, name2, &m->s2);
 		if (err == -ENOENT)
 			return req->flags & EXCHANGE || m->d2->links == 0 ? err : 0;
 	}
@@ -77,10 +77,10 @@ static err_t find(const struct file_rename_request *req, const char *name, const
 }
 
 /* A directory's `..`; it has changed its place. */
-static err_t set_parent(struct ext2_inode *i, uint32_t parent)
+static err_t set_parent(uint32_t ino, struct ext2_inode *i, uint32_t parent)
 {
 	struct spot s;
-	err_t err = dir_find(i, "..", &s);
+	err_t err = dir_find(ino, i, "..", &s);
 
 	if (err != 0)
 		return err == WAIT ? err : -EIO;
@@ -88,8 +88,8 @@ static err_t set_parent(struct ext2_inode *i, uint32_t parent)
 	return 0;
 }
 
-static err_t move_parent(struct ext2_inode *i, struct ext2_inode *from, struct ext2_inode *to,
-			 uint32_t parent)
+static err_t move_parent(uint32_t ino, struct ext2_inode *i, struct ext2_inode *from,
+			 struct ext2_inode *to, uint32_t parent)
 {
 	if (!is_dir(i) || from == to)
 		return 0;
@@ -101,7 +101,7 @@ static err_t move_parent(struct ext2_inode *i, struct ext2_inode *from, struct e
 	edit(to);
 	from->links--;
 	to->links++;
-	return set_parent(i, parent);
+	return set_parent(ino, i, parent);
 }
 
 static err_t exchange(struct move *m)
@@ -111,9 +111,9 @@ static err_t exchange(struct move *m)
 	if (err == 0 && is_dir(m->o))
 		err = not_below(m->dir, m->old);
 	if (err == 0)
-		err = move_parent(m->i, m->d, m->d2, m->dir2);
+		err = move_parent(m->ino, m->i, m->d, m->d2, m->dir2);
 	if (err == 0)
-		err = move_parent(m->o, m->d2, m->d, m->dir);
+		err = move_parent(m->old, m->o, m->d2, m->d, m->dir);
 	if (err != 0)
 		return err;
 	dir_set(m->d, m->s.entry, m->old, m->o->mode);
@@ -167,12 +167,12 @@ err_t fs_rename(const struct file_rename_request *req, const char *name, const c
 	if (err == 0)
 		err = m.old != 0 ? replace(&m) : dir_add(m.dir2, m.d2, name2, m.ino, m.i->mode);
 	if (err == 0)
-		err = move_parent(m.i, m.d, m.d2, m.dir2);
+		err = move_parent(m.ino, m.i, m.d, m.d2, m.dir2);
 	if (err == 0)           /* adding may have split the entry: found anew */
-		err = dir_find(m.d, name, &m.s);
+		err = dir_find(m.dir, m.d, name, &m.s);
 	if (err != 0)
 		return err;
-	dir_remove(m.d, &m.s);
+	dir_remove(m.dir, m.d, &m.s);
 	inode_touch(m.i, FILE_SET_CTIME);
 	*replaced = m.old;
 	return 0;

@@ -2,7 +2,7 @@
  * ext2_test.c - the core of ext2 on images that mke2fs made, checked by e2fsck.
  *
  * Links: fs/ext2/buffer.c fs/ext2/super.c fs/ext2/alloc.c fs/ext2/inode.c fs/ext2/orphan.c
- * Links: fs/ext2/map.c fs/ext2/dir.c fs/ext2/name.c fs/ext2/rename.c fs/ext2/data.c
+ * Links: fs/ext2/map.c fs/ext2/dir.c fs/ext2/index.c fs/ext2/name.c fs/ext2/rename.c fs/ext2/data.c
  */
 #include <stdarg.h>
 
@@ -330,6 +330,143 @@ static void t_names(void)
 	check_clean();
 }
 
+/* ---- directories of many blocks ---- */
+
+enum { MANY = 1500, CHURN = 12000, LARGE_DIRS = 3 };
+static bool is_there[LARGE_DIRS][MANY];
+static uint64_t large[LARGE_DIRS];
+
+/* Names of all lengths, always the same for a number. */
+static const char *many_name(unsigned n)
+{
+	static char name[256];
+	unsigned len = n % 4 == 0 ? 200 : n % 23;
+
+	memset(name, 'n', sizeof(name) - 1);
+	snprintf(name + len, 8, "%u", n);
+	return name;
+}
+
+static void churn_one(void)
+{
+	unsigned d = random_below(LARGE_DIRS), n = random_below(MANY), to = random_below(LARGE_DIRS);
+	struct file_rename_request move = { .dir = large[d], .dir2 = large[to] };
+	uint64_t replaced;
+	struct file_attr a;
+
+	CHECK_EQ(RUN(fs_lookup(large[d], many_name(n), &a)), is_there[d][n] ? 0 : -ENOENT);
+	if (!is_there[d][n]) {
+		CHECK_EQ(RUN(fs_link(large[d], inode_of[0], many_name(n), &a)), 0);
+		is_there[d][n] = true;
+	} else if (!is_there[to][n] && random_below(2) == 0) {
+		CHECK_EQ(RUN(fs_rename(&move, many_name(n), many_name(n), &replaced)), 0);
+		is_there[d][n] = false;
+		is_there[to][n] = true;
+	} else if (random_below(2) == 0) {
+		CHECK_EQ(RUN(fs_unlink(large[d], many_name(n), false, &a)), 0);
+		is_there[d][n] = false;
+	}
+}
+
+static void check_large(void)
+{
+	struct file_attr a;
+
+	for (unsigned d = 0; d < LARGE_DIRS; d++) {
+		unsigned there = 2;
+
+		for (unsigned n = 0; n < MANY; n++) {
+			there += is_there[d][n];
+			CHECK_EQ(RUN(fs_lookup(large[d], many_name(n), &a)),
+				 is_there[d][n] ? 0 : -ENOENT);
+		}
+		CHECK_EQ(count_entries(large[d]), there);
+	}
+}
+
+/* A rename that fails after it has added the entry leaves nothing behind. */
+static void fail_rename(void)
+{
+	struct file_create_request req = { .dir = ROOT_INO, .mode = TYPE_DIR | 0755 };
+	struct file_rename_request move = { .dir = ROOT_INO, .dir2 = large[0] };
+	struct ext2_inode *i;
+	struct file_attr a;
+	unsigned entries = count_entries(large[0]);
+	uint64_t replaced;
+	uint16_t links;
+
+	CHECK_EQ(RUN(fs_create(&req, "moved", "", &a)), 0);
+	CHECK_EQ(RUN(fs_lookup(large[0], "target", &a)), -ENOENT);
+	CHECK_EQ(RUN(inode_get(large[0], &i)), 0);
+	links = i->links;
+	i->links = LINKS_MAX;
+	CHECK_EQ(RUN(fs_rename(&move, "moved", "target", &replaced)), -EMLINK);
+	i->links = links;
+	CHECK_EQ(RUN(fs_lookup(large[0], "target", &a)), -ENOENT);
+	req = (struct file_create_request){ .dir = large[0], .mode = TYPE_FILE | 0644 };
+	CHECK_EQ(RUN(fs_create(&req, "target", "", &a)), 0);
+	CHECK_EQ(count_entries(large[0]), entries + 1);
+	CHECK_EQ(RUN(fs_unlink(large[0], "target", false, &a)), 0);
+	CHECK_EQ(RUN_SELF(orphan_free((uint32_t)a.file)), 0);
+}
+
+/* The number of a directory that had an index goes to a new one. */
+static void reuse_number(void)
+{
+	struct file_create_request req = { .dir = ROOT_INO, .mode = TYPE_DIR | 0755 };
+	struct file_attr a, d;
+	uint64_t before = 0;
+	char name[16];
+
+	for (unsigned round = 0; round < 3; round++) {
+		CHECK_EQ(RUN(fs_create(&req, "again", "", &d)), 0);
+		CHECK(round == 0 || d.file == before);
+		before = d.file;
+		for (unsigned n = 0; n < 100; n++) {
+			snprintf(name, sizeof(name), "%u-%u", n, round);
+			CHECK_EQ(RUN(fs_link(d.file, inode_of[0], name, &a)), 0);
+		}
+		CHECK_EQ(count_entries(d.file), 102);
+		for (unsigned n = 0; n < 100; n++) {
+			snprintf(name, sizeof(name), "%u-%u", n, round);
+			CHECK_EQ(RUN(fs_unlink(d.file, name, false, &a)), 0);
+		}
+		CHECK_EQ(RUN(fs_unlink(ROOT_INO, "again", true, &a)), 0);
+		CHECK_EQ(RUN_SELF(orphan_free((uint32_t)d.file)), 0);
+	}
+}
+
+static void t_large(void)
+{
+	struct file_create_request req = { .dir = ROOT_INO, .mode = TYPE_FILE | 0644 };
+	struct file_attr a;
+	char name[16];
+
+	make_image(1024, 16384, "");
+	CHECK_EQ(mount_it(false), 0);
+	memset(is_there, 0, sizeof(is_there));
+	CHECK_EQ(RUN(fs_create(&req, "file", "", &a)), 0);
+	inode_of[0] = a.file;
+	req.mode = TYPE_DIR | 0755;
+	for (unsigned d = 0; d < LARGE_DIRS; d++) {
+		snprintf(name, sizeof(name), "large-%u", d);
+		CHECK_EQ(RUN(fs_create(&req, name, "", &a)), 0);
+		large[d] = a.file;
+	}
+	for (unsigned n = 0; n < CHURN && test_bad == 0; n++)
+		churn_one();
+	check_large();
+	fail_rename();
+	reuse_number();
+	for (unsigned n = 0; n < CHURN / 4 && test_bad == 0; n++)
+		churn_one();
+	check_large();
+	CHECK_EQ(unmount_it(), 0);
+	check_clean();
+	CHECK_EQ(mount_it(true), 0);
+	check_large();
+}
+
 static void t_full(void)
 {
 	struct file_create_request req = { .dir = ROOT_INO, .mode = TYPE_FILE | 0644 };
@@ -408,6 +545,7 @@ int main(void)
 	TEST("trees that mke2fs made are read, with 1, 2 and 4 KiB blocks", t_read);
 	TEST("thousands of changes agree with a model and with e2fsck", t_change);
 	TEST("directories, links, devices and long names", t_names);
+	TEST("directories of many blocks have just the names that a model has", t_large);
 	TEST("a full disk is an error and stays consistent", t_full);
 	TEST("sparse files use all levels of the map", t_sparse);
 	TEST("features that are not known refuse the mount, or writing", t_features);
