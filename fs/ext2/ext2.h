@@ -82,7 +82,7 @@ err_t map_cut(struct ext2_inode *i, uint64_t keep) MUST_CHECK;
 uint64_t map_max(void);                 /* blocks of the longest file */
 
 /* ---- dir.c ---- */
-struct spot { struct ext2_dirent *entry; uint8_t *block; uint32_t base; };      /* block's position */
+struct spot { struct ext2_dirent *entry; uint8_t *block; uint32_t base; };      /* of the block */
 err_t dir_get(uint64_t ino, struct ext2_inode **i) MUST_CHECK;
 uint32_t dir_blocks(const struct ext2_inode *dir);
 err_t dir_block(const struct ext2_inode *dir, uint32_t n, uint8_t **at) MUST_CHECK;

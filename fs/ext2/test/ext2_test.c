@@ -349,7 +349,8 @@ static const char *many_name(unsigned n)
 
 static void churn_one(void)
 {
-	unsigned d = random_below(LARGE_DIRS), n = random_below(MANY), to = random_below(LARGE_DIRS);
+	unsigned d = random_below(LARGE_DIRS), to = random_below(LARGE_DIRS);
+	unsigned n = random_below(MANY);
 	struct file_rename_request move = { .dir = large[d], .dir2 = large[to] };
 	uint64_t replaced;
 	struct file_attr a;
