@@ -139,6 +139,15 @@ static err_t call_handler(struct thread *t, struct user_regs *r, const struct si
 	return 0;
 }
 
+/* An exception: what process 1 does to itself ends it. */
+static bool is_own_fault(const struct signal_info *info)
+{
+	int n = info->signal;
+
+	return info->code > 0 && (n == SIG_SEGV || n == SIG_BUS || n == SIG_ILL || n == SIG_FPE ||
+				  n == SIG_TRAP);
+}
+
 /* One signal. DELIVER_RUN: look for the next. */
 static int take_one(struct thread *t, struct user_regs *r, const struct signal_info *info)
 {
@@ -146,8 +155,8 @@ static int take_one(struct thread *t, struct user_regs *r, const struct signal_i
 	int n = info->signal;
 	uint64_t handler = p->action[n - 1].handler;
 
-	if (signal_is_ignored(p, n) || (info->code <= 0 && signal_is_shielded(p, n)))
-		return DELIVER_RUN;     /* a fault of process 1 itself has a code above 0 */
+	if (signal_is_ignored(p, n) || (signal_is_shielded(p, n) && !is_own_fault(info)))
+		return DELIVER_RUN;
 	if (handler != SIG_DFL_ && n != SIG_KILL && n != SIG_STOP) {
 		if (call_handler(t, r, info) == 0)
 			return DELIVER_RUN;

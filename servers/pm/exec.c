@@ -44,8 +44,10 @@ err_t do_pm_exec_begin(const struct call *c, const struct pm_exec_begin_request 
 		return err;
 	p = process_of(t);
 	for (struct thread *o = next_thread(p, NULL); o; o = next_thread(p, o))
-		if (o != t)
+		if (o != t) {
 			thread_exit(o);
+			undo_commit();
+		}
 	limits_to_vm(p, space.space);
 	reply->space = space.space;
 	return 0;

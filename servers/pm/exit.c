@@ -126,15 +126,61 @@ static void report_exit(struct process *p)
 	wait_look(parent);
 }
 
+/* Before it becomes a zombie. Done again from its start after a crash. */
+static void give_children_away(const struct process *p)
+{
+	struct signal_info info = { .code = SI_USER_, .pid = p->pid, .uid = p->uid };
+	struct process *init = process_by_pid(1);
+	unsigned me = process_index(p);
+
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		struct process *q = &state.process[i];
+
+		if (q->state == PROCESS_FREE || q->parent != me || q == p)
+			continue;
+		q->parent = init ? (uint16_t)process_index(init) : (uint16_t)i;
+		q->exit_signal = SIG_CHLD;
+		if (q->state == PROCESS_LIVE) {
+			publish_process(q);
+			info.signal = (int)q->death_signal;
+			if (info.signal)
+				signal_process(q, &info);
+		} else if (q->state == PROCESS_ZOMBIE && init) {
+			report_exit(q);         /* init is told anew */
+		}
+		undo_commit();
+	}
+}
+
+/* A group that loses its last outside parent and has stopped members gets SIGHUP and SIGCONT. */
+static void hang_up_session(const struct process *p)
+{
+	for (unsigned i = 0; p->pid == p->sid && p->tty && i < NR_PROCESSES; i++) {
+		struct process *q = &state.process[i];
+
+		if (q->state != PROCESS_LIVE || q->sid != p->sid || q == p)
+			continue;
+		signal_process(q, &(struct signal_info){ .signal = SIG_HUP, .code = SI_KERNEL_ });
+		signal_process(q, &(struct signal_info){ .signal = SIG_CONT, .code = SI_KERNEL_ });
+		undo_commit();
+	}
+}
+
 static void job_finish(uint32_t number)
 {
 	struct job *j = &state.job[(number - 1) % NR_JOBS];
 	struct process *p = &state.process[j->process];
 
-	if (j->number != number || j->kind != PM_JOB_EXIT || p->state != PROCESS_EXITING)
+	if (j->number != number)
 		return;
+	if (j->kind == PM_JOB_EXIT && p->state == PROCESS_EXITING) {
+		give_children_away(p);
+		hang_up_session(p);
+		report_exit(p);
+	}
 	j->kind = 0;
-	report_exit(p);
+	while (state.job_first != state.job_given && !state.job[state.job_first % NR_JOBS].kind)
+		state.job_first++;
 }
 
 err_t do_pm_job_next(const struct call *c, const struct pm_job_next_request *req,
@@ -173,61 +219,49 @@ void vfork_release(struct process *p)
 	call_reply_linux(endpoint_of(t), t->serial, finish(t, p->pid));
 }
 
-static void give_children_away(const struct process *p)
-{
-	struct signal_info info = { .code = SI_USER_, .pid = p->pid, .uid = p->uid };
-	struct process *init = process_by_pid(1);
-	unsigned me = process_index(p);
-
-	for (unsigned i = 0; i < NR_PROCESSES; i++) {
-		struct process *q = &state.process[i];
-
-		if (q->state == PROCESS_FREE || q->parent != me || q == p)
-			continue;
-		q->parent = init ? (uint16_t)process_index(init) : (uint16_t)i;
-		q->exit_signal = SIG_CHLD;
-		if (q->state == PROCESS_LIVE) {
-			publish_process(q);
-			info.signal = (int)q->death_signal;
-			if (info.signal)
-				signal_process(q, &info);
-		} else if (q->state == PROCESS_ZOMBIE && init) {
-			wait_look(init);
-		}
-	}
-}
-
-/* A group that loses its last outside parent and has stopped members gets SIGHUP and SIGCONT. */
-static void hang_up_session(const struct process *p)
-{
-	for (unsigned i = 0; p->pid == p->sid && p->tty && i < NR_PROCESSES; i++) {
-		struct process *q = &state.process[i];
-
-		if (q->state != PROCESS_LIVE || q->sid != p->sid || q == p)
-			continue;
-		signal_process(q, &(struct signal_info){ .signal = SIG_HUP, .code = SI_KERNEL_ });
-		signal_process(q, &(struct signal_info){ .signal = SIG_CONT, .code = SI_KERNEL_ });
-	}
-}
-
-/* status as wait reports it: signal, or exit code << 8. */
-void process_exit(struct process *p, uint32_t status)
+static void exit_go_on(struct process *p)
 {
 	struct thread *leader = thread_by_tid(p->pid), *t;
 
+	while ((t = next_thread(p, NULL)) != NULL) {
+		thread_exit(t);
+		undo_commit();
+	}
+	vfork_release(p);
+	if (p->pid == 1)
+		print("init has ended, status 0x%x\n", p->status);
+	job_add(PM_JOB_EXIT, leader, p);
+}
+
+/* status as wait reports it: signal, or exit code << 8. The state is the intent: exits_again(). */
+void process_exit(struct process *p, uint32_t status)
+{
 	if (p->state != PROCESS_LIVE)
 		return;
 	p->status = status;
 	p->state = PROCESS_EXITING;
 	p->untold = 0;
-	while ((t = next_thread(p, NULL)) != NULL)
-		thread_exit(t);
-	vfork_release(p);
-	give_children_away(p);
-	hang_up_session(p);
-	if (p->pid == 1)
-		print("init has ended, status 0x%x\n", status);
-	job_add(PM_JOB_EXIT, leader, p);
+	undo_commit();
+	exit_go_on(p);
+}
+
+static bool has_job(const struct process *p)
+{
+	for (uint32_t n = state.job_first; n != state.job_next; n++) {
+		const struct job *j = &state.job[n % NR_JOBS];
+
+		if (j->kind == PM_JOB_EXIT && j->process == process_index(p))
+			return true;
+	}
+	return false;
+}
+
+/* After a crash: exits that had begun come to their end. */
+void exits_again(void)
+{
+	for (unsigned i = 0; i < NR_PROCESSES; i++)
+		if (state.process[i].state == PROCESS_EXITING && !has_job(&state.process[i]))
+			exit_go_on(&state.process[i]);
 }
 
 int64_t call_exit(struct thread *t, const struct delivery *d)

@@ -56,7 +56,8 @@ static struct process *process_copy(const struct process *p, uint64_t flags, uin
 		return NULL;
 	memcpy(q, p, sizeof(*q));
 	q->state = PROCESS_LIVE;
-	q->exit_signal = (uint8_t)signal;
+	if (!(flags & CLONE_PARENT_))   /* else it stays the parent's own */
+		q->exit_signal = (uint8_t)signal;
 	q->stopped = q->untold = q->did_exec = 0;
 	q->parent = flags & CLONE_PARENT_ ? p->parent : (uint16_t)process_index(p);
 	q->vfork_thread = NONE;

@@ -121,6 +121,7 @@ static err_t do_pm_signal_group(const struct call *c, const struct pm_signal_gro
 		if (p->state != PROCESS_LIVE || p->pgid != req->pgid)
 			continue;
 		signal_process(p, &info);
+		undo_commit();
 		err = 0;
 	}
 	return err;
@@ -337,6 +338,14 @@ static void init(enum start_kind kind)
 	first_process();
 }
 
+/* A stopped process was being continued: none of its threads stays behind. */
+static void threads_again(void)
+{
+	for (unsigned i = 0; i < NR_THREADS; i++)
+		if (state.thread[i].alive && state.thread[i].parked)
+			unpark(&state.thread[i]);
+}
+
 static err_t check_thread(const struct thread *t)
 {
 	unsigned i = thread_index(t);
@@ -367,6 +376,8 @@ static err_t check(void)
 		if (p->state != PROCESS_FREE && p->parent >= NR_PROCESSES)
 			return -EINVAL;
 	}
+	exits_again();
+	threads_again();
 	on_parked();
 	alarm_plan();
 	return 0;

@@ -58,6 +58,7 @@ void signal_process(struct process *p, const struct signal_info *info);
 void signal_thread(struct thread *t, const struct signal_info *info);
 /* One that cannot be ignored: an exception. */
 void signal_force(struct thread *t, const struct signal_info *info);
+bool signal_is_shielded(const struct process *p, int signal);
 bool signal_is_ignored(const struct process *p, int signal);
 bool signal_is_shielded(const struct process *p, int signal);
 uint64_t deliverable(const struct thread *t);
@@ -81,6 +82,7 @@ err_t frame_pop(struct thread *t, struct user_regs *r, uint64_t *mask) MUST_CHEC
 
 /* ---- exit.c ---- */
 void process_exit(struct process *p, uint32_t status);
+void exits_again(void);
 void thread_exit(struct thread *t);
 void thread_end(struct thread *t);                      /* the kernel's and vm's part */
 void job_add(unsigned kind, const struct thread *t, const struct process *p);

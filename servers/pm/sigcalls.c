@@ -239,6 +239,7 @@ static int64_t send_to_many(struct thread *t, int32_t pid, const struct signal_i
 		if (q->state == PROCESS_FREE || !in_set(t, q, pid))
 			continue;
 		one = send_to(t, q, info);
+		undo_commit();          /* done again after a crash, it sends again */
 		if (result != 0)
 			result = one;
 	}

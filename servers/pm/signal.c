@@ -186,9 +186,11 @@ static void continue_process(struct process *p)
 	p->untold = UNTOLD_CONTINUE;
 	if (state.process[p->parent].state == PROCESS_LIVE)
 		wait_look(&state.process[p->parent]);
-	FOR_THREADS(p, t)
+	FOR_THREADS(p, t) {
 		if (t->parked)
 			unpark(t);
+		undo_commit();
+	}
 }
 
 /* Process 1 gets what it has a handler for or waits for, and nothing else: the system cannot do

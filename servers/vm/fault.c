@@ -269,6 +269,10 @@ int64_t vm_fault(const struct delivery *d)
 
 	if (w.space == 0 || w.address >= USER_END)
 		return fault_refused(-EFAULT);
+	/* Not the program's own access but the CPU's, which SMAP refuses however often it is tried:
+	 * QEMU makes it in a far return. */
+	if ((code & (FAULT_PRESENT | FAULT_USER)) == FAULT_PRESENT)
+		return fault_refused(-EFAULT);
 	err = page_in(&w, &m);
 	if (err == 0)
 		return 0;

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * exhaust.c - programs that take all there is: they get an error or die, and then it is free again.
+ */
+#include "hostile.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <pthread.h>
+
+enum { SECONDS = 60, MANY = 100000 };
+
+#define CHECK(cond) \
+	do { \
+		if (!(cond)) { \
+			dprintf(2, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #cond, errno); \
+			_exit(1); \
+		} \
+	} while (0)
+
+static int processes(void)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *e;
+	int n = 0;
+
+	while (d && (e = readdir(d)))
+		n += e->d_name[0] >= '1' && e->d_name[0] <= '9';
+	if (d)
+		closedir(d);
+	return n;
+}
+
+/* Each child stays until the group is killed. What the end of the children leaves is nothing. */
+static void bomb(unsigned limit)
+{
+	struct rlimit l = { limit, limit };
+	int n = 0;
+
+	if (limit)
+		CHECK(setrlimit(RLIMIT_NPROC, &l) == 0);
+	for (;;) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			for (;;)
+				pause();
+		if (pid < 0)
+			break;
+		CHECK(++n < MANY);
+	}
+	CHECK(errno == EAGAIN || errno == ENOMEM);
+	CHECK(n > 20 && (!limit || n < (int)limit));
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	while (n-- > 0)
+		CHECK(wait(NULL) > 0);
+	if (fork() == 0)
+		_exit(0);
+	CHECK(wait(NULL) > 0);
+}
+
+static void fork_limited(long a) { (void)a; bomb(64); }
+static void fork_unlimited(long a) { (void)a; bomb(0); }
+
+static void bomb_of_bombs(long a)
+{
+	(void)a;
+	for (;;)
+		if (fork() < 0 && errno != EAGAIN && errno != ENOMEM)
+			_exit(1);
+}
+
+static void eat_memory(long step)
+{
+	for (;;) {
+		char *at = mmap(NULL, (size_t)step, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (at == MAP_FAILED)
+			_exit(errno == ENOMEM ? 0 : 1);
+		for (long i = 0; i < step; i += PAGE)
+			at[i] = 1;
+	}
+}
+
+/* The eaters are killed or refused; who does not eat, like us, lives. */
+static void eat_together(long a)
+{
+	(void)a;
+	for (int i = 0; i < 8; i++)
+		if (fork() == 0)
+			eat_memory(1 << 20);
+	while (wait(NULL) > 0)
+		;
+	CHECK(errno == ECHILD);
+}
+
+static void map_limit(long a)
+{
+	int n = 0;
+
+	(void)a;
+	while (n < MANY && mmap(NULL, PAGE, n % 2 ? PROT_READ : PROT_NONE,
+				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+		n++;
+	CHECK(errno == ENOMEM && n > 500);
+	CHECK(mmap(NULL, 1ull << 62, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
+}
+
+static int (*volatile deeper)(int);
+
+static int recurse(int n)
+{
+	volatile char block[512];
+
+	block[0] = (char)n;
+	return deeper(n + 1) + block[0];
+}
+
+static void deep_recursion(long a) { deeper = recurse; _exit(recurse((int)a)); }
+
+static void all_descriptors(long a)
+{
+	int n = 0, fd;
+
+	(void)a;
+	while ((fd = open("/dev/null", O_RDONLY)) >= 0)
+		CHECK(fd == n + 3 && ++n < MANY);
+	CHECK(errno == EMFILE && n >= 1000);
+	CHECK(dup(0) < 0 && errno == EMFILE);
+	CHECK(pipe((int[2]){ 0, 0 }) < 0 && errno == EMFILE);
+	for (fd = 3; fd < n + 3; fd++)
+		CHECK(close(fd) == 0);
+}
+
+/* So many processes with so many files that the system's table is full. */
+static void all_files(long a)
+{
+	int n = 0, full = 0, status;
+
+	(void)a;
+	for (; n < 16; n++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			while (open("/dev/null", O_RDONLY) >= 0)
+				;
+			status = errno;
+			kill(getpid(), SIGSTOP);
+			_exit(status == ENFILE ? 1 : status == EMFILE ? 0 : 2);
+		}
+		CHECK(pid > 0 && waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+	}
+	signal(SIGCONT, SIG_IGN);
+	kill(0, SIGCONT);
+	while (wait(&status) > 0) {
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+		full += WEXITSTATUS(status);
+	}
+	n = open("/dev/null", O_RDONLY);
+	CHECK(n == 3 && full < 16);
+}
+
+static void all_pipes(long a)
+{
+	int p[2], n = 0;
+
+	(void)a;
+	while (pipe(p) == 0)
+		CHECK(++n < MANY);
+	CHECK((errno == EMFILE || errno == ENFILE) && n > 400);
+}
+
+static void all_locks(long a)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_len = 1 };
+	int fd = open("/tmp/hostile.lock", O_RDWR | O_CREAT, 0666), n = 0;
+
+	(void)a;
+	CHECK(fd >= 0);
+	unlink("/tmp/hostile.lock");
+	for (; n < 5000 && fcntl(fd, F_SETLK, &l) == 0; n++)
+		l.l_start += 2;
+	CHECK(n == 5000 || (errno == ENOLCK && n > 100));
+}
+
+static void *wait_for_ever(void *unused)
+{
+	for (;;)
+		pause();
+	return unused;
+}
+
+static void all_threads(long a)
+{
+	pthread_attr_t small;
+	pthread_t t;
+	int n = 0, err = 0;
+
+	(void)a;
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 16384);
+	while (n < 5000 && (err = pthread_create(&t, &small, wait_for_ever, NULL)) == 0)
+		n++;
+	CHECK((err == EAGAIN || err == ENOMEM || n == 5000) && n > 100);
+	_exit(0);
+}
+
+static void all_signals(long a)
+{
+	sigset_t s;
+	int n = 0;
+
+	(void)a;
+	sigemptyset(&s);
+	sigaddset(&s, SIGRTMIN);
+	sigprocmask(SIG_BLOCK, &s, NULL);
+	while (n < MANY && sigqueue(getpid(), SIGRTMIN, (union sigval){ .sival_int = n }) == 0)
+		n++;
+	CHECK(n == MANY || (errno == EAGAIN && n > 50));
+	kill(getpid(), SIGUSR1);        /* one without a queue always gets there */
+}
+
+static void link_loops(long a)
+{
+	char name[40], to[40];
+
+	(void)a;
+	CHECK(mkdir("/tmp/h.links", 0755) == 0 && chdir("/tmp/h.links") == 0);
+	CHECK(symlink("b", "a") == 0 && symlink("a", "b") == 0 && symlink("c", "c") == 0);
+	CHECK(open("a", O_RDONLY) < 0 && errno == ELOOP && open("c/x", O_RDONLY) < 0);
+	CHECK(errno == ELOOP && rename("a", "d") == 0 && unlink("d") == 0 && unlink("b") == 0);
+	for (int i = 0; i < 42; i++) {
+		snprintf(name, sizeof(name), "l%d", i);
+		snprintf(to, sizeof(to), i ? "l%d" : "/dev/null", i - 1);
+		CHECK(symlink(to, name) == 0);
+	}
+	CHECK(open("l39", O_RDONLY) >= 0 && open("l40", O_RDONLY) < 0 && errno == ELOOP);
+	for (int i = 0; i < 42; i++) {
+		snprintf(name, sizeof(name), "l%d", i);
+		CHECK(unlink(name) == 0);
+	}
+	CHECK(unlink("c") == 0 && chdir("/") == 0 && rmdir("/tmp/h.links") == 0);
+}
+
+static void long_names(long a)
+{
+	static char name[5000];
+
+	(void)a;
+	CHECK(mkdir("/tmp/h.names", 0755) == 0 && chdir("/tmp/h.names") == 0);
+	memset(name, 'n', 255);
+	CHECK(mkdir(name, 0755) == 0 && rmdir(name) == 0);
+	memset(name, 'n', 256);
+	CHECK(mkdir(name, 0755) < 0 && errno == ENAMETOOLONG);
+	CHECK(open(name, O_RDONLY) < 0 && errno == ENAMETOOLONG);
+	for (int i = 0; i < 4095; i++)
+		name[i] = i % 2 ? '/' : '.';
+	CHECK(access(name, F_OK) == 0);
+	name[4095] = '/';
+	CHECK(access(name, F_OK) < 0 && errno == ENAMETOOLONG);
+	memset(name, '/', 4096);
+	CHECK(access(name, F_OK) < 0 && errno == ENAMETOOLONG);
+	CHECK(chdir("/") == 0 && rmdir("/tmp/h.names") == 0);
+}
+
+static void deep_folders(long a)
+{
+	static char buffer[64 * 1024];
+	int n = 0;
+
+	(void)a;
+	CHECK(mkdir("/tmp/h.deep", 0755) == 0 && chdir("/tmp/h.deep") == 0);
+	for (; n < 1000; n++)
+		CHECK(mkdir("deeper", 0755) == 0 && chdir("deeper") == 0);
+	CHECK(syscall(SYS_getcwd, buffer, sizeof(buffer)) > 0 || errno == ENAMETOOLONG ||
+	      errno == ERANGE);
+	for (; n > 0; n--)
+		CHECK(chdir("..") == 0 && rmdir("deeper") == 0);
+	CHECK(chdir("/") == 0 && rmdir("/tmp/h.deep") == 0);
+}
+
+/* As many as there is room for; each that was made can be removed. */
+static void many_files(long a)
+{
+	char name[40];
+	int n = 0, fd, seen = 0, why = 0;
+	struct dirent *e;
+	DIR *d;
+
+	CHECK(mkdir("/tmp/h.many", 0755) == 0 && chdir("/tmp/h.many") == 0);
+	for (; n < a; n++) {
+		snprintf(name, sizeof(name), "file-with-a-name-%d", n);
+		fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+		why = errno;
+		if (fd < 0)
+			break;
+		close(fd);
+	}
+	CHECK(n == a || why == ENOSPC || why == ENFILE || why == ENOMEM);
+	d = opendir(".");
+	while ((e = readdir(d)))
+		seen += e->d_name[0] == 'f';
+	closedir(d);
+	CHECK(seen == n && n > 1000);
+	while (n-- > 0) {
+		snprintf(name, sizeof(name), "file-with-a-name-%d", n);
+		CHECK(unlink(name) == 0);
+	}
+	CHECK(chdir("/") == 0 && rmdir("/tmp/h.many") == 0);
+}
+
+static void long_arguments(long a)
+{
+	static char *argv[40000];
+	size_t big = 64 << 20;
+	char *text = malloc(big);
+
+	(void)a;
+	memset(text, 'a', big - 1);
+	text[big - 1] = 0;
+	CHECK(execve("/bin/busybox", (char *[]){ "true", text, NULL }, NULL) < 0 && errno == E2BIG);
+	text[100000] = 0;
+	for (int i = 0; i < 39999; i++)
+		argv[i] = text;
+	CHECK(execve("/bin/busybox", argv, NULL) < 0 && errno == E2BIG);
+	CHECK(execve("/bin/busybox", (char *[]){ "x", NULL }, argv) < 0 && errno == E2BIG);
+	CHECK(poll((void *)text, 1ul << 40, 0) < 0);
+}
+
+struct attack {
+	const char *what;
+	void (*run)(long);
+	long argument;
+	unsigned user;
+	int signal;                     /* it ends by this; 0: with status 0; -1: in any way */
+};
+
+static const struct attack all[] = {
+	{ "forks up to RLIMIT_NPROC", fork_limited, 0, PLAIN_USER, 0 },
+	{ "forks up to the default limit", fork_unlimited, 0, PLAIN_USER, 0 },
+	{ "forks of root up to the table's size", fork_unlimited, 0, 0, 0 },
+	{ "anonymous memory until there is no more", eat_memory, 1 << 20, PLAIN_USER, -1 },
+	{ "anonymous memory in one large piece", eat_memory, 1 << 28, PLAIN_USER, -1 },
+	{ "eight processes that take memory", eat_together, 0, 0, 0 },
+	{ "mappings until there is no more room for them", map_limit, 0, PLAIN_USER, 0 },
+	{ "recursion without end", deep_recursion, 0, PLAIN_USER, SIGSEGV },
+	{ "descriptors up to the limit", all_descriptors, 0, PLAIN_USER, 0 },
+	{ "open files up to the table's size", all_files, 0, PLAIN_USER, 0 },
+	{ "pipes up to the table's size", all_pipes, 0, PLAIN_USER, 0 },
+	{ "record locks", all_locks, 0, PLAIN_USER, 0 },
+	{ "threads", all_threads, 0, PLAIN_USER, 0 },
+	{ "queued signals", all_signals, 0, PLAIN_USER, SIGUSR1 },
+	{ "loops of symbolic links", link_loops, 0, PLAIN_USER, 0 },
+	{ "long names", long_names, 0, PLAIN_USER, 0 },
+	{ "folders a thousand deep", deep_folders, 0, PLAIN_USER, 0 },
+	{ "20000 files in a folder", many_files, 20000, PLAIN_USER, 0 },
+	{ "arguments without end", long_arguments, 0, PLAIN_USER, 0 },
+};
+
+static int as_expected(const struct attack *a, int status)
+{
+	if (a->signal < 0)
+		return status >= 0;
+	return a->signal ? WIFSIGNALED(status) && WTERMSIG(status) == a->signal : status == 0;
+}
+
+static void kill_all_of_user(long unused)
+{
+	(void)unused;
+	kill(-1, SIGKILL);
+}
+
+/* Once it is over nothing of a bomb of bombs is left. */
+static void fork_bomb(void)
+{
+	pid_t pid = fork();
+	int killed, n = 0;
+
+	if (pid == 0) {
+		setsid();
+		if (setgid(PLAIN_USER) != 0 || setuid(PLAIN_USER) != 0)
+			_exit(1);
+		bomb_of_bombs(0);
+	}
+	sleep(2);
+	report(run_child(kill_all_of_user, 0, PLAIN_USER, 20, &killed) >= 0 && !killed,
+	       "while a fork bomb goes off, root's programs run", "the killer did not end");
+	for (int tries = 0; tries < 20; tries++) {
+		run_child(kill_all_of_user, 0, PLAIN_USER, 20, &killed);
+		usleep(50000);
+	}
+	waitpid(pid, &killed, 0);
+	n = processes();
+	report(n < 20, "kill(-1) of the bomb's user ends it", "processes are left");
+}
+
+void exhaust(void)
+{
+	char what[100], why[80];
+	const char *only = getenv("HOSTILE_ONLY");
+	int killed;
+
+	for (unsigned i = only ? (unsigned)atoi(only) : 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		const struct attack *a = &all[i];
+		int before = processes(), after, status;
+
+		fflush(stdout);
+		status = run_child(a->run, a->argument, a->user, SECONDS, &killed);
+		usleep(100000);
+		after = processes();
+		snprintf(what, sizeof(what), "%s: an error or a signal, and it is free again", a->what);
+		snprintf(why, sizeof(why), "status 0x%x%s, %d processes, then %d", status,
+			 killed ? ", it hung" : "", before, after);
+		if (only)
+			printf("%s\n", why);
+		report(as_expected(a, status) && !killed && after <= before, what, why);
+	}
+	fork_bomb();
+}
