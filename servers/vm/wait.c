@@ -15,6 +15,7 @@
 #include <lib/service_ids.h>
 
 #define MEMORY_PATIENCE_NS 500000000ull
+enum { ENOUGH = SPARES };               /* what any fault is content with */
 
 static uint64_t armed;                  /* what the alarm is set to; 0: not */
 
@@ -54,9 +55,10 @@ static void deadline_remove(unsigned slot)
 void wait_set_deadline(unsigned slot, uint64_t deadline)
 {
 	struct wait *w = &state.wait[slot];
-	unsigned at = state.latest;
+	unsigned at;
 
 	deadline_remove(slot);
+	at = state.latest;              /* not slot itself any more */
 	while (at != 0 && state.wait[at].deadline > deadline)
 		at = state.wait[at].sooner;
 	w->deadline = deadline;
@@ -254,7 +256,7 @@ void wait_supplied(unsigned slot, uint32_t cache_slot, err_t error)
 void waits_for_memory_again(void)
 {
 	for (unsigned n = FIRST_PROGRAM; state.hungry != 0 && n < NR_PROCS; n++)
-		if (state.wait[n].kind == WAIT_MEMORY && frames_plenty(1))
+		if (state.wait[n].kind == WAIT_MEMORY && frames_plenty(ENOUGH))
 			call_again(&state.wait[n]);
 }
 
@@ -275,7 +277,7 @@ static void out_of_memory(unsigned slot)
 	struct wait *w = &state.wait[slot];
 	unsigned victim = biggest_space();
 
-	if (frames_plenty(1)) {
+	if (frames_plenty(ENOUGH)) {
 		call_again(w);
 		return;
 	}
