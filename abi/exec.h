@@ -6,7 +6,8 @@
 
 #include <abi/types.h>
 
-enum { EXEC_NAME = 16, EXEC_STRINGS_MAX = 128 * 1024 };
+/* Linux's bounds: one string, with its NUL; all strings and the pointers to them. */
+enum { EXEC_NAME = 16, EXEC_STRING_MAX = 128 * 1024, EXEC_STRINGS_MAX = 2048 * 1024 };
 
 /* Followed by `strings` bytes: argc arguments, envc environment strings, the path as it was given
  * to execve; each ends with a NUL. */

@@ -16,7 +16,7 @@
 #include <abi/exec.h>
 #include <abi/layout.h>
 
-enum { AUX_MAX = 24, POINTERS_MAX = 8192, RLIMIT_STACK_ = 3 };
+enum { AUX_MAX = 24, PART = 64 * 1024, RLIMIT_STACK_ = 3, STACK_FIRST = 128 * 1024 };
 enum { AT_PHDR_ = 3, AT_PHENT_, AT_PHNUM_, AT_PAGESZ_, AT_BASE_, AT_FLAGS_, AT_ENTRY_,
        AT_UID_ = 11, AT_EUID_, AT_GID_, AT_EGID_, AT_PLATFORM_, AT_HWCAP_, AT_CLKTCK_,
        AT_SECURE_ = 23, AT_RANDOM_ = 25, AT_HWCAP2_, AT_EXECFN_ = 31, AT_SYSINFO_EHDR_ = 33,
@@ -24,8 +24,9 @@ enum { AT_PHDR_ = 3, AT_PHENT_, AT_PHNUM_, AT_PAGESZ_, AT_BASE_, AT_FLAGS_, AT_E
 enum { CLOCK_TICKS = 100, SIGNAL_STACK_MIN = 2048 };
 
 static struct exec_image image;
-static char strings[EXEC_STRINGS_MAX];
-static uint64_t words[POINTERS_MAX + 2 * AUX_MAX];
+static char strings[PART];
+static uint64_t words[512];             /* of the vectors, on their way */
+_Static_assert(COUNT(words) >= 2 * AUX_MAX, "the auxiliary vector is written at once");
 
 err_t do_pm_exec_begin(const struct call *c, const struct pm_exec_begin_request *req,
 		       struct pm_exec_begin_reply *reply)
@@ -107,17 +108,6 @@ static unsigned put_vector(unsigned n, const struct process *p, uint64_t platfor
 	return put_aux(n, 0, 0);
 }
 
-/* Pointers to `count` strings from *offset on. */
-static unsigned put_pointers(unsigned n, uint32_t count, uint64_t base, uint32_t *offset)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		words[n++] = base + *offset;
-		*offset += (uint32_t)strnlen(strings + *offset, image.strings - *offset) + 1;
-	}
-	words[n++] = 0;
-	return n;
-}
-
 static err_t write_new(uint16_t space, uint64_t address, const void *data, size_t len)
 {
 	struct vm_write_request req = { .space = space, .address = address };
@@ -125,53 +115,124 @@ static err_t write_new(uint16_t space, uint64_t address, const void *data, size_
 	return vm_write(&vm, &req, data, len);
 }
 
-/* Strings on top, then platform and random bytes, then the vectors. */
-static err_t make_stack(uint16_t space, struct process *p, uint64_t *sp)
+/* The vector of pointers, written as the strings pass by. */
+struct pointers { uint16_t space; uint64_t at; unsigned n; err_t err; };
+
+static void flush_pointers(struct pointers *v)
+{
+	if (v->err == 0)
+		v->err = write_new(v->space, v->at, words, v->n * sizeof(words[0]));
+	v->at += v->n * sizeof(words[0]);
+	v->n = 0;
+}
+
+static void put_pointer(struct pointers *v, uint64_t value)
+{
+	words[v->n++] = value;
+	if (v->n == COUNT(words))
+		flush_pointers(v);
+}
+
+/* Where things are in the new stack, from the top: strings, extra, vectors. */
+struct stack {
+	uint64_t base, extra, sp;
+	uint64_t env_at, path_at;       /* in the strings: the first of the environment, the path */
+};
+
+static struct stack plan_stack(size_t extra)
+{
+	uint64_t count = 3 + (uint64_t)image.argc + image.envc + 2 * AUX_MAX;
+	struct stack s = { .base = (STACK_TOP - image.strings) & ~15ull };
+
+	s.extra = s.base - extra;
+	s.sp = (s.extra - count * sizeof(words[0])) & ~15ull;
+	return s;
+}
+
+/* The strings, a part at a time, and a pointer to each but the last, which is the path. */
+static err_t put_strings(const struct call *c, uint16_t space, struct stack *s, struct pointers *v)
+{
+	uint32_t ends = 0, last = image.argc + image.envc;
+	bool begins = true;
+
+	if (image.argc == 0)
+		put_pointer(v, 0);
+	for (uint32_t pos = 0; pos < image.strings;) {
+		uint32_t len = image.strings - pos;
+		err_t err;
+
+		len = len < sizeof(strings) ? len : sizeof(strings);
+		err = call_read(c, sizeof(image) + pos, strings, len);
+		if (err == 0)
+			err = write_new(space, s->base + pos, strings, len);
+		if (err != 0)
+			return err;
+		for (uint32_t i = 0; i < len; i++) {
+			if (begins && ends == image.argc)
+				s->env_at = s->base + pos + i;
+			if (begins && ends < last)
+				put_pointer(v, s->base + pos + i);
+			else if (begins && ends == last)
+				s->path_at = s->base + pos + i;
+			begins = strings[i] == '\0';
+			if (!begins)
+				continue;
+			ends++;
+			if (ends == image.argc || ends == last)
+				put_pointer(v, 0);
+		}
+		pos += len;
+	}
+	if (image.envc == 0)
+		put_pointer(v, 0);
+	return ends == last + 1 ? 0 : -EINVAL;
+}
+
+static err_t make_stack(const struct call *c, uint16_t space, struct process *p, uint64_t *sp)
 {
 	struct {
 		char platform[16];
 		uint64_t random[2];
 	} extra = { "x86_64", { 0 } };
-	uint64_t base = (STACK_TOP - image.strings) & ~15ull, extra_at = base - sizeof(extra);
-	uint32_t offset = 0;
-	unsigned n = 0;
+	struct stack s = plan_stack(sizeof(extra));
+	struct pointers v = { .space = space, .at = s.sp };
 	err_t err;
 
-	if (image.argc + image.envc + 3 > POINTERS_MAX)
-		return -E2BIG;
 	extra.random[0] = random_word();
 	extra.random[1] = random_word();
-	words[n++] = image.argc;
-	n = put_pointers(n, image.argc, base, &offset);
-	p->args_at = base;
-	p->args_len = offset;
-	n = put_pointers(n, image.envc, base, &offset);
-	p->env_at = base + p->args_len;
-	p->env_len = offset - p->args_len;
-	n = put_vector(n, p, extra_at, extra_at + sizeof(extra.platform), base + offset);
-	*sp = (extra_at - n * sizeof(words[0])) & ~15ull;
-	err = write_new(space, base, strings, image.strings);
+	put_pointer(&v, image.argc);
+	err = put_strings(c, space, &s, &v);
 	if (err == 0)
-		err = write_new(space, extra_at, &extra, sizeof(extra));
-	return err != 0 ? err : write_new(space, *sp, words, n * sizeof(words[0]));
+		err = write_new(space, s.extra, &extra, sizeof(extra));
+	flush_pointers(&v);
+	v.n = put_vector(0, p, s.extra, s.extra + sizeof(extra.platform), s.path_at);
+	flush_pointers(&v);
+	p->args_at = s.base;
+	p->args_len = s.env_at - s.base;
+	p->env_at = s.env_at;
+	p->env_len = s.path_at - s.env_at;
+	*sp = s.sp;
+	return err != 0 ? err : v.err;
 }
 
+/* As large as what is on it at first; it grows by itself, up to the limit. */
 static err_t map_stack(uint16_t space, const struct process *p)
 {
-	uint64_t limit = p->limit[RLIMIT_STACK_].soft;
+	uint64_t limit = p->limit[RLIMIT_STACK_].soft, len = STACK_TOP - plan_stack(PAGE_SIZE).sp;
 	struct vm_map_request req = {
 		.space = space, .prot = VM_PROT_READ | VM_PROT_WRITE,
 		.flags = VM_MAP_PRIVATE | VM_MAP_ANONYMOUS | VM_MAP_FIXED | VM_MAP_GROWSDOWN,
 	};
 	struct vm_map_reply reply;
 
+	len = (len + STACK_FIRST) & ~(uint64_t)(PAGE_SIZE - 1);
 	if (limit > STACK_LIMIT_MAX)
 		limit = STACK_LIMIT_MAX;
-	if (limit < EXEC_STRINGS_MAX * 2)
-		limit = EXEC_STRINGS_MAX * 2;
+	if (limit < len)
+		limit = len;
 	if (image.stack_exec)
 		req.prot |= VM_PROT_EXEC;
-	req.len = 2 * EXEC_STRINGS_MAX; /* it grows by itself, up to the limit */
+	req.len = len;
 	req.offset = (limit + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 	req.address = STACK_TOP - req.len;
 	return vm_map(&vm, &req, &reply);
@@ -241,9 +302,10 @@ static err_t read_image(const struct call *c)
 
 	if (err != 0)
 		return err;
-	if (image.strings > sizeof(strings) || c->lent < sizeof(image) + image.strings)
+	if (image.strings > EXEC_STRINGS_MAX || c->lent < sizeof(image) + image.strings ||
+	    image.argc > EXEC_STRINGS_MAX || image.envc > EXEC_STRINGS_MAX)
 		return -EINVAL;
-	return call_read(c, sizeof(image), strings, image.strings);
+	return 0;
 }
 
 err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_request *req,
@@ -264,7 +326,7 @@ err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_reques
 	if (err == 0)
 		err = map_stack(req->space, p);
 	if (err == 0)
-		err = make_stack(req->space, p, &sp);
+		err = make_stack(c, req->space, p, &sp);
 	if (err == 0)
 		err = start(t, req->space, sp);
 	if (err != 0) {

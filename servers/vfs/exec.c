@@ -144,6 +144,18 @@ static bool put(const char *text)
 	return true;
 }
 
+/* Bytes that the next string may have; 0: none. */
+static size_t room_for_string(void)
+{
+	size_t pointers = (out.image.argc + (size_t)out.image.envc + 1) * sizeof(uint64_t);
+	size_t used = out.image.strings + pointers;
+
+	if (used >= sizeof(out.strings))
+		return 0;
+	used = sizeof(out.strings) - used;
+	return used < EXEC_STRING_MAX ? used : EXEC_STRING_MAX;
+}
+
 /* Append the strings of a vector; skip: leave out so many first ones. */
 static int64_t take_vector(struct op *o, uint64_t at, unsigned skip, uint32_t *count)
 {
@@ -172,7 +184,7 @@ static int64_t take_vector(struct op *o, uint64_t at, unsigned skip, uint32_t *c
 				continue;
 			}
 			len = user_string(o, pointer[k], out.strings + out.image.strings,
-					  sizeof(out.strings) - out.image.strings);
+					  room_for_string());
 			if (len < 0)
 				return len == -ENAMETOOLONG ? -E2BIG : len;
 			out.image.strings += (uint32_t)len + 1;

@@ -144,7 +144,8 @@ int64_t user_string(struct op *o, uint64_t from, char *to, size_t size)
 		return len < size ? (int64_t)len : -ENAMETOOLONG;
 	}
 	while (have < size) {
-		size_t part = size - have < 128 ? size - have : 128;
+		size_t most = have == 0 ? 128 : PAGE_SIZE;
+		size_t part = size - have < most ? size - have : most;
 		struct call_copy_request req = {
 			.client = o->client, .serial = o->serial, .dir = COPY_IN,
 			.remote = from + have, .local = (uint64_t)(uintptr_t)(to + have),
