@@ -252,7 +252,7 @@ int64_t call_forked(struct thread *parent, const struct delivery *d)
 
 static void default_limits(struct process *p)
 {
-	enum { RLIMIT_STACK_ = 3, RLIMIT_CORE_ = 4, RLIMIT_NOFILE_ = 7, RLIMIT_SIGPENDING_ = 11,
+	enum { RLIMIT_STACK_ = 3, RLIMIT_CORE_ = 4, RLIMIT_NOFILE_ = 7,
 	       RLIMIT_MSGQUEUE_ = 12, RLIMIT_NICE_ = 13, RLIMIT_RTPRIO_ = 14 };
 
 	for (unsigned i = 0; i < NR_LIMITS; i++)
@@ -261,7 +261,7 @@ static void default_limits(struct process *p)
 	p->limit[RLIMIT_CORE_].soft = 0;
 	p->limit[RLIMIT_NOFILE_] = (struct limit){ 1024, 1024 };
 	p->limit[RLIMIT_NPROC_] = (struct limit){ NR_PROCESSES / 2, NR_PROCESSES };
-	p->limit[RLIMIT_SIGPENDING_] = (struct limit){ NR_QUEUED, NR_QUEUED };
+	p->limit[RLIMIT_SIGPENDING_] = (struct limit){ NR_QUEUED / 2, NR_QUEUED / 2 };
 	p->limit[RLIMIT_MSGQUEUE_] = (struct limit){ 819200, 819200 };
 	p->limit[RLIMIT_NICE_] = (struct limit){ 0, 0 };
 	p->limit[RLIMIT_RTPRIO_] = (struct limit){ 0, 0 };

@@ -62,6 +62,7 @@ bool signal_is_shielded(const struct process *p, int signal);
 bool signal_is_ignored(const struct process *p, int signal);
 bool signal_is_shielded(const struct process *p, int signal);
 uint64_t deliverable(const struct thread *t);
+bool queue_full(const struct process *p);                /* RLIMIT_SIGPENDING, or no row */
 bool queue_take(struct thread *t, int signal, struct signal_info *info);
 void queue_flush(const struct process *p, const struct thread *t);
 struct signal_info info_of_sender(const struct thread *t, int signal, int code);
@@ -106,7 +107,8 @@ err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_reques
 err_t do_pm_exec_fail(const struct call *c, const struct pm_exec_fail_request *req);
 
 /* ---- cpu.c: CPU time: limits and timers ---- */
-enum { RLIMIT_CPU_ = 0, RLIMIT_DATA_ = 2, RLIMIT_NPROC_ = 6, RLIMIT_AS_ = 9 };
+enum { RLIMIT_CPU_ = 0, RLIMIT_DATA_ = 2, RLIMIT_NPROC_ = 6, RLIMIT_AS_ = 9,
+       RLIMIT_SIGPENDING_ = 11 };
 #define SECOND 1000000000ull
 #define TICK_NS 10000000ull
 struct linux_itimer { int64_t interval_sec, interval_usec, sec, usec; };

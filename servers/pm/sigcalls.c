@@ -308,5 +308,8 @@ int64_t call_rt_sigqueueinfo(struct thread *t, const struct delivery *d)
 		return -EPERM;
 	info = (struct signal_info){ (int)d->m.w[1], from.code, (uint32_t)from.u.sender.pid,
 				     from.u.sender.uid, from.u.sender.value };
+	if (info.signal >= SIG_RTMIN_ && from.code != SI_USER_ && queue_full(q) &&
+	    may_signal(process_of(t), q, info.signal))
+		return -EAGAIN;
 	return send_to(t, q, &info);
 }

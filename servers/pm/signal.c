@@ -33,8 +33,22 @@ static bool queued_for(const struct queued *q, const struct process *p, unsigned
 	return q->signal && q->process == process_index(p) && q->thread == thread;
 }
 
+bool queue_full(const struct process *p)
+{
+	uint64_t limit = p->limit[RLIMIT_SIGPENDING_].soft;
+	unsigned n = 0;
+
+	if (state.nr_queued < limit)
+		return state.nr_queued >= NR_QUEUED;
+	for (unsigned i = 0; i < NR_QUEUED; i++)
+		n += state.queued[i].signal && state.process[state.queued[i].process].uid == p->uid;
+	return n >= limit;
+}
+
 static void queue_put(const struct process *p, unsigned thread, const struct signal_info *info)
 {
+	if (info->signal >= SIG_RTMIN_ && queue_full(p))
+		return;                 /* it stays pending without its siginfo, as in Linux */
 	for (unsigned i = 0; i < NR_QUEUED; i++) {
 		struct queued *q = &state.queued[i];
 
@@ -100,6 +114,8 @@ bool queue_take(struct thread *t, int signal, struct signal_info *info)
 
 void queue_flush(const struct process *p, const struct thread *t)
 {
+	unsigned gone = 0;
+
 	for (unsigned i = 0; i < NR_QUEUED && state.nr_queued; i++) {
 		struct queued *q = &state.queued[i];
 
@@ -107,9 +123,11 @@ void queue_flush(const struct process *p, const struct thread *t)
 			continue;
 		if ((p && q->process == process_index(p)) || (t && q->thread == thread_index(t))) {
 			q->signal = 0;
-			state.nr_queued--;
+			gone++;
 		}
 	}
+	if (gone)
+		state.nr_queued -= gone;
 }
 
 static void drop_signals(struct process *p, uint64_t set)

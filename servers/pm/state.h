@@ -16,7 +16,7 @@
 enum {
 	NR_THREADS = NR_PROCS - FIRST_PROGRAM,
 	NR_PROCESSES = 512,
-	NR_QUEUED = 256,                /* siginfo of pending signals, all processes together */
+	NR_QUEUED = 512,                /* siginfo of pending signals, all processes together */
 	NR_SIGNALS = 64,
 	NR_GROUPS = 32,
 	NR_LIMITS = 16,

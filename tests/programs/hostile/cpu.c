@@ -65,7 +65,11 @@ static void f_int_min(long a)
 }
 
 #define BARE(name, text) \
-	static void f_##name(long a) { (void)a; __asm__ volatile(text ::: "memory", "rax", "rcx", "rdx"); }
+	static void f_##name(long a) \
+	{ \
+		(void)a; \
+		__asm__ volatile(text ::: "memory", "rax", "rcx", "rdx"); \
+	}
 BARE(undefined, "ud2")
 BARE(breakpoint, "int3")
 BARE(halt, "hlt")
