@@ -309,6 +309,21 @@ static err_t do_pm_limit(const struct call *c, const struct pm_limit_request *re
 	return 0;
 }
 
+static err_t do_pm_groups(const struct call *c, const struct pm_groups_request *req,
+			  struct pm_groups_reply *reply)
+{
+	const struct thread *t = thread_of(req->proc);
+	const struct process *p;
+
+	if (!t)
+		return -ESRCH;
+	p = process_of(t);
+	reply->count = p->nr_groups;
+	if (c->lent < p->nr_groups * sizeof(p->group[0]))
+		return -EFAULT;
+	return call_write(c, 0, p->group, p->nr_groups * sizeof(p->group[0]));
+}
+
 static err_t do_pm_set_tty(const struct call *c, const struct pm_set_tty_request *req)
 {
 	struct thread *t = thread_of(req->proc);
@@ -437,8 +452,8 @@ static const struct pm_ops ops = {
 	.job_next = do_pm_job_next, .signal = do_pm_signal, .signal_group = do_pm_signal_group,
 	.group = do_pm_group, .info = do_pm_info, .times = do_pm_times,
 	.text = do_pm_text, .totals = do_pm_totals, .host = do_pm_host,
-	.signals = do_pm_signals, .limit = do_pm_limit, .set_tty = do_pm_set_tty,
-	.halt = do_pm_halt, .ids = do_pm_ids,
+	.signals = do_pm_signals, .limit = do_pm_limit, .groups = do_pm_groups,
+	.set_tty = do_pm_set_tty, .halt = do_pm_halt, .ids = do_pm_ids,
 };
 
 int main(void)

@@ -64,6 +64,8 @@ bool signal_is_shielded(const struct process *p, int signal);
 uint64_t deliverable(const struct thread *t);
 bool queue_full(const struct process *p);                /* RLIMIT_SIGPENDING, or no row */
 bool queue_take(struct thread *t, int signal, struct signal_info *info);
+/* One that is pending and in the set: its number; 0: none. sigcalls.c */
+int64_t take_waited(struct thread *t, uint64_t set, uint64_t info_at);
 void queue_flush(const struct process *p, const struct thread *t);
 struct signal_info info_of_sender(const struct thread *t, int signal, int code);
 #define SIGNAL_BIT(n) (1ull << ((n) - 1))

@@ -112,7 +112,7 @@ int64_t call_pause(struct thread *t, const struct delivery *d)
 	return NO_REPLY;
 }
 
-static int64_t take_waited(struct thread *t, uint64_t set, uint64_t info_at)
+int64_t take_waited(struct thread *t, uint64_t set, uint64_t info_at)
 {
 	uint64_t there = (t->pending | process_of(t)->pending) & set;
 	struct linux_siginfo to = { 0 };

@@ -115,8 +115,10 @@ static void interrupt(struct thread *t)
 	case WAIT_SIGNAL:
 		result = -ERESTARTNOHAND;
 		break;
-	case WAIT_SIGTIMED:
-		result = -EINTR;
+	case WAIT_SIGTIMED:             /* what it waits for, or another signal */
+		result = take_waited(t, t->wait_arg[0], t->wait_arg[1]);
+		if (result == 0)
+			result = -EINTR;
 		break;
 	default:                        /* vfork waits for its child, whatever comes */
 		return;

@@ -111,6 +111,8 @@ int64_t linux_truncate(struct op *o)
 		return err;
 	if (!may(o, &state.inode[f.inode], 2))
 		return -EACCES;
+	if (state.inode[f.inode].texts != 0)
+		return -ETXTBSY;
 	return truncate_to(o, f.inode, o->a[1]);
 }
 
@@ -160,7 +162,7 @@ static int64_t change_mode(struct op *o, unsigned inode, uint32_t mode)
 	if (o->uid != 0 && o->uid != i->attr.uid)
 		return -EPERM;
 	a.mode = (a.mode & S_IFMT_) | (mode & 07777);
-	if (o->uid != 0 && o->gid != i->attr.gid && is_reg(i))
+	if (o->uid != 0 && o->gid != i->attr.gid && is_reg(i) && !is_in_group(o, i->attr.gid))
 		a.mode &= ~(uint32_t)S_ISGID_;
 	return ask_set(o, inode, FILE_SET_MODE, &a);
 }
@@ -172,7 +174,8 @@ static int64_t change_owner(struct op *o, unsigned inode, uint32_t uid, uint32_t
 
 	op_cred(o);
 	if (o->uid != 0 && (o->uid != i->attr.uid || (uid != UINT32_MAX && uid != i->attr.uid) ||
-			    (gid != UINT32_MAX && gid != o->gid && gid != i->attr.gid)))
+			    (gid != UINT32_MAX && gid != o->gid && gid != i->attr.gid &&
+			     !is_in_group(o, gid))))
 		return -EPERM;
 	if (uid != UINT32_MAX)
 		a.uid = uid;

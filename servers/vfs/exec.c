@@ -36,7 +36,9 @@ static int64_t check_file(struct op *o, unsigned inode)
 		return -EACCES;
 	if (!is_reg(i))
 		return -EACCES;
-	return may(o, i, 1) && i->attr.mode & 0111 ? 0 : -EACCES;
+	if (!may(o, i, 1) || !(i->attr.mode & 0111))
+		return -EACCES;
+	return i->writers != 0 ? -ETXTBSY : 0;
 }
 
 /* The line behind #!: interpreter and at most one argument. -ENOEXEC: it is no script. */
@@ -258,12 +260,13 @@ static void set_program(struct process *p, const struct found *f)
 	unsigned exe = p->exe, dir = p->exe_dir, name = p->exe_name;
 
 	inode_hold(f->inode);
+	state.inode[f->inode].texts++;
 	inode_hold(f->dir);
 	name_pin(f->name);
 	p->exe = (uint16_t)f->inode;
 	p->exe_dir = (uint16_t)f->dir;
 	p->exe_name = (uint16_t)f->name;
-	inode_release(exe);
+	text_release(exe);
 	inode_release(dir);
 	name_unpin(name);
 }

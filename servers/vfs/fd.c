@@ -209,6 +209,23 @@ int64_t fd_close(struct table *t, int fd)
 	return 0;
 }
 
+/* A process runs it no longer. */
+void text_release(unsigned inode)
+{
+	if (inode == 0)
+		return;
+	assert(state.inode[inode].texts > 0);
+	state.inode[inode].texts--;
+	inode_release(inode);
+}
+
+/* It is an open file that may change a file's bytes (execve refuses that file). */
+bool is_writer(const struct file *f)
+{
+	return f->inode != 0 && f->kind == FILE_INODE && !(f->flags & O_PATH_) &&
+	       (f->flags & O_ACCMODE_) != O_RDONLY_;
+}
+
 void process_gone(struct process *p)
 {
 	endpoint_t who = p->who;
@@ -220,7 +237,7 @@ void process_gone(struct process *p)
 	table_release(table, who);
 	inode_release(cwd);
 	inode_release(root);
-	inode_release(exe);
+	text_release(exe);
 	inode_release(dir);
 	name_unpin(name);
 }
@@ -260,6 +277,8 @@ void file_release(unsigned n)
 	inode = f->inode;
 	dir = f->dir;
 	name = f->name;
+	if (is_writer(f))
+		state.inode[inode].writers--;
 	memset(f, 0, sizeof(*f));
 	if (n < state.file_hint)
 		state.file_hint = (uint16_t)n;

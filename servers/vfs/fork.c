@@ -34,6 +34,7 @@ static void enter(const struct process *p, endpoint_t who, uint32_t pid, unsigne
 	inode_hold(c->cwd);
 	inode_hold(c->root);
 	inode_hold(c->exe);
+	state.inode[c->exe].texts += c->exe != 0;
 	inode_hold(c->exe_dir);
 	name_pin(c->exe_name);
 }

@@ -9,7 +9,7 @@
  */
 #include "vfs.h"
 
-enum { EVICT_STEPS = 4096 };
+enum { EVICT_STEPS = 2 * NR_INODES };  /* the first round may find all of them touched */
 
 static unsigned bucket(unsigned mount, uint64_t file)
 {
@@ -117,6 +117,17 @@ static void drop(unsigned n)
 		inode_release(parent);
 }
 
+/* Is there room to tell the server what part() will tell? */
+static bool can_part(unsigned n)
+{
+	const struct inode *i = &state.inode[n];
+
+	if (i->attr.links != 0 && !(i->flags & INODE_DIRTY))
+		return true;
+	return !state.mount[i->mount].used || !state.mount[i->mount].ready ||
+	       ask_has_room(i->mount);
+}
+
 /* Has a program it in its memory? vm knows. */
 static bool is_mapped(unsigned n)
 {
@@ -129,14 +140,15 @@ static bool is_mapped(unsigned n)
 	return state.inode[n].flags & INODE_MAPPED;
 }
 
-/* Unlinked and unused: it goes at once, or when the last program that has mapped it goes. */
+/* Unlinked and unused: it goes at once, or when the last program that has mapped it goes, or, if
+ * its server has too much to do, with the end of some process. */
 static void unused(unsigned n)
 {
 	struct inode *i = &state.inode[n];
 
 	if (i->refs != 0 || i->attr.links != 0 || i->queue != 0)
 		return;
-	if (!is_mapped(n)) {
+	if (!is_mapped(n) && can_part(n)) {
 		if (i->flags & INODE_ORPHAN)
 			state.orphans--;
 		drop(n);
@@ -174,13 +186,13 @@ bool inode_evict_one(void)
 		struct inode *i = &state.inode[n];
 
 		state.inode_hand = (uint16_t)(n + 1 < state.inode_top ? n + 1 : 1);
+		if (step % 256 == 255)
+			undo_commit();
 		if (!(i->flags & INODE_USED) || i->flags & INODE_ORPHAN || i->refs != 0 ||
 		    i->dirty_pages != 0 || i->queue != 0)
 			continue;
-		if (i->touched || is_mapped(n)) {
+		if (i->touched || is_mapped(n) || !can_part(n)) {
 			i->touched = 0;
-			if (step % 256 == 255)
-				undo_commit();
 			continue;
 		}
 		drop(n);

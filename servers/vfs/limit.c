@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * limit.c - limits of processes that vfs enforces: RLIMIT_FSIZE and RLIMIT_NOFILE.
+ * limit.c - limits and groups of processes that vfs goes by: RLIMIT_FSIZE, RLIMIT_NOFILE.
  *
- * Job:      keeps what pm says until a limit changes somewhere; sends SIGXFSZ.
- * Speaks:   Linux calls (setrlimit, prlimit64), which it hands over to pm; pm.limit, pm.signal.
+ * Job:      keeps what pm says until one of them changes somewhere; sends SIGXFSZ.
+ * Speaks:   Linux calls (setrlimit, prlimit64, setgroups), which it hands over to pm; pm.limit,
+ *           pm.groups, pm.signal.
  * Touches:  state.process, state.limits_changed.
  * Trusts:   pm.
  * On crash: recovers in place; what was kept is asked again.
@@ -61,8 +62,33 @@ int64_t limit_size(struct op *o, uint64_t pos, size_t *len)
 	return pm_signal(&pm, &req) == 0 ? -EFBIG : -ESRCH;
 }
 
-/* pm changes the limit, once we have forgotten what was. */
-int64_t linux_setrlimit(struct op *o)
+bool is_in_group(struct op *o, uint32_t gid)
+{
+	struct pm_groups_request req = { .proc = o->owner };
+	struct pm_groups_reply reply;
+	struct process *p = o->p;
+	uint32_t group[NR_GROUPS];
+
+	if (o->internal || p == NULL)
+		return false;
+	if (p->groups_seen != state.limits_changed || p->groups_seen == 0) {
+		if (state.limits_changed == 0)
+			state.limits_changed = 1;
+		if (pm_groups(&pm, &req, group, sizeof(group), &reply) != 0 ||
+		    reply.count > NR_GROUPS)
+			return false;
+		p->nr_groups = reply.count;
+		memcpy(p->group, group, reply.count * sizeof(group[0]));
+		p->groups_seen = state.limits_changed;
+	}
+	for (uint32_t i = 0; i < p->nr_groups; i++)
+		if (p->group[i] == gid)
+			return true;
+	return false;
+}
+
+/* pm makes the change, once we have forgotten what was. */
+int64_t linux_pm_changes(struct op *o)
 {
 	err_t err;
 

@@ -24,7 +24,9 @@ static int64_t check_rights(struct op *o, const struct inode *i, uint32_t flags)
 		return -EISDIR;
 	if (want & 2 && mount_flags(i) & FILE_MOUNT_READONLY && (is_reg(i) || is_dir(i)))
 		return -EROFS;
-	return may(o, i, want) ? 0 : -EACCES;
+	if (!may(o, i, want))
+		return -EACCES;
+	return want & 2 && i->texts != 0 ? -ETXTBSY : 0;
 }
 
 static int64_t check_found(struct op *o, const struct found *f, uint32_t flags, bool created)
@@ -103,6 +105,8 @@ int64_t open_found(struct op *o, const struct found *found, uint32_t flags, stru
 	f->dir = (uint16_t)found->dir;
 	f->name = (uint16_t)found->name;
 	inode_hold(f->inode);
+	if (is_writer(f))
+		state.inode[f->inode].writers++;
 	inode_hold(f->dir);
 	name_pin(f->name);
 	if (out != NULL)

@@ -6,7 +6,7 @@
  * Touches:  pages, positions of open files.
  * Trusts:   nothing in a call.
  * On crash: recovers in place. A cached read or write is done again; a direct one by the board.
- * Spec:     read(2), write(2), readv(2), lseek(2), sendfile(2), copy_file_range(2).
+ * Spec:     read(2), write(2), readv(2), lseek(2).
  */
 #include "vfs.h"
 
@@ -168,7 +168,7 @@ int64_t inode_write(struct op *o, unsigned inode, uint64_t pos, uint64_t address
 
 /* ---- any open file ---- */
 
-static int64_t may_transfer(const struct file *f, bool write)
+int64_t may_transfer(const struct file *f, bool write)
 {
 	uint32_t mode = f->flags & O_ACCMODE_;
 
@@ -412,27 +412,4 @@ int64_t linux_fadvise64(struct op *o)
 	if (f == NULL)
 		return -EBADF;
 	return f->pipe != 0 ? -ESPIPE : o->a[3] > 5 ? -EINVAL : 0;
-}
-
-/* ---- from file to file ---- */
-
-/* Programs that use it go on by themselves when it says EINVAL: they read and write. */
-int64_t linux_sendfile(struct op *o)
-{
-	struct file *out = fd_file(o, (int)o->a[0]), *in = fd_file(o, (int)o->a[1]);
-
-	if (out == NULL || in == NULL || may_transfer(out, true) != 0 ||
-	    may_transfer(in, false) != 0)
-		return -EBADF;
-	return -EINVAL;
-}
-
-int64_t linux_copy_file_range(struct op *o)
-{
-	struct file *in = fd_file(o, (int)o->a[0]), *out = fd_file(o, (int)o->a[2]);
-
-	if (out == NULL || in == NULL || may_transfer(out, true) != 0 ||
-	    may_transfer(in, false) != 0)
-		return -EBADF;
-	return -EXDEV;
 }

@@ -79,6 +79,17 @@ static struct request *request_new(struct op *o, unsigned server, uint32_t type)
 	return NULL;
 }
 
+bool ask_has_room(unsigned mount)
+{
+	unsigned server = state.mount[mount].server;
+
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
+		if (state.request[server][n].type == 0 &&
+		    board_of(server)->phase[n] == BOARD_FREE)
+			return true;
+	return false;
+}
+
 struct file_entry *ask_file(struct op *o, unsigned mount, uint32_t type, struct request **q)
 {
 	unsigned server = state.mount[mount].server;

@@ -39,6 +39,7 @@ enum {
 	NR_MOUNTS = 32,
 	NR_SERVERS = 20,                /* file servers and character devices */
 	NR_LOCKS = 512,
+	NR_GROUPS = 32,                 /* supplementary ones of a process */
 	INODE_BUCKETS = 8192,
 	NAME_BUCKETS = 16384,
 	SOURCE = 32,
@@ -75,6 +76,8 @@ struct inode {
 	uint16_t mounted;               /* directory: mount that covers it */
 	uint16_t pipe;                  /* FIFO: pipe */
 	uint16_t locks;
+	uint16_t texts;                 /* processes that run it */
+	uint16_t writers;               /* open files that may write it */
 	uint16_t queue;                 /* rows that wait for a lock or a page */
 	uint8_t mount;
 	uint8_t flags;                  /* INODE_ */
@@ -137,6 +140,8 @@ struct process {
 	uint16_t max_fds;               /* limit.c */
 	uint32_t limits_seen;           /* state.limits_changed when max_* were asked; 0: never */
 	uint64_t max_size;
+	uint32_t groups_seen;           /* likewise, for group[] */
+	uint32_t nr_groups, group[NR_GROUPS];
 };
 
 struct pipe {

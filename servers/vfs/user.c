@@ -221,7 +221,7 @@ bool may(struct op *o, const struct inode *i, unsigned want)
 		return !(want & 1) || is_dir(i) || mode & 0111;
 	if (o->uid == i->attr.uid)
 		mode >>= 6;
-	else if (o->gid == i->attr.gid)
+	else if (o->gid == i->attr.gid || is_in_group(o, i->attr.gid))
 		mode >>= 3;
 	return (mode & want) == want;
 }

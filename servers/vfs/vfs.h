@@ -93,7 +93,10 @@ bool may(struct op *o, const struct inode *i, unsigned want);   /* 4 read, 2 wri
 uint64_t stamp_next(void);
 
 /* ---- limit.c ---- */
+void text_release(unsigned inode);              /* fd.c */
+bool is_writer(const struct file *f);
 int limit_fds(struct op *o);
+bool is_in_group(struct op *o, uint32_t gid);           /* a supplementary one */
 int64_t limit_size(struct op *o, uint64_t pos, size_t *len) MUST_CHECK;
 
 /* ---- inode.c ---- */
@@ -163,6 +166,7 @@ int64_t check_create(struct op *o, unsigned dir) MUST_CHECK;
 /* ---- server.c: asking servers ---- */
 unsigned server_find(const char *name);
 struct file_entry *ask_file(struct op *o, unsigned mount, uint32_t type, struct request **q);
+bool ask_has_room(unsigned mount);              /* for one request more */
 struct chardev_entry *ask_char(struct op *o, unsigned server, uint32_t type, struct request **q);
 /* Data for the request: from page slots, or a bounce buffer (slot 0). False: no grant is free. */
 bool ask_data(struct request *q, uint32_t slot, unsigned pages, unsigned len, unsigned dir);
@@ -238,9 +242,10 @@ handler linux_open, linux_openat, linux_openat2, linux_creat;
 
 /* ---- rw.c ---- */
 int64_t file_transfer(struct op *o, struct file *f, uint64_t address, size_t len, bool write);
+int64_t may_transfer(const struct file *f, bool write);
 handler linux_read, linux_write, linux_pread64, linux_pwrite64, linux_readv, linux_writev,
 	linux_preadv, linux_pwritev, linux_preadv2, linux_pwritev2, linux_lseek, linux_sendfile,
-	linux_copy_file_range, linux_setrlimit,
+	linux_copy_file_range, linux_socket, linux_on_socket, linux_pm_changes,
 	linux_readahead, linux_fadvise64;
 int64_t inode_read(struct op *o, unsigned inode, uint64_t pos, uint64_t address, size_t len);
 int64_t inode_write(struct op *o, unsigned inode, uint64_t pos, uint64_t address, size_t len);
