@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sys/statvfs.h>
 
 enum { SECONDS = 60, MANY = 100000 };
 
@@ -311,6 +312,20 @@ static void many_files(long a)
 	CHECK(chdir("/") == 0 && rmdir("/tmp/h.many") == 0);
 }
 
+/* What is closed at once when it ends: their file server has to hear of each. */
+static void unlinked_files(long a)
+{
+	char name[40];
+
+	for (long n = 0; n < a; n++) {
+		int fd;
+
+		snprintf(name, sizeof(name), "/tmp/h.gone-%ld", n);
+		fd = open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+		CHECK(fd >= 0 && write(fd, "some bytes", 10) == 10 && unlink(name) == 0);
+	}
+}
+
 static void long_arguments(long a)
 {
 	static char *argv[40000];
@@ -356,14 +371,36 @@ static const struct attack all[] = {
 	{ "long names", long_names, 0, PLAIN_USER, 0 },
 	{ "folders a thousand deep", deep_folders, 0, PLAIN_USER, 0 },
 	{ "20000 files in a folder", many_files, 20000, PLAIN_USER, 0 },
+	{ "900 open files without a name", unlinked_files, 900, PLAIN_USER, 0 },
 	{ "arguments without end", long_arguments, 0, PLAIN_USER, 0 },
 };
 
 static int as_expected(const struct attack *a, int status)
 {
 	if (a->signal < 0)
-		return status >= 0;
-	return a->signal ? WIFSIGNALED(status) && WTERMSIG(status) == a->signal : status == 0;
+		return status >= 0 && status < 0x10000;
+	if (a->signal == 0)
+		return status == 0;
+	return status < 0x10000 && WIFSIGNALED(status) && WTERMSIG(status) == a->signal;
+}
+
+static unsigned long free_files(void)
+{
+	struct statvfs v = { 0 };
+
+	return statvfs("/tmp", &v) == 0 ? v.f_ffree : 0;
+}
+
+/* What was removed is free again, soon. */
+static int are_free(unsigned long files)
+{
+	for (int tries = 0; tries < 100 && free_files() < files; tries++) {
+		if (fork() == 0)
+			_exit(0);
+		wait(NULL);
+		usleep(20000);
+	}
+	return free_files() >= files;
 }
 
 static void kill_all_of_user(long unused)
@@ -398,24 +435,27 @@ static void fork_bomb(void)
 
 void exhaust(void)
 {
-	char what[100], why[80];
+	char what[100], why[120];
 	const char *only = getenv("HOSTILE_ONLY");
 	int killed;
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		const struct attack *a = &all[i];
 		int before = processes(), after, status;
+		unsigned long files = free_files();
 
 		if (only && (unsigned)atoi(only) != i)
 			continue;
 		fflush(stdout);
 		status = run_child(a->run, a->argument, a->user, SECONDS, &killed);
 		usleep(100000);
+		status |= are_free(files) ? 0 : 0x10000;
 		after = processes();
 		snprintf(what, sizeof(what), "%s: an error or a signal, and it is free again",
 			 a->what);
-		snprintf(why, sizeof(why), "status 0x%x%s, %d processes, then %d", status,
-			 killed ? ", it hung" : "", before, after);
+		snprintf(why, sizeof(why), "status 0x%x%s, %d processes, then %d%s", status,
+			 killed ? ", it hung" : "", before, after,
+			 status > 0 && status & 0x10000 ? ", files are left" : "");
 		report(as_expected(a, status) && !killed && after <= before, what, why);
 	}
 	fork_bomb();

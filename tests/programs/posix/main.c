@@ -72,7 +72,8 @@ static int run(const struct test *t)
 int main(int argc, char **argv)
 {
 	static const struct test *const groups[] = {
-		process_tests, signal_tests, memory_tests, file_tests, thread_tests,
+		process_tests, signal_tests, memory_tests, file_tests, thread_tests, start_tests,
+		carry_tests,
 	};
 	int failed = 0;
 

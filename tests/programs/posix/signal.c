@@ -294,6 +294,29 @@ static void t_a_dead_child_sends_SIGCHLD(void)
 	CHECK(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 5);
 }
 
+static void t_sigtimedwait_gets_what_comes_while_it_waits(void)
+{
+	struct timespec second = { 5, 0 };
+	sigset_t set;
+	siginfo_t info;
+	pid_t me = getpid();
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	handle(SIGUSR2, on_signal, 0);
+	if (fork() == 0) {
+		usleep(100000);
+		sigqueue(me, SIGUSR1, (union sigval){ .sival_int = 77 });
+		usleep(100000);
+		kill(me, SIGUSR2);
+		_exit(0);
+	}
+	CHECK(sigtimedwait(&set, &info, &second) == SIGUSR1 && info.si_value.sival_int == 77);
+	CHECK(syscall(SYS_rt_sigtimedwait, &set, &info, NULL, 8ul) == -1 && errno == EINTR);
+	CHECK(caught == SIGUSR2);
+}
+
 static void t_ignored_children_leave_no_zombies(void)
 {
 	signal(SIGCHLD, SIG_IGN);
@@ -358,14 +381,14 @@ static void t_clocks_go_forward(void)
 const struct test signal_tests[] = {
 	T(a_handler_runs_and_returns), T(registers_survive_a_handler), T(a_blocked_signal_waits),
 	T(sigsuspend_ends_with_EINTR), T(read_is_interrupted_without_SA_RESTART),
-	T(read_goes_on_with_SA_RESTART), T(a_fault_says_where), T(a_handler_may_change_registers),
-	T(a_protected_page_is_SEGV_ACCERR), T(division_by_zero_is_SIGFPE),
-	T(an_illegal_instruction_is_SIGILL), T(executing_data_is_SIGSEGV),
-	T(the_kernel_half_is_SIGSEGV), T(a_privileged_instruction_is_SIGSEGV),
-	T(the_alternate_stack_is_used), T(stack_overflow_is_caught_on_the_alternate_stack),
-	T(real_time_signals_queue), T(sigtimedwait_times_out), T(sigpipe_kills_or_is_EPIPE),
-	T(a_dead_child_sends_SIGCHLD), T(ignored_children_leave_no_zombies), T(nanosleep_sleeps),
-	T(an_interrupted_sleep_says_what_is_left), T(an_interval_timer_repeats),
-	T(clocks_go_forward),
-	{ 0 },
+	T(read_goes_on_with_SA_RESTART), T(a_fault_says_where),
+	T(a_handler_may_change_registers), T(a_protected_page_is_SEGV_ACCERR),
+	T(division_by_zero_is_SIGFPE), T(an_illegal_instruction_is_SIGILL),
+	T(executing_data_is_SIGSEGV), T(the_kernel_half_is_SIGSEGV),
+	T(a_privileged_instruction_is_SIGSEGV), T(the_alternate_stack_is_used),
+	T(stack_overflow_is_caught_on_the_alternate_stack), T(real_time_signals_queue),
+	T(sigtimedwait_times_out), T(sigpipe_kills_or_is_EPIPE), T(a_dead_child_sends_SIGCHLD),
+	T(sigtimedwait_gets_what_comes_while_it_waits), T(ignored_children_leave_no_zombies),
+	T(nanosleep_sleeps), T(an_interrupted_sleep_says_what_is_left),
+	T(an_interval_timer_repeats), T(clocks_go_forward), { NULL, NULL },
 };
