@@ -337,20 +337,29 @@ int64_t linux_mount(struct op *o)
 	return err;
 }
 
-/* Is anything of the tree in use besides its root by the mount itself? */
-static bool in_use(unsigned mount)
+/* Is anything of the tree in use besides its root by the mount itself? A directory's row counts
+ * with its parent, also when the name it had is forgotten. */
+static bool in_use(const struct op *o, unsigned mount)
 {
+	static uint16_t below[NR_INODES];
+	const struct request *q = o->row != NULL ? row_request(o->row) : NULL;
+
+	for (unsigned n = 1; n < state.inode_top; n++)
+		below[n] = 0;
+	for (unsigned n = 1; n < state.inode_top; n++)
+		if (state.inode[n].flags & INODE_USED && state.inode[n].mount == mount)
+			below[state.inode[n].parent]++;
+	/* We may be about to use the answer to a question about one of them. */
+	if (q != NULL && q->type != 0 && q->row == row_index(o->row)) {
+		below[q->inode]++;
+		below[q->dir]++;
+	}
 	for (unsigned n = 1; n < state.inode_top; n++) {
 		const struct inode *i = &state.inode[n];
-		unsigned children = 0;
 
 		if (!(i->flags & INODE_USED) || i->mount != mount)
 			continue;
-		for (unsigned e = i->child; e != 0; e = state.name[e].sibling)
-			if (state.name[e].inode != 0 && is_dir(&state.inode[state.name[e].inode]) &&
-			    state.inode[state.name[e].inode].parent == n)
-				children++;
-		if (i->refs > children + (state.mount[mount].root == n) || i->mounted != 0)
+		if (i->refs > below[n] + (state.mount[mount].root == n ? 1u : 0) || i->mounted)
 			return true;
 	}
 	return false;
@@ -390,7 +399,7 @@ int64_t linux_umount2(struct op *o)
 		return -EINVAL;
 	if (m->covers == 0)             /* the root of all: remount it read-only */
 		return -EBUSY;
-	if (in_use(n))
+	if (in_use(o, n))
 		return -EBUSY;
 	err = dirty_back(o, n);
 	if (err != 0)

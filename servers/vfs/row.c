@@ -355,6 +355,17 @@ void rows_of_process_gone(endpoint_t owner)
 			row_free(&state.row[i]);
 }
 
+/* The server that r waits for was stopped: the answer, if it ever comes, is for nobody. */
+static void give_up(struct row *r)
+{
+	struct request *q = &state.request[0][0] + (r->request - 1);
+
+	if (!request_is_stuck(q))
+		return;
+	q->row = 0;
+	row_answer(r, -ERESTARTSYS);
+}
+
 /* A signal for a program that waits. What a server works on is waited for: it comes soon. */
 void on_cancel(void)
 {
@@ -369,6 +380,8 @@ void on_cancel(void)
 		r->cancelled = 1;
 		if (r->request == 0)
 			row_ready(r);
+		else
+			give_up(r);
 	}
 	rows_run();
 }

@@ -347,6 +347,11 @@ static void devices_changed(void)
 			names_of_dir_refresh(state.mount[n].root);
 }
 
+bool request_is_stuck(const struct request *q)
+{
+	return state.server[request_server(q)].gone;
+}
+
 void services_changed(void)
 {
 	struct ds_event_next_reply reply;
@@ -356,7 +361,10 @@ void services_changed(void)
 		unsigned server = server_find(reply.name);
 
 		any = true;
-		if (server != 0 && !endpoint_eq(reply.who, ENDPOINT_NONE))
+		if (server == 0)
+			continue;
+		state.server[server].gone = endpoint_eq(reply.who, ENDPOINT_NONE);
+		if (!state.server[server].gone)
 			server_here(server, reply.who);
 	}
 	if (any)

@@ -190,6 +190,7 @@ struct server_row {
 	uint8_t lent;
 	uint8_t board;                  /* which board memory */
 	uint8_t full;                   /* rows wait for an entry */
+	uint8_t gone;                   /* stopped; it answers when it is started again */
 	uint16_t queue;
 	uint32_t seen[BOARD_WORDS];     /* seq of lines */
 	uint16_t line_queue[BOARD_WORDS];

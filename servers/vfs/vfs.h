@@ -176,6 +176,7 @@ char *request_bounce(const struct request *q);
 const char *request_arg(const struct request *q);       /* of an ioctl that was answered */
 unsigned line_events(unsigned server, unsigned line);   /* what poll answers */
 unsigned request_server(const struct request *q);
+bool request_is_stuck(const struct request *q);         /* its server has been stopped */
 void servers_notified(uint64_t services);
 void services_changed(void);
 void servers_init(void);

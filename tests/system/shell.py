@@ -75,6 +75,10 @@ with Guest() as guest:
         guest.send(':wq\n')
         guest.expect(PROMPT)
         check(guest, 'cat /tmp/v', 'hello vi\n')
+    with scenario('a second procfs is mounted, used, and unmounted when nobody is in it'):
+        check(guest, 'mkdir /tmp/p; mount -t proc none /tmp/p; find /tmp/p > /tmp/f; '
+              'cd /tmp/p/self; umount /tmp/p 2> /dev/null; echo $?; cd /; umount /tmp/p; echo $?; '
+              'ls /tmp/p; rm -r /tmp/p /tmp/f', '1\n0\n')
     with scenario('service list shows every service running'):
         status, out = guest.run('service list')
         rows = out.strip().split('\n')[1:]
