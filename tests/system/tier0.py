@@ -26,7 +26,7 @@ PATHS = '''/proc /proc/1 /proc/cpuinfo /proc/loadavg /proc/meminfo /proc/mounts 
 /proc/sys/kernel /proc/sys/kernel/ostype /dev /dev/fd/0 /dev/null /dev/pts /dev/shm /dev/tty
 /dev/zero /sys'''.split()
 RUN = r'''
-mkdir -p /mnt && mount -t ext2 /dev/vda /mnt || exit 99
+mkdir -p /mnt && mount -t ext2 /dev/vdb /mnt || exit 99
 for way in %s; do
     echo "@@$way"
     /mnt/posix-$way 2>&1
