@@ -12,7 +12,7 @@
 
 #include <lib/assert.h>
 
-enum { DIRTY_MANY = NR_BUFFERS / 2, AHEAD_READS = 24 };
+enum { DIRTY_MANY = NR_BUFFERS / 2, WANTED_READS = 56, AHEAD_READS = 40, AHEAD_AGAIN = 16 };
 
 static uint32_t *bucket_of(uint32_t block)
 {
@@ -132,10 +132,17 @@ err_t block_get(uint32_t block, void *at)
 	return 0;
 }
 
-/* Few at a time: what is waited for finds room, and is not evicted by what may be. */
-void block_ahead(uint32_t block)
+/* Never all of the ring: what is waited for finds room, and is not evicted by what may be. Reads
+ * ahead go out in batches, a single one would cost the driver as much as many. */
+void block_ahead(uint32_t block, bool wanted)
 {
-	if (cache.reading < AHEAD_READS && find(block) == NULL)
+	static bool filling;
+
+	if (cache.reading <= AHEAD_AGAIN)
+		filling = true;
+	if (cache.reading >= AHEAD_READS)
+		filling = false;
+	if ((wanted ? cache.reading < WANTED_READS : filling) && find(block) == NULL)
 		(void)begin_read(block);
 }
 

@@ -23,13 +23,13 @@ static err_t file_get(uint64_t file, struct ext2_inode **i)
 	return err == 0 && inode_type(*i) != TYPE_FILE ? -EIO : err;
 }
 
-static void read_ahead(const struct ext2_inode *i, uint64_t from, uint64_t end)
+static void read_ahead(const struct ext2_inode *i, uint64_t from, uint64_t end, bool wanted)
 {
 	uint32_t block;
 
 	for (uint64_t n = from; n < end; n++)
 		if (map_get(i, n, &block) == 0 && block != 0)
-			block_ahead(block);
+			block_ahead(block, wanted);
 }
 
 /* Ask for all blocks of [pos, end) before the first is waited for, and for some more. */
@@ -42,9 +42,12 @@ static void prefetch(uint64_t file, const struct ext2_inode *i, uint64_t pos, ui
 		last = end + AHEAD_BYTES < size ? end + AHEAD_BYTES : size;
 	stream[n].file = file;
 	stream[n].end = end;
-	read_ahead(i, pos >> v->shift, (last + v->size - 1) >> v->shift);
+	end = (end + v->size - 1) >> v->shift;
+	read_ahead(i, pos >> v->shift, end, true);
+	read_ahead(i, end, (last + v->size - 1) >> v->shift, false);
 }
 
+/* *done: bytes that were put, also when it has to wait for more. */
 err_t fs_read(uint64_t file, uint64_t pos, uint64_t len, move_fn put, void *context,
 	      uint64_t *done)
 {
@@ -76,8 +79,8 @@ err_t fs_read(uint64_t file, uint64_t pos, uint64_t len, move_fn put, void *cont
 		if (err != 0)
 			return err;
 		at += part;
+		*done = at;
 	}
-	*done = len;
 	return 0;
 }
 

@@ -389,17 +389,19 @@ static err_t give_zeros(const struct call *c, uint64_t from)
 static err_t do_file_read(const struct call *c, const struct file_read_request *req,
 			  struct file_read_reply *reply)
 {
-	struct transfer t = { .call = c };
+	struct progress *p = progress_of(c);
+	struct transfer t = { .call = c, .base = p->done };
 	uint64_t done;
 	err_t err;
 
 	if (!mounted())
 		return ended(c, -EIO);
 	op_begin();
-	err = op_end(fs_read(req->file, req->pos, c->lent, put, &t, &done));
+	err = op_end(fs_read(req->file, req->pos + t.base, c->lent - t.base, put, &t, &done));
+	p->done += done;
+	reply->done = (uint32_t)p->done;
 	if (err == 0)
-		err = give_zeros(c, done);
-	reply->done = (uint32_t)done;
+		err = give_zeros(c, p->done);
 	return ended(c, err);
 }
 

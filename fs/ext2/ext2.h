@@ -34,7 +34,7 @@ void buffer_done(unsigned buffer, bool write, err_t err);
 err_t block_get(uint32_t block, void *at) MUST_CHECK;  /* *at: its bytes */
 err_t block_zero(uint32_t block, void *at) MUST_CHECK;   /* zeros, dirty */
 err_t block_over(uint32_t block, void *at) MUST_CHECK;  /* unread, to be overwritten */
-void block_ahead(uint32_t block);       /* will be wanted soon */
+void block_ahead(uint32_t block, bool wanted);       /* will be wanted soon */
 void edit(const void *at);              /* before the block that `at` lies in changes */
 void edit_data(const void *at);         /* the same for what needs not be taken back */
 unsigned journal_room(void);

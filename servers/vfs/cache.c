@@ -16,6 +16,7 @@
 enum {
 	TAKE = 64,                      /* frames asked of vm at a time */
 	READ_AHEAD = 8, READ_SEQUENTIAL = 32,
+	EVICT_RUN = 32, REFUSALS = 16,
 	COMMIT = 256,                   /* changes of the clock's hand between commits */
 	MEMORY_PART = 2,                /* of what the services leave: for trees in memory */
 };
@@ -193,11 +194,27 @@ static bool may_come(void)
 	return state.pages_dirty != 0 || state.pages_busy != 0;
 }
 
+/* Room for a while: many slots at once, side by side if they are of one age, so that a read of a
+ * run of pages finds room in one piece. vm, when it has refused frames, is not asked again soon. */
+static bool make_room(void)
+{
+	unsigned n = 0;
+
+	if (state.refusals == 0 && more_slots())
+		return true;
+	state.refusals = state.refusals == 0 ? REFUSALS : state.refusals - 1;
+	while (n < EVICT_RUN && evict_one() != NO_SLOT) {
+		n++;
+		undo_commit();
+	}
+	return n != 0;
+}
+
 static uint32_t page_alloc(void)
 {
 	uint32_t slot;
 
-	if (state.pages_free == 0 && !more_slots() && evict_one() == NO_SLOT) {
+	if (state.pages_free == 0 && !make_room()) {
 		write_some();
 		return NO_SLOT;
 	}

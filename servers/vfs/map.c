@@ -100,6 +100,7 @@ bool faults_pull(void)
 	struct row *r = fault_row();
 	bool any = r == NULL;
 
+	state.faults_left = r == NULL;
 	while (r != NULL && vm_wait_next(&vm, &w) == 0) {
 		r->a[0] = w.ticket;
 		r->a[1] = w.file;
@@ -108,6 +109,7 @@ bool faults_pull(void)
 		any = true;
 		row_again(r);
 		r = fault_row();
+		state.faults_left = r == NULL;
 	}
 	if (r != NULL)
 		row_free(r);

@@ -265,6 +265,8 @@ struct state {
 	uint16_t long_hand, dirty_hand;
 	uint16_t forgets;               /* requests that free files without a name */
 	uint16_t orphans;               /* inodes, unlinked, that programs had mapped */
+	uint8_t faults_left;            /* vm may have more, there were no rows for them */
+	uint8_t refusals;               /* so often before vm is asked for frames again */
 	uint8_t pressed;                /* vm still wants frames */
 	uint8_t unfinished;             /* there was no room to write all that should be */
 	uint16_t file_hint, chunk_free, chunk_top, pipe_hint;

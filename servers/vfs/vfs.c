@@ -75,7 +75,7 @@ static void on_notify(uint64_t services)
 	if (services & BIT(ID_DS))
 		services_changed();
 	servers_notified(services);
-	if (state.row[ROW_FAULT_END - 1].phase == ROW_FREE)
+	if (state.faults_left)
 		faults_pull();
 	rows_run();
 	undo_commit();
