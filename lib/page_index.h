@@ -4,7 +4,7 @@
  * vfs alone writes it, as part of its state; vm has it mapped read-only, and looks a page up that a
  * program has touched. vm may look at any moment, also between two stores of vfs: so a row's flags
  * say last that it is valid, and first that it is not; a walk ends after INDEX_WALK steps; and no
- * number that is read here is used unchecked.
+ * number that is read here is used unchecked. vfs itself looks at the whole chain.
  */
 #ifndef LIB_PAGE_INDEX_H
 #define LIB_PAGE_INDEX_H
@@ -47,7 +47,7 @@ static inline unsigned page_bucket(unsigned inode, uint32_t index)
 	return (unsigned)((inode * 0x9e3779b1u + index * 0x85ebca6bu) >> 7) % PAGE_BUCKETS;
 }
 
-/* The slot of a page, or NO_PAGE. */
+/* The slot of a page, or NO_PAGE; that too if its chain is too long for vm. */
 static inline uint32_t page_index_find(const struct page_index *x, unsigned inode, uint32_t index)
 {
 	uint32_t s = x->bucket[page_bucket(inode, index)];

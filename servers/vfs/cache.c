@@ -21,16 +21,19 @@ enum {
 	MEMORY_PART = 2,                /* of what the services leave: for trees in memory */
 };
 
-uint32_t page_find(unsigned inode, uint32_t index)
-{
-	uint32_t slot = page_index_find(&state.index, inode, index);
-
-	return slot == NO_PAGE ? NO_SLOT : slot;
-}
-
 static struct page *page(uint32_t slot)
 {
 	return &state.index.page[slot];
+}
+
+/* To its end, however long programs have made a chain: a page that is not found is lost. */
+uint32_t page_find(unsigned inode, uint32_t index)
+{
+	uint32_t s = state.index.bucket[page_bucket(inode, index)];
+
+	while (s != 0 && (page(s - 1)->inode != inode || page(s - 1)->index != index))
+		s = page(s - 1)->next;
+	return s != 0 ? s - 1 : NO_SLOT;
 }
 
 /* vm sees the row's flags before, or after, what else changes in it. */
@@ -205,7 +208,7 @@ static bool make_room(void)
 	state.refusals = state.refusals == 0 ? REFUSALS : state.refusals - 1;
 	while (n < EVICT_RUN && evict_one() != NO_SLOT) {
 		n++;
-		undo_commit();
+		undo_commit();          /* the slot's bytes do not come back */
 	}
 	return n != 0;
 }

@@ -24,6 +24,7 @@ static void go_on(struct request *q, err_t err, const uint64_t *w)
 {
 	struct row *r = row_of(q);
 
+	q->taken = 1;
 	if (r == NULL)
 		return;
 	r->answered = (uint16_t)(r->request - 1);
@@ -39,8 +40,10 @@ static void answer(struct request *q, err_t err)
 {
 	struct row *r = row_of(q);
 
+	q->taken = 1;
 	if (r == NULL)
 		return;
+	r->answered = (uint16_t)(r->request - 1);
 	r->request = 0;
 	if (r->type == TYPE_FAULT_ROW) {
 		r->result = err;
@@ -48,6 +51,16 @@ static void answer(struct request *q, err_t err)
 		return;
 	}
 	row_answer(r, err);
+}
+
+/* We died after the answer was taken, while its row went on. */
+void taken_again(struct request *q)
+{
+	struct row *r = &state.row[q->row];
+
+	if (q->row != 0 && r->phase != ROW_FREE && r->serial == q->gen && r->request == 0 &&
+	    row_request(r) == q && (r->queue == QUEUE_NONE || r->queue == QUEUE_READY))
+		row_again(r);
 }
 
 static void go_on_or_fail(struct request *q, err_t err)
@@ -112,10 +125,10 @@ static void create_done(struct request *q, const struct file_entry *e, err_t err
 	if (err == 0) {
 		dir_changed(q->dir);
 		inode = enter(q, e);
-		if (inode != 0 && is_dir(&state.inode[inode]))
-			state.inode[q->dir].attr.links++;
 		if (inode == 0 || name_put(q->dir, q->name, inode, q->stamp) == 0)
 			err = -ENFILE;
+		if (inode != 0 && is_dir(&state.inode[inode]))
+			state.inode[q->dir].attr.links++;
 	} else if (err == -EEXIST) {
 		unsigned n = name_find(q->dir, q->name, strlen(q->name));
 

@@ -179,6 +179,21 @@ void orphans_look(void)
 		}
 }
 
+/* We died while one was going. */
+void orphans_recover(void)
+{
+	state.orphans = 0;
+	for (unsigned n = 1; n < state.inode_top; n++) {
+		struct inode *i = &state.inode[n];
+
+		if (!(i->flags & INODE_USED))
+			continue;
+		if (i->refs == 0 && i->attr.links == 0 && i->mount != 0)
+			i->flags |= INODE_ORPHAN;
+		state.orphans += (i->flags & INODE_ORPHAN) != 0;
+	}
+}
+
 bool inode_evict_one(void)
 {
 	for (unsigned step = 0; step < EVICT_STEPS; step++) {

@@ -151,6 +151,7 @@ struct row *row_get(struct op *o)
 	r->type = o->type;
 	for (unsigned i = 0; i < COUNT(r->a); i++)
 		r->a[i] = o->a[i];
+	r->total = o->total;
 	o->row = r;
 	o->began = r->began;
 	return r;
@@ -382,8 +383,22 @@ void on_cancel(void)
 			row_ready(r);
 		else
 			give_up(r);
+		undo_commit();          /* we are told once */
 	}
 	rows_run();
+}
+
+/* F5: a row that was going on when we died is in no queue, and nobody will answer it. */
+void rows_recover(void)
+{
+	for (unsigned n = 1; n < NR_PROCS; n++) {
+		struct row *r = &state.row[n];
+
+		if (r->phase == ROW_FREE || r->queue != QUEUE_NONE || request_is_of(r->request, n))
+			continue;
+		r->request = 0;
+		row_ready(r);
+	}
 }
 
 void alarm_plan(void)
@@ -399,7 +414,7 @@ void alarm_plan(void)
 	}
 	if (state.init_wait_ns != 0 && (first == 0 || state.init_wait_ns < first))
 		first = state.init_wait_ns;
-	if (first == state.alarm)
+	if (first == state.alarm || state.alarm == ALARM_NOW)
 		return;
 	state.alarm = first;
 	req.deadline_ns = first;

@@ -122,7 +122,7 @@ static int64_t page_for_write(struct op *o, unsigned inode, uint32_t index, uint
 int64_t inode_write(struct op *o, unsigned inode, uint64_t pos, uint64_t address, size_t len)
 {
 	struct inode *i = &state.inode[inode];
-	size_t done = o->row != NULL ? o->row->done : 0;
+	size_t done = o->row != NULL ? o->row->done : 0;        /* and so is it after a crash */
 
 	if (mount_flags(i) & FILE_MOUNT_READONLY)
 		return -EROFS;
@@ -146,8 +146,6 @@ int64_t inode_write(struct op *o, unsigned inode, uint64_t pos, uint64_t address
 		if (err == 0)
 			err = last ? user_take(o, address + done, page_data(slot) + in, n) :
 				user_read(o, address + done, page_data(slot) + in, n);
-		if (err == -PARKED)
-			row_get(o)->done = done;
 		if (err != 0)
 			return err == -PARKED || done == 0 ? err : (int64_t)done;
 		page_set_dirty(slot);
@@ -157,8 +155,10 @@ int64_t inode_write(struct op *o, unsigned inode, uint64_t pos, uint64_t address
 			i->attr.blocks = (i->attr.size + 511) / 512;
 			i->flags |= INODE_SIZED;
 		}
-		if (done < len)
+		if (done < len) {
+			row_get(o)->done = done;
 			undo_commit();
+		}
 	}
 	inode_touch_times(i, FILE_SET_MTIME);
 	if (i->attr.mode & (S_ISUID_ | S_ISGID_) && !may(o, i, 0))
@@ -317,13 +317,14 @@ static int64_t vectored(struct op *o, bool write, bool at, uint64_t pos)
 			o->row = NULL;
 			return (int64_t)total;
 		}
-		if (n == -PARKED)
-			row_get(o)->total = total;
 		if (n < 0)
 			return n == -PARKED || total == 0 ? n : (int64_t)total;
 		total += (uint64_t)n;
-		if (o->row != NULL)
+		o->total = total;
+		if (o->row != NULL) {
+			o->row->total = total;
 			o->row->done = o->row->step = 0;
+		}
 		if ((uint64_t)n < len - skip || (!write && f->kind == FILE_CHAR))
 			break;
 		skip = 0;

@@ -71,6 +71,7 @@ static struct request *request_new(struct op *o, unsigned server, uint32_t type)
 		q->pages = 0;
 		q->grant_seq = 0;
 		q->keep = 0;
+		q->sent = q->taken = 0;
 		q->stamp = stamp_next();
 		return q;
 	}
@@ -198,6 +199,7 @@ int64_t ask_send(struct op *o, struct request *q)
 		q->row = (uint16_t)row_index(r);
 		q->gen = r->serial;
 	}
+	q->sent = 1;
 	undo_commit();
 	board_barrier();
 	board_of(server)->phase[request_entry(q)] = BOARD_ASKED;
@@ -227,27 +229,87 @@ int64_t ask_full(struct op *o, struct request *q)
 
 /* ---- answers ---- */
 
+static void let_go(uint16_t *inode)
+{
+	unsigned n = *inode;
+
+	*inode = 0;                     /* never twice: what follows may commit */
+	inode_release(n);
+}
+
+/* The row that goes on may commit, and we may die after that: then its answer is not taken again,
+ * but the row goes on again. */
 static void complete(unsigned server, unsigned n)
 {
 	struct request *q = &state.request[server][n];
 	struct board *b = board_of(server);
 
 	if (q->type != 0) {
-		unsigned dir = q->dir, dir2 = q->dir2, inode = q->inode;
-
-		if (state.server[server].kind == SERVER_FILE)
+		if (q->taken)
+			taken_again(q);
+		else if (state.server[server].kind == SERVER_FILE)
 			file_done(q, board_entry(b, n, sizeof(struct file_entry)));
 		else
 			char_done(q, board_entry(b, n, sizeof(struct chardev_entry)));
+		q->taken = 1;
+		let_go(&q->dir);
+		let_go(&q->dir2);
+		let_go(&q->inode);
 		request_free(q);
-		inode_release(dir);
-		inode_release(dir2);
-		inode_release(inode);
 	}
 	undo_commit();
 	b->phase[n] = BOARD_FREE;
 	queue_wake(state.server[server].queue);
 	queue_wake(state.short_queue);
+	written_more();
+}
+
+/* ---- after a crash ---- */
+
+/* F6: what was reserved only is free again; what was committed and not sent is sent. */
+static void request_recover(unsigned server, unsigned n)
+{
+	struct request *q = &state.request[server][n];
+	struct board *b = board_of(server);
+
+	if (q->type == 0 || b->phase[n] != BOARD_FREE)
+		return;
+	if (q->sent) {
+		b->phase[n] = BOARD_ASKED;
+		ipc_notify(state.server[server].who);
+	} else {
+		q->type = 0;
+		q->grant_seq = 0;
+		q->row = 0;
+	}
+}
+
+void requests_recover(void)
+{
+	state.grants = 0;
+	for (unsigned s = 1; s < NR_SERVERS; s++)
+		for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
+			const struct request *q = &state.request[s][n];
+
+			request_recover(s, n);
+			if (q->type != 0 && q->grant_seq != 0)
+				state.grants |= (uint32_t)BIT(q->grant_seq - 1);
+		}
+	for (unsigned row = 0; row < GRANT_ROWS; row++) {
+		struct grant_revoke_request req = { GRANT(0, ID_VFS, row) };
+
+		if (!(state.grants & BIT(row)) && sys_grant_revoke(&req) != 0)
+			continue;               /* there was none */
+	}
+}
+
+/* Does a request that is on its way, or being taken, belong to this row? */
+bool request_is_of(unsigned id, unsigned row)
+{
+	const struct request *q = &state.request[0][0] + (id - 1);
+
+	return id != 0 && id <= NR_SERVERS * BOARD_ENTRIES && q->type != 0 && !q->taken &&
+	       q->row == row && q->gen == state.row[row].serial;
 }
 
 static void lines_look(unsigned server)
@@ -350,6 +412,17 @@ static void devices_changed(void)
 bool request_is_stuck(const struct request *q)
 {
 	return state.server[request_server(q)].gone;
+}
+
+/* All that a notification may have been about. */
+void servers_all(void)
+{
+	for (unsigned i = 1; i < COUNT(known); i++) {
+		look_for(i);
+		if (state.server[i].who.v != 0)
+			server_look(i);
+	}
+	devices_changed();
 }
 
 void services_changed(void)

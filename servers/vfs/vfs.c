@@ -81,10 +81,32 @@ static void on_notify(uint64_t services)
 	undo_commit();
 }
 
+/* Whatever was told to us before we died, and forgotten: all of it is looked at. */
+static bool recovered;
+
+static void look_at_all(void)
+{
+	recovered = false;
+	servers_all();
+	services_changed();
+	jobs_pull();
+	orphans_look();
+	faults_pull();
+	rows_run();
+}
+
+static void alarm(void)
+{
+	if (recovered)
+		look_at_all();
+	on_alarm();
+}
+
 static void init(enum start_kind kind)
 {
 	mounts_init();
-	if (kind == START_RECOVER)
+	recovered = kind == START_RECOVER;
+	if (recovered)
 		return;
 	state.init_proc = ENDPOINT_NONE;
 	servers_init();
@@ -95,15 +117,20 @@ static void init(enum start_kind kind)
 
 static err_t check(void)
 {
+	struct alarm_set_request soon = { .deadline_ns = ALARM_NOW };
+
+	requests_recover();
+	rows_recover();
+	orphans_recover();
+	pages_check();
 	cache_recovered();
-	state.alarm = 0;
-	alarm_plan();
-	return 0;
+	state.alarm = soon.deadline_ns;
+	return sys_alarm_set(&soon);
 }
 
 static const struct server server = {
 	.name = "vfs", .init = init, .check = check, .linux_call = vfs_linux_call,
-	.populate = populate, .on_notify = on_notify, .on_alarm = on_alarm, .on_cancel = on_cancel,
+	.populate = populate, .on_notify = on_notify, .on_alarm = alarm, .on_cancel = on_cancel,
 	.summary = vfs_summary,
 };
 

@@ -39,6 +39,7 @@ struct op {
 	bool again;                     /* not the first time: copies are made at once */
 	bool internal;                  /* vfs's own work: addresses are vfs's */
 	bool have_cred;
+	uint64_t total;                 /* bytes of the parts of a vector before this one */
 	uint32_t uid, gid, umask, pid;
 };
 
@@ -64,9 +65,11 @@ struct row *row_internal(unsigned n, uint32_t type);
 void rows_run(void);                            /* all that are ready */
 void rows_of_process_gone(endpoint_t owner);
 void row_set_deadline(struct row *r, uint64_t deadline);
+enum { ALARM_NOW = 1 };                 /* state.alarm: long ago, and not to be put off */
 void alarm_plan(void);
 void on_alarm(void);
 void on_cancel(void);
+void rows_recover(void);
 bool op_timed_out(const struct op *o);
 handler *handler_of(uint32_t type);             /* vfs.c */
 int64_t vfs_linux_call(const struct delivery *d);
@@ -114,6 +117,7 @@ void inode_touch_times(struct inode *i, unsigned what); /* FILE_SET_MTIME ... */
 bool inode_evict_one(void);
 void orphans_look(void);
 void inodes_of_mount_drop(unsigned mount);
+void orphans_recover(void);
 uint64_t inode_file(unsigned n);                /* vm's number */
 unsigned inode_of_file(uint64_t file);          /* 0: stale */
 static inline bool is_dir(const struct inode *i) { return (i->attr.mode & S_IFMT_) == S_IFDIR_; }
@@ -180,10 +184,14 @@ bool request_is_stuck(const struct request *q);         /* its server has been s
 void servers_notified(uint64_t services);
 void services_changed(void);
 void servers_init(void);
+void servers_all(void);
+void requests_recover(void);
+bool request_is_of(unsigned id, unsigned row);
 
 /* ---- done.c: what a server's answer changes ---- */
 void file_done(struct request *q, struct file_entry *e);
 void char_done(struct request *q, struct chardev_entry *e);
+void taken_again(struct request *q);
 
 /* ---- cache.c ---- */
 static inline char *page_data(uint32_t slot)
@@ -207,10 +215,14 @@ void cache_pressure(void);
 void cache_init(void);
 void cache_recovered(void);
 
+/* ---- check.c ---- */
+void pages_check(void);
+
 /* ---- writeback.c ---- */
 void page_set_dirty(uint32_t slot);
 void page_set_clean(uint32_t slot);
 void pages_written(struct request *q, err_t err);
+void written_more(void);
 /* Dirty pages of an inode go to its server: 0 when they are written, -PARKED till then, -EIO. */
 int64_t write_back(struct op *o, unsigned inode) MUST_CHECK;
 void write_some(void);                                  /* start, for all inodes */

@@ -163,6 +163,11 @@ void pages_written(struct request *q, err_t err)
 	queue_wake(state.inode[q->inode].queue);
 	if (state.short_queue != 0)
 		queue_wake(state.short_queue);
+}
+
+/* There is room again for what could not be written or given back before. */
+void written_more(void)
+{
 	if (state.pressed)
 		cache_pressure();
 	else if (state.unfinished)

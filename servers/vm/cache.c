@@ -112,10 +112,25 @@ static void check_region(const struct region *r)
 	}
 }
 
+/* Another vfs than the one that pulled tickets, or one that may have forgotten some: it has to hear
+ * of them again. One that it knows is stale when it is supplied twice. */
+static void tell_again(void)
+{
+	for (unsigned n = FIRST_PROGRAM; n < NR_PROCS; n++) {
+		struct wait *w = &state.wait[n];
+
+		if ((w->kind == WAIT_PAGE || w->kind == WAIT_POPULATE) && w->told) {
+			wait_tell_again(n);
+			undo_commit();
+		}
+	}
+}
+
 err_t do_vm_file_check(const struct call *c)
 {
 	if (!is_vfs(c))
 		return -EPERM;
+	tell_again();
 	for (unsigned b = 0; b < NR_FILE_BUCKETS; b++)
 		for (unsigned n = state.file_bucket[b]; n != 0; n = region(n)->file_next) {
 			check_region(region(n));
@@ -206,18 +221,6 @@ err_t do_vm_cache_give(const struct call *c, const struct vm_cache_give_request 
 
 /* ---- pages that programs wait for ---- */
 
-/* Another vfs than the one that pulled tickets: it has to hear of them again. */
-static void new_vfs(endpoint_t vfs)
-{
-	for (unsigned n = FIRST_PROGRAM; n < NR_PROCS; n++) {
-		struct wait *w = &state.wait[n];
-
-		if ((w->kind == WAIT_PAGE || w->kind == WAIT_POPULATE) && w->told)
-			wait_tell_again(n);
-	}
-	state.vfs = vfs;
-}
-
 err_t do_vm_wait_next(const struct call *c, struct vm_wait_next_reply *reply)
 {
 	const struct wait *w;
@@ -225,7 +228,8 @@ err_t do_vm_wait_next(const struct call *c, struct vm_wait_next_reply *reply)
 	if (!is_vfs(c))
 		return -EPERM;
 	if (!endpoint_eq(c->client, state.vfs))
-		new_vfs(c->client);
+		tell_again();
+	state.vfs = c->client;
 	if (state.pages.head == 0)
 		return -ENOENT;
 	w = &state.wait[state.pages.head];

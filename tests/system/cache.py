@@ -45,6 +45,12 @@ with Guest(name='cache', memory=112) as guest:
         assert ok(guest, 'ls /m1; wc -l < /m2/d/e/f') == '1000\n'
         ok(guest, 'umount /m1 /m2; mount -t tmpfs c /m2')
         assert ok(guest, 'ls -A /m2; umount /m2') == ''
+    with scenario('pages of a file that all fall into one chain of the index are found'):
+        ok(guest, 'cd /dev/shm; n=0; while [ $n -lt 100 ]; do echo page$n | dd of=f bs=4096 '
+           'seek=$((n*4194304)) conv=notrunc 2> /dev/null || break; n=$((n+1)); done')
+        assert ok(guest, 'n=0; while [ $n -lt 100 ]; do dd if=f bs=4096 count=1 '
+                  'skip=$((n*4194304)) 2> /dev/null | head -n 1 | grep -qx page$n || echo lost; '
+                  'n=$((n+1)); done; rm f; cd /') == ''
     with scenario('who wants more memory than there is ends; the cache gives way to who fits'):
         ok(guest, 'cat /bin/* > /dev/null 2>&1; cp /bin/busybox /tmp/c')
         status, out = guest.run('awk \'BEGIN { s = "x"; while (1) s = s s }\'', 100)
