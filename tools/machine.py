@@ -3,9 +3,11 @@
 
 Used by tools/run.py (a person at the terminal) and tools/guest.py (a test at the serial line).
 The machine is the reference machine of all measurements: q35, -cpu max,-erms, one core, no
-default devices, a debug-exit port at 0xf4.
+default devices, a debug-exit port at 0xf4. SKINK_QEMU in the environment: more arguments for QEMU,
+as -gdb for a test that hangs.
 """
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -135,7 +137,7 @@ class Machine:
             args += ['-drive', 'file=%s,if=none,id=disk%d,format=raw' % (comma(disk), number),
                      '-device', 'virtio-blk-pci,drive=disk%d,disable-legacy=on' % number]
         args += self.boot_arguments(workdir)
-        return args + self.extra
+        return args + self.extra + shlex.split(os.environ.get('SKINK_QEMU', ''))
 
     def boot_arguments(self, workdir):
         if not self.iso:

@@ -13,7 +13,7 @@ err_t do_space_protect(struct proc *caller UNUSED, const struct space_protect_re
 	pte_t *e;
 
 	if (!walk_begin(&w, req->space, req->va, req->pages) ||
-	    req->prot & ~(MAP_WRITE | MAP_EXEC) || !prot_allowed(w.space, req->prot))
+	    req->prot & ~(MAP_WRITE | MAP_EXEC | MAP_NONE) || !prot_allowed(w.space, req->prot))
 		return -EINVAL;
 	for (; (e = walk_find(&w)) != NULL; w.va += PAGE_SIZE) {
 		unsigned flags = req->prot | (pte_flags(*e) & MAP_MMIO);

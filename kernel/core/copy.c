@@ -16,14 +16,14 @@ bool user_range(vaddr_t va, uint64_t len)
 	return va < USER_END && len <= USER_END - va;
 }
 
-/* Where va in p is through the direct map; NULL if it is not in the user half, absent, MMIO, or not
- * writable and that is needed. */
+/* Where va in p is through the direct map; NULL if it is not in the user half, absent, MMIO,
+ * made inaccessible, or not writable and that is needed. */
 static uint8_t *byte_at(const struct proc *p, vaddr_t va, bool write)
 {
 	pte_t *e = va < USER_END ? table_leaf(p->space->root, va) : NULL;
 	unsigned flags = e ? pte_flags(*e) : MAP_MMIO;
 
-	if (flags & MAP_MMIO || (write && !(flags & MAP_WRITE)))
+	if (flags & (MAP_MMIO | MAP_NONE) || (write && !(flags & MAP_WRITE)))
 		return NULL;
 	return (uint8_t *)frame_ptr(pte_pfn(*e)) + va % PAGE_SIZE;
 }

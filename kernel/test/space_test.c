@@ -341,6 +341,8 @@ static void t_protect(void)
 	      .pages = 512);
 	CHECK_EQ(REPLY(space_protect)->done, 512);
 	CHECK_EQ(pte_flags(entry(VA)), MAP_EXEC);
+	GIVES(0, vm, space_protect, .space = (uint16_t)s, .prot = MAP_NONE, .va = VA, .pages = 1);
+	CHECK_EQ(pte_flags(entry(VA)), MAP_NONE);
 	GIVES(EINVAL, vm, space_protect, .space = 333, .va = VA, .pages = 1);
 	GIVES(EINVAL, vm, space_protect, .space = (uint16_t)s, .va = USER_END - PAGE_SIZE,
 	      .pages = 2);

@@ -109,7 +109,8 @@ bool table_take(pfn_t root, vaddr_t *at, pfn_t *taken, bool *leaf)
 
 pte_t pte_make(pfn_t pfn, unsigned flags)
 {
-	pte_t e = (pte_t)pfn << PAGE_SHIFT | PTE_PRESENT | PTE_USER | PTE_ACCESSED;
+	pte_t user = flags & MAP_NONE ? 0 : PTE_USER;
+	pte_t e = (pte_t)pfn << PAGE_SHIFT | PTE_PRESENT | PTE_ACCESSED | user;
 
 	if (flags & MAP_WRITE)
 		e |= PTE_WRITE | PTE_DIRTY;
@@ -123,5 +124,5 @@ pte_t pte_make(pfn_t pfn, unsigned flags)
 unsigned pte_flags(pte_t e)
 {
 	return (e & PTE_WRITE ? MAP_WRITE : 0u) | (e & PTE_NX ? 0u : MAP_EXEC) |
-	       (e & PTE_MMIO ? MAP_MMIO : 0u);
+	       (e & PTE_MMIO ? MAP_MMIO : 0u) | (e & PTE_USER ? 0u : MAP_NONE);
 }

@@ -334,7 +334,7 @@ err_t do_vm_file_clean(const struct call *c, const struct vm_file_clean_request 
 
 		if (r->file == req->file && r->kind == REGION_FILE_SHARED &&
 		    part_of(r, from, to, &start, &end))
-			pages_protect(r->space, start, end, map_flags(r) & MAP_EXEC);
+			pages_protect(r->space, start, end, map_flags(r) & ~(unsigned)MAP_WRITE);
 	}
 	return 0;
 }

@@ -174,7 +174,7 @@ static void protect(unsigned n, uint64_t prot)
 	flags = map_flags(r);
 	if (r->kind != REGION_OBJECT && (r->kind != REGION_ANON || r->flags & REGION_FORKED))
 		flags &= ~(unsigned)MAP_WRITE;
-	if (flags == 0 && (old == READ || old == 0))
+	if (flags == 0 && old == READ)
 		return;                 /* not writable, not executable as it is */
 	pages_protect(r->space, r->start, r->end, flags);
 }

@@ -160,7 +160,8 @@ bool page_query(unsigned space, uint64_t address, struct space_query_reply *page
 
 unsigned map_flags(const struct region *r)
 {
-	return (r->prot & WRITE ? MAP_WRITE : 0u) | (r->prot & EXEC ? MAP_EXEC : 0u);
+	return r->prot == 0 ? MAP_NONE :
+		(r->prot & WRITE ? MAP_WRITE : 0u) | (r->prot & EXEC ? MAP_EXEC : 0u);
 }
 
 /* ---- ranges ---- */

@@ -70,6 +70,29 @@ static void t_mprotect_and_munmap_take_effect(void)
 	m[1] = 2;
 }
 
+/* A page that was touched keeps its content while nobody may look, the kernel neither. */
+static void t_a_page_without_access_is_kept_and_not_read(void)
+{
+	char *m = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int p[2], status;
+
+	m[0] = m[4096] = 7;
+	CHECK(pipe(p) == 0 && mprotect(m, 4096, PROT_NONE) == 0);
+	CHECK(write(p[1], m, 1) == -1 && errno == EFAULT);
+	CHECK(write(p[1], m + 4096, 1) == 1);
+	handle_info(SIGSEGV, skip_store, 0);
+	caught_code = 0;
+	__asm__ volatile("lea 1f(%%rip), %%rbx; movb (%0), %%al; 1:"
+			 ::"r"(m) : "rax", "rbx", "memory");
+	CHECK(caught_code == SEGV_ACCERR);
+	if (fork() == 0)
+		_exit(write(p[1], m, 1) == -1 && mprotect(m, 4096, PROT_READ) == 0 && m[0] == 7 ?
+		      0 : 1);
+	CHECK(wait(&status) > 0 && status == 0);
+	CHECK(write(p[1], m, 1) == -1 && mprotect(m, 4096, PROT_READ | PROT_WRITE) == 0);
+	CHECK(m[0] == 7 && (m[0] = 8) == 8);
+}
+
 static void t_mremap_moves_contents(void)
 {
 	char *m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -175,7 +198,8 @@ static void t_an_unknown_call_is_ENOSYS(void)
 
 const struct test memory_tests[] = {
 	T(anonymous_memory_is_zero_and_writable), T(copy_on_write_separates_after_fork),
-	T(shared_memory_is_shared), T(mprotect_and_munmap_take_effect), T(mremap_moves_contents),
+	T(shared_memory_is_shared), T(mprotect_and_munmap_take_effect),
+	T(a_page_without_access_is_kept_and_not_read), T(mremap_moves_contents),
 	T(brk_grows_the_heap), T(a_file_mapping_shows_the_file), T(too_much_memory_is_ENOMEM),
 	T(bad_addresses_are_EFAULT), T(every_call_survives_nonsense), T(an_unknown_call_is_ENOSYS),
 	{ 0 },
