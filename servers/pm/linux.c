@@ -87,6 +87,7 @@ linux_handler *const linux_table[] = {
 	[218] = call_set_tid_address, [219] = call_restart, [228] = call_clock_gettime,
 	[229] = call_clock_getres, [230] = call_clock_nanosleep, [231] = call_exit_group,
 	[234] = call_tgkill, [247] = call_waitid, [251] = call_ioprio_set, [252] = call_ioprio_get,
+	[270] = call_pselect6, [271] = call_ppoll,
 	[273] = call_set_robust_list, [274] = call_get_robust_list, [302] = call_prlimit64,
 	[309] = call_getcpu, [318] = call_getrandom, [435] = call_forked,
 };

@@ -148,6 +148,7 @@ void log_more(void);                                    /* log has new lines */
 typedef int64_t linux_handler(struct thread *t, const struct delivery *d);
 extern linux_handler *const linux_table[];
 extern const unsigned linux_table_size;
+linux_handler call_ppoll, call_pselect6;
 linux_handler call_rt_sigaction, call_rt_sigprocmask, call_rt_sigpending, call_rt_sigsuspend,
 	call_rt_sigtimedwait, call_rt_sigqueueinfo, call_sigaltstack, call_kill, call_tkill,
 	call_tgkill, call_pause;

@@ -12,6 +12,8 @@
 #include "pm.h"
 #include "signals.h"
 
+#include <lib/service_ids.h>
+
 enum { SET_BYTES = 8, HOW_BLOCK = 0, HOW_UNBLOCK = 1, HOW_SET = 2, MINSIGSTKSZ_ = 2048 };
 #define NEVER_BLOCKED (SIGNAL_BIT(SIG_KILL) | SIGNAL_BIT(SIG_STOP))
 
@@ -83,6 +85,45 @@ int64_t call_rt_sigpending(struct thread *t, const struct delivery *d)
 	uint64_t set = (t->pending | process_of(t)->pending) & t->blocked;
 
 	return d->m.w[1] > SET_BYTES ? -EINVAL : user_write(t, d->m.w[0], &set, d->m.w[1]);
+}
+
+/* vfs does the waiting, with the mask set; the thread parks with the answer, and the mask is what
+ * it was when it goes on (deliver.c). */
+static int64_t wait_with_mask(struct thread *t, const struct delivery *d, uint64_t at,
+			      uint64_t size)
+{
+	struct proc_stop_request stop = { .proc = d->m.peer, .flags = STOP_EXIT };
+	struct proc_stop_reply reply;
+	uint64_t set;
+
+	if (at != 0) {
+		if (size != SET_BYTES)
+			return -EINVAL;
+		if (user_read(t, at, &set, sizeof(set)) != 0)
+			return -EFAULT;
+		t->saved = t->blocked;
+		t->has_saved = 1;
+		t->blocked = set & ~NEVER_BLOCKED;
+		if (deliverable(t))
+			return -ERESTARTNOHAND;
+		if (sys_proc_stop(&stop, &reply) != 0)
+			return NO_REPLY;                /* it is being killed */
+	}
+	return ipc_forward(d->m.peer, d->serial, FIRST_ENDPOINT(ID_VFS)) == 0 ? NO_REPLY : -EIO;
+}
+
+int64_t call_ppoll(struct thread *t, const struct delivery *d)
+{
+	return wait_with_mask(t, d, d->m.w[3], d->m.w[4]);
+}
+
+int64_t call_pselect6(struct thread *t, const struct delivery *d)
+{
+	uint64_t mask[2] = { 0, 0 };            /* address, size */
+
+	if (d->m.w[5] != 0 && user_read(t, d->m.w[5], mask, sizeof(mask)) != 0)
+		return -EFAULT;
+	return wait_with_mask(t, d, mask[0], mask[1]);
 }
 
 int64_t call_rt_sigsuspend(struct thread *t, const struct delivery *d)

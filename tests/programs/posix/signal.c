@@ -363,6 +363,46 @@ static void t_an_interval_timer_repeats(void)
 	CHECK(setitimer(ITIMER_REAL, &v, NULL) == 0);
 }
 
+/* The mask of ppoll and pselect6 counts while they wait, and only then. */
+static void t_ppoll_waits_with_its_mask(void)
+{
+	struct timespec long_time = { 20, 0 }, no_time = { 0, 0 };
+	sigset_t usr1, none, now;
+	uintptr_t mask[2] = { (uintptr_t)&none, 8 };
+	int p[2], status;
+	pid_t pid;
+
+	sigemptyset(&none);
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	handle(SIGUSR1, on_signal, 0);
+	CHECK(pipe(p) == 0 && sigprocmask(SIG_BLOCK, &usr1, NULL) == 0);
+	caught = 0;
+	raise(SIGUSR1);                         /* it waits */
+	CHECK(syscall(SYS_ppoll, NULL, 0, &no_time, NULL, 8) == 0 && caught == 0);
+	CHECK(syscall(SYS_ppoll, NULL, 0, &no_time, &usr1, 8) == 0 && caught == 0);
+	CHECK(syscall(SYS_ppoll, NULL, 0, &long_time, &none, 8) == -1 && errno == EINTR);
+	CHECK(caught == SIGUSR1);
+	CHECK(sigprocmask(SIG_BLOCK, NULL, &now) == 0 && sigismember(&now, SIGUSR1));
+	caught = 0;
+	pid = fork();
+	if (pid == 0) {
+		usleep(50000);
+		kill(getppid(), SIGUSR1);
+		_exit(0);
+	}
+	CHECK(syscall(SYS_pselect6, 0, NULL, NULL, NULL, &long_time, mask) == -1);
+	CHECK(errno == EINTR && caught == SIGUSR1 && waitpid(pid, &status, 0) == pid);
+	CHECK(write(p[1], "x", 1) == 1);
+	CHECK(syscall(SYS_ppoll, &(struct pollfd){ p[0], POLLIN, 0 }, 1, &long_time, &none,
+		      8) == 1);
+	CHECK(sigprocmask(SIG_BLOCK, NULL, &now) == 0 && sigismember(&now, SIGUSR1));
+	caught = 0;
+	raise(SIGUSR1);
+	CHECK(caught == 0 && syscall(SYS_ppoll, NULL, 0, NULL, &none, 4) == -1 && errno == EINVAL);
+	CHECK(sigprocmask(SIG_UNBLOCK, &usr1, NULL) == 0 && caught == SIGUSR1);
+}
+
 static void t_clocks_go_forward(void)
 {
 	struct timespec a, b;
@@ -390,5 +430,6 @@ const struct test signal_tests[] = {
 	T(sigtimedwait_times_out), T(sigpipe_kills_or_is_EPIPE), T(a_dead_child_sends_SIGCHLD),
 	T(sigtimedwait_gets_what_comes_while_it_waits), T(ignored_children_leave_no_zombies),
 	T(nanosleep_sleeps), T(an_interrupted_sleep_says_what_is_left),
-	T(an_interval_timer_repeats), T(clocks_go_forward), { NULL, NULL },
+	T(an_interval_timer_repeats), T(clocks_go_forward),
+	T(ppoll_waits_with_its_mask), { NULL, NULL },
 };
