@@ -83,6 +83,8 @@ static bool size_allowed(struct op *o, const struct inode *i, uint64_t size)
 {
 	size_t last = 1;
 
+	if (size > FILE_SIZE_LIMIT)
+		return false;
 	return size <= i->attr.size || limit_size(o, size - 1, &last) == 0;
 }
 

@@ -101,6 +101,11 @@ static void lookup_done(struct request *q, const struct file_entry *e, err_t err
 	}
 	if (dir_unchanged(q)) {
 		inode = err == 0 ? enter(q, e) : 0;
+		if (inode != 0 && is_dir(&state.inode[inode]) &&
+		    dir_is_below(q->dir, inode)) {      /* a damaged disk */
+			answer(q, -EIO);
+			return;
+		}
 		if ((err == 0 && inode == 0) || name_put(q->dir, q->name, inode, q->stamp) == 0) {
 			answer(q, -ENFILE);
 			return;

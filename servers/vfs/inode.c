@@ -129,7 +129,7 @@ static bool can_part(unsigned n)
 }
 
 /* Has a program it in its memory? vm knows. */
-static bool is_mapped(unsigned n)
+bool inode_is_mapped(unsigned n)
 {
 	struct vm_file_mapped_request req = { .file = inode_file(n) };
 	struct vm_file_mapped_reply reply;
@@ -148,7 +148,7 @@ static void unused(unsigned n)
 
 	if (i->refs != 0 || i->attr.links != 0 || i->queue != 0)
 		return;
-	if (!is_mapped(n) && can_part(n)) {
+	if (!inode_is_mapped(n) && can_part(n)) {
 		if (i->flags & INODE_ORPHAN)
 			state.orphans--;
 		drop(n);
@@ -206,7 +206,7 @@ bool inode_evict_one(void)
 		if (!(i->flags & INODE_USED) || i->flags & INODE_ORPHAN || i->refs != 0 ||
 		    i->dirty_pages != 0 || i->queue != 0)
 			continue;
-		if (i->touched || is_mapped(n) || !can_part(n)) {
+		if (i->touched || inode_is_mapped(n) || !can_part(n)) {
 			i->touched = 0;
 			continue;
 		}
@@ -231,6 +231,13 @@ static unsigned row_of_inode(void)
 	return n;
 }
 
+/* What a damaged disk says of a file's length: the rest of it cannot be read. */
+static void limit_size_of(struct inode *i)
+{
+	if (i->attr.size > FILE_SIZE_LIMIT)
+		i->attr.size = FILE_SIZE_LIMIT;
+}
+
 unsigned inode_get(unsigned mount, const struct file_attr *attr, uint64_t stamp)
 {
 	unsigned n = inode_find(mount, attr->file);
@@ -253,6 +260,7 @@ unsigned inode_get(unsigned mount, const struct file_attr *attr, uint64_t stamp)
 	i->flags = INODE_USED;
 	i->touched = 1;
 	i->attr = *attr;
+	limit_size_of(i);
 	i->stamp = stamp;
 	b = bucket(mount, attr->file);
 	i->next = state.inode_bucket[b];
@@ -271,6 +279,7 @@ void inode_update(unsigned n, const struct file_attr *attr, uint64_t stamp)
 	if (attr->file != old.file)
 		return;
 	i->attr = *attr;
+	limit_size_of(i);
 	if (i->flags & INODE_DIRTY || i->dirty_pages != 0) {
 		i->attr.atime = old.atime;
 		i->attr.mtime = old.mtime;

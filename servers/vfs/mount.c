@@ -359,7 +359,8 @@ static bool in_use(const struct op *o, unsigned mount)
 
 		if (!(i->flags & INODE_USED) || i->mount != mount)
 			continue;
-		if (i->refs > below[n] + (state.mount[mount].root == n ? 1u : 0) || i->mounted)
+		if (i->refs > below[n] + (state.mount[mount].root == n ? 1u : 0) || i->mounted ||
+		    inode_is_mapped(n))
 			return true;
 	}
 	return false;

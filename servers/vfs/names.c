@@ -239,13 +239,22 @@ static void set_inode(unsigned n, unsigned inode)
 	state.inode[inode].alias = (uint16_t)n;
 }
 
-/* A directory knows where it is. */
+/* Is `dir` the directory `top`, or below it? Parents make no circle: set_parent sees to that. */
+bool dir_is_below(unsigned dir, unsigned top)
+{
+	while (dir != 0 && dir != top)
+		dir = state.inode[dir].parent;
+	return dir != 0;
+}
+
+/* A directory knows where it is. What a damaged disk says is above itself stays where it was. */
 static void set_parent(unsigned n, unsigned dir, unsigned inode)
 {
 	struct inode *i = &state.inode[inode];
 	unsigned old_parent = i->parent, old_name = i->name;
 
-	if (inode == 0 || !is_dir(i) || (i->parent == dir && i->name == n))
+	if (inode == 0 || !is_dir(i) || (i->parent == dir && i->name == n) ||
+	    dir_is_below(dir, inode) || inode == state.mount[i->mount].root)
 		return;
 	inode_hold(dir);
 	name_pin(n);

@@ -128,7 +128,7 @@ int64_t inode_write(struct op *o, unsigned inode, uint64_t pos, uint64_t address
 		return -EROFS;
 	if (mount_flags(i) & FILE_MOUNT_DIRECT)
 		return direct(o, inode, pos, address, len, true);
-	if (pos > INT64_MAX - len || (pos + len) / PAGE_SIZE > UINT32_MAX)
+	if (pos > INT64_MAX - len || pos + len > FILE_SIZE_LIMIT)
 		return -EFBIG;
 	if (is_reg(i)) {
 		int64_t err = limit_size(o, pos, &len);

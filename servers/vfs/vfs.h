@@ -107,6 +107,7 @@ static inline unsigned inode_index(const struct inode *i)
 {
 	return (unsigned)(i - state.inode);
 }
+#define FILE_SIZE_LIMIT ((uint64_t)UINT32_MAX * PAGE_SIZE)       /* pages have 32-bit numbers */
 unsigned inode_find(unsigned mount, uint64_t file);
 /* The row of a file, made if there is none; attributes from attr. 0: no row can be had. */
 unsigned inode_get(unsigned mount, const struct file_attr *attr, uint64_t stamp);
@@ -115,6 +116,7 @@ void inode_hold(unsigned n);
 void inode_release(unsigned n);
 void inode_touch_times(struct inode *i, unsigned what); /* FILE_SET_MTIME ... */
 bool inode_evict_one(void);
+bool inode_is_mapped(unsigned n);               /* by a program */
 void orphans_look(void);
 void inodes_of_mount_drop(unsigned mount);
 void orphans_recover(void);
@@ -135,6 +137,7 @@ int64_t inode_fresh(struct op *o, unsigned n);
 /* ---- names.c ---- */
 unsigned name_find(unsigned dir, const char *text, size_t len); /* row; its inode 0: negative */
 unsigned name_put(unsigned dir, const char *text, unsigned inode, uint64_t stamp);
+bool dir_is_below(unsigned dir, unsigned top);
 void name_drop(unsigned n);
 void name_pin(unsigned n);
 void name_unpin(unsigned n);
