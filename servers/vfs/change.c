@@ -20,10 +20,18 @@ static bool answered(const struct op *o)
 	return o->row != NULL && o->row->step == 1;
 }
 
+static void size_becomes(struct inode *i, uint64_t size)
+{
+	i->attr.size = size;
+	i->attr.blocks = (size + 511) / 512;
+	i->flags |= INODE_SIZED | INODE_DIRTY;
+}
+
 static int64_t ask_set(struct op *o, unsigned inode, uint32_t mask, const struct file_attr *to)
 {
 	struct inode *i = &state.inode[inode];
 	struct file_set_attr_request *req;
+	bool grows = mask & FILE_SET_SIZE && to->size > i->attr.size;
 	struct request *q;
 	struct file_entry *e;
 
@@ -45,6 +53,11 @@ static int64_t ask_set(struct op *o, unsigned inode, uint32_t mask, const struct
 		e->attr.size = i->attr.size;
 		mask |= FILE_SET_SIZE;
 	}
+	if (grows) {
+		q->size_was = i->attr.size;
+		q->size = to->size;
+		size_becomes(i, to->size);
+	}
 	q->inode = (uint16_t)inode;
 	q->keep = mask;
 	req = (struct file_set_attr_request *)e->w;
@@ -60,7 +73,8 @@ static int64_t ask_set(struct op *o, unsigned inode, uint32_t mask, const struct
 	return ask_send(o, q);
 }
 
-/* The new size, at once here and at the server. Call again when the row goes on: 0 or its error. */
+/* The new size, at once here and at the server, which may refuse that the file grows. Call again
+ * when the row goes on: 0 or its error. */
 int64_t set_size(struct op *o, unsigned inode, uint64_t size)
 {
 	struct inode *i = &state.inode[inode];
@@ -70,12 +84,10 @@ int64_t set_size(struct op *o, unsigned inode, uint64_t size)
 		return -EROFS;
 	if (size < i->attr.size)
 		pages_truncate(inode, size);
-	i->attr.size = size;
-	i->attr.blocks = (size + 511) / 512;
-	i->attr.mtime = (int64_t)clock_realtime_ns();
-	i->flags |= INODE_SIZED | INODE_DIRTY;
+	if (size <= i->attr.size)
+		size_becomes(i, size);
 	a.size = size;
-	a.mtime = i->attr.mtime;
+	a.mtime = (int64_t)clock_realtime_ns();
 	return ask_set(o, inode, FILE_SET_SIZE | FILE_SET_MTIME, &a);
 }
 

@@ -256,6 +256,8 @@ static void attr_done(struct request *q, const struct file_entry *e, err_t err)
 		}
 		inode_update(q->inode, &e->attr, q->stamp);
 	}
+	if (err != 0 && q->size > q->size_was && state.inode[q->inode].attr.size == q->size)
+		state.inode[q->inode].attr.size = q->size_was;
 	if (q->type == FILE_GET_ATTR)
 		go_on_or_fail(q, err);
 	else

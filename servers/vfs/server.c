@@ -72,6 +72,7 @@ static struct request *request_new(struct op *o, unsigned server, uint32_t type)
 		q->grant_seq = 0;
 		q->keep = 0;
 		q->sent = q->taken = 0;
+		q->size_was = q->size = 0;
 		q->stamp = stamp_next();
 		return q;
 	}

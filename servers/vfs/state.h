@@ -208,6 +208,7 @@ struct request {
 	uint32_t type;                  /* 0: free */
 	uint64_t stamp;
 	uint64_t keep;
+	uint64_t size_was, size;        /* set_attr: of a file that shall grow */
 	uint8_t sent;                   /* committed: the board has it, or will */
 	uint8_t taken;                  /* the answer is in the caches, its row goes on */
 	char name[FILE_NAME], name2[FILE_NAME];

@@ -52,10 +52,14 @@ with Guest(name='cache', memory=112) as guest:
                   'skip=$((n*4194304)) 2> /dev/null | head -n 1 | grep -qx page$n || echo lost; '
                   'n=$((n+1)); done; rm f; cd /') == ''
     with scenario('no file is so long that its pages have the numbers of others'):
-        assert guest.run('cd /dev/shm; echo a > f; truncate -s 17592186040321 f')[0] == 1
-        ok(guest, 'truncate -s 17592186040320 f')
-        status, out = guest.run('echo b | dd of=f bs=4096 seek=4294967295 conv=notrunc')
+        ok(guest, 'cd /dev/shm; echo a > f')
+        status, out = guest.run('echo b | dd of=f bs=4096 seek=4294967296 conv=notrunc')
         assert status == 1 and 'too large' in out, out
+        assert guest.run('truncate -s 17592186048512 f')[0] == 1
+        assert ok(guest, 'stat -c %s f') == '2\n'
+    with scenario('a file whose server refuses that it grows keeps its length'):
+        assert guest.run('echo a > /tmp/f; truncate -s 9000000000000 /tmp/f')[0] == 1
+        assert ok(guest, 'stat -c %s /tmp/f; rm /tmp/f') == '2\n'
         assert ok(guest, 'head -c 2 f; rm f; cd /') == 'a\n'
     with scenario('who wants more memory than there is ends; the cache gives way to who fits'):
         ok(guest, 'cat /bin/* > /dev/null 2>&1; cp /bin/busybox /tmp/c')
