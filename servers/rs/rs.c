@@ -18,6 +18,12 @@
 #include <lib/service_ids.h>
 
 #define RETRY_NS 1000000ull
+#define LATE_NS 300000000ull
+
+enum { LATE_MAX = 3 };
+
+static uint64_t armed_for;              /* 0: no alarm */
+static unsigned late;                   /* alarms in a row that came late */
 
 static void set_alarm(void)
 {
@@ -27,8 +33,17 @@ static void set_alarm(void)
 	outbox_flush();
 	if (state.retry && (req.deadline_ns == 0 || req.deadline_ns > soon))
 		req.deadline_ns = soon;
+	armed_for = req.deadline_ns;
 	if (sys_alarm_set(&req) != 0)
 		assert(!"rs may set its alarm");
+}
+
+/* Who did not run itself cannot say of others that they hang: their beats may just wait to be seen.
+ * Only so often in a row: a service that keeps rs from running has to be found. */
+static bool stood_still(uint64_t now)
+{
+	late = armed_for != 0 && now - armed_for > LATE_NS && now > armed_for ? late + 1 : 0;
+	return late != 0 && late <= LATE_MAX;
 }
 
 static void on_notify(uint64_t services)
@@ -49,7 +64,10 @@ static void on_alarm(void)
 	uint64_t now = clock_monotonic_ns();
 
 	guard_due(now);
-	guard_heartbeats(now);
+	if (stood_still(now))
+		guard_postpone(now);
+	else
+		guard_heartbeats(now);
 	set_alarm();
 }
 

@@ -33,6 +33,7 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code);
 void guard_ready(unsigned id);
 void guard_due(uint64_t now);
 void guard_heartbeats(uint64_t now);
+void guard_postpone(uint64_t now);
 void start_what_can(void);
 uint64_t guard_next_ns(void);
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 import machine
 from guest import Guest, finish, scenario
@@ -59,8 +60,10 @@ def kept(folder):
         guest.shell()
         with scenario('what was written is there at the boot after that, the log too'):
             assert ok(guest, 'tail -1 /root/d/numbers') == '1000\n'
-            log = ok(guest, 'cat /var/log/skink.log*')
-            assert log.count('kernel: Skink') >= 2, log
+            deadline = time.monotonic() + 20        # it is written when it gets quiet
+            while ok(guest, 'cat /var/log/skink.log*').count('kernel: Skink') < 2:
+                assert time.monotonic() < deadline, ok(guest, 'cat /var/log/skink.log*')
+                time.sleep(0.5)
 
 
 def in_memory(folder):
