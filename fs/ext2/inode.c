@@ -9,28 +9,39 @@
  */
 #include "ext2.h"
 
+enum { TABLE_AHEAD = 7 };               /* blocks of the table that come with one */
 enum { NS = 1000000000, EPOCH_BITS = 2, EPOCH_MASK = 3, DEVICE_OLD_MAX = 255 };
 
 static const struct volume *v = &state.volume;
 #define SECONDS_MAX (INT64_MAX / NS - 1)
 
-err_t inode_get(uint64_t ino, struct ext2_inode **i)
+/* Where it lies in the table of its group. Blocks of the table that follow are read as well. */
+static err_t table_get(uint32_t ino, struct ext2_inode **i)
 {
-	uint32_t index, each = v->size / v->inode_size;
+	uint32_t index = (ino - 1) % v->inodes_per_group, each = v->size / v->inode_size;
+	uint32_t block = index / each;
 	struct ext2_group *g;
 	uint8_t *p;
+	err_t err = group_get((ino - 1) / v->inodes_per_group, &g);
+
+	if (err != 0)
+		return err;
+	err = block_get(g->table + block, &p);
+	for (uint32_t k = 1; err == WAIT && k <= TABLE_AHEAD && block + k < v->table_blocks; k++)
+		block_ahead(g->table + block + k, false);
+	if (err == 0)
+		*i = (struct ext2_inode *)(p + index % each * v->inode_size);
+	return err;
+}
+
+err_t inode_get(uint64_t ino, struct ext2_inode **i)
+{
 	err_t err;
 
 	if (ino > v->inodes || (ino != ROOT_INO && ino < v->first_ino))
 		return -EIO;
-	index = (uint32_t)(ino - 1) % v->inodes_per_group;
-	err = group_get((uint32_t)(ino - 1) / v->inodes_per_group, &g);
-	if (err == 0)
-		err = block_get(g->table + index / each, &p);
-	if (err != 0)
-		return err;
-	*i = (struct ext2_inode *)(p + index % each * v->inode_size);
-	return (*i)->mode == 0 ? -EIO : 0;
+	err = table_get((uint32_t)ino, i);
+	return err == 0 && (*i)->mode == 0 ? -EIO : err;
 }
 
 uint32_t inode_type(const struct ext2_inode *i)
@@ -176,18 +187,12 @@ void attr_set(struct ext2_inode *i, uint32_t mask, const struct file_attr *a)
 err_t inode_new(uint32_t ino, const struct file_create_request *req, struct ext2_inode **at)
 {
 	struct file_attr a = { .uid = req->uid, .gid = req->gid };
-	uint32_t index, each = v->size / v->inode_size, generation;
+	uint32_t generation;
 	struct ext2_inode *i;
-	struct ext2_group *g;
-	uint8_t *p;
-	err_t err = group_get((ino - 1) / v->inodes_per_group, &g);
+	err_t err = table_get(ino, &i);
 
-	index = (ino - 1) % v->inodes_per_group;
-	if (err == 0)
-		err = block_get(g->table + index / each, &p);
 	if (err != 0)
 		return err;
-	i = (struct ext2_inode *)(p + index % each * v->inode_size);
 	edit(i);
 	generation = i->generation + 1;
 	memset(i, 0, v->inode_size);
