@@ -294,6 +294,18 @@ $(BUILD)/rootfs/usr/lib/skink/%: bench/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(MUSLCC) -O2 -static -s -o $@ $<
 
+# The same with its symbols, and QEMU's plugin, for tools/count.py.
+$(BUILD)/bench/mbench.elf: bench/mbench.c Makefile
+	$(call say,PROGRAM)
+	@mkdir -p $(@D)
+	$(Q)$(MUSLCC) -O2 -static -o $@ $<
+
+COUNT := $(BUILD)/tools/count.so
+$(COUNT): tools/count.c abi/message.h abi/trace.h Makefile
+	$(call say,HOSTCC)
+	@mkdir -p $(@D)
+	$(Q)$(HOSTCC) $(TOOL_CFLAGS) -fPIC -shared -fvisibility=hidden -o $@ $<
+
 # The root file system: an archive for an image without a disk, a disk, and a smaller one to be copied
 # into memory. BUSYBOX is Debian's busybox-static.
 BUSYBOX := /bin/busybox
@@ -330,7 +342,7 @@ $(BUILD)/bench.img: $(BUILD)/tools/mkboot $(BENCH_ELF) $(BENCH_ELF:.elf=) $(BENC
 	$(call say,MKBOOT)
 	$(Q)$(BUILD)/tools/mkboot -o $@ $(BENCH_SVC) $(BENCH_ELF) $(BUILD)/root.cpio
 
-bench: boot $(BUILD)/bench.img
+bench: boot $(BUILD)/bench.img $(BUILD)/bench/mbench.elf $(COUNT)
 
 # The same with a root file system in memory (image/ram.list). RAMDISK: another disk to copy.
 RAM_NAMES := $(BOOT_NAMES) $(shell sed 's/\#.*//' image/ram.list)

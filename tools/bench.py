@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """bench.py - what Skink costs beside Linux (./skink bench [NAME...]).
 
-Runs bench/mbench.c group by group, each in a guest of its own, then the message benchmark and the
-boot, and writes docs/bench.md. All of it counts instructions: one is one ns of the guest's time.
+Runs bench/mbench.c group by group, each in a guest of its own, in which tools/count.py counts
+messages, switches and kernel calls; then what tools/bench_parts.py has; and writes docs/bench.md.
 With NAMEs only groups or rows whose names begin so run; the table then goes to standard output,
 and docs/bench.md stays.
 """
@@ -13,15 +13,16 @@ import subprocess
 import sys
 import time
 
+import bench_parts
+import count
 import machine
-from guest import Guest, GuestError
+from guest import GuestError
 
 MBENCH = ['/usr/lib/skink/mbench', '-t', '50', '-d', '/tmp', '-f', '1000']
 GUEST_SECONDS = 120             # wall-clock, for one group; the slowest takes about 5
 REPORT = os.path.join(machine.ROOT, 'docs', 'bench.md')
 BASELINE = os.path.join(machine.ROOT, 'bench', 'linux-baseline.tsv')
 COLUMN = 'lean_ic'              # the strongest Linux, counting instructions
-BENCH_IMAGE = os.path.join(machine.BUILD, 'bench.img')
 
 # The groups of mbench.c, and how the names of their rows begin.
 GROUPS = {
@@ -40,15 +41,12 @@ GROUPS = {
     'many': ('many_', 'readdir_'),
 }
 SKIPPED = {'unix': 'no sockets yet', 'tcp': 'no network yet'}
-NO_RATIO = {'file_write4K_fsync': 'tmpfs has nothing to sync'}
-
-MESSAGES = {                    # lines of bench/rtt, as the table names them
-    'message round trip, bare': 'message round trip: call, switch, reply, switch',
-    'message round trip, library': "the same through the library's loop, with its undo log",
-    'kernel entry and exit': 'kernel entry and exit: a call that is refused',
-    'kernel call': 'kernel call: `proc_public_get`',
-}
-MESSAGE_LIMIT = 400
+# Rows that wait for the disk. While nothing runs, `sleep=off` lets time jump to the next timer; so
+# these are run with `sleep=on`, in which it passes as on the host.
+SLEEP = ('file_write4K_fsync', 'many_')
+LINUX_FSYNC = 280897.0          # with sleep=on: the head of bench/linux-baseline.tsv
+FILES = 1000                    # -f
+CALL_FSYNC = 74
 
 
 def say(text):
@@ -70,6 +68,7 @@ def read_baseline():
             elif group_of(fields[0]):
                 figure = fields[columns.index(COLUMN)]
                 rows[fields[0]] = (fields[1], None if figure == '-' else float(figure))
+    rows['file_write4K_fsync'] = ('ns', LINUX_FSYNC)
     return rows
 
 
@@ -85,72 +84,63 @@ def group_of(row):
 class Results:
     def __init__(self):
         self.figures = {}       # row: figure
+        self.intervals = {}     # row: what was counted of it
         self.reasons = {}       # row, or group: why it did not run
+        self.stays = []
 
 
-def run_group(group, results):
-    """One guest, one group. Whatever does not come out gets its reason."""
-    command = [sys.executable, os.path.join(machine.ROOT, 'tools', 'exec.py'), '--icount', 'off',
-               '--accel', 'tcg', '--timeout', str(GUEST_SECONDS), '--'] + MBENCH + [group]
+def run_group(group, results, sleeping):
+    """One guest, one group; of it the rows that are to be run so. Whatever does not come out gets
+    its reason."""
     begun = time.monotonic()
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    ended = False
-    for line in done.stdout.split('\n'):
+    try:
+        with count.Counted(count.MBENCH_MARKS, name='bench-' + group,
+                           icount='on' if sleeping else 'off',
+                           append=['init=/usr/sbin/execd', 'log=off']) as counted:
+            status, output = count.run_command(counted, MBENCH + [group], GUEST_SECONDS)
+            intervals, stays = counted.finish()
+    except GuestError as error:
+        results.reasons[group] = 'the guest died: ' + str(error).split('\n')[0]
+    else:
+        results.stays.append(stays)
+        take_rows(output, intervals, sleeping, results)
+        if status != 0 or '# mbench done' not in output:
+            results.reasons[group] = explain(status)
+    say('%s: %s, %.1f s' % (group, results.reasons.get(group, 'done'), time.monotonic() - begun))
+
+
+def take_rows(output, intervals, sleeping, results):
+    """mbench prints a line for each interval, in the same order."""
+    lines = [line for line in output.split('\n') if line.strip()]
+    for number, line in enumerate(lines):
         words = line.split()
         if line.startswith('# skip '):
             name, _, why = line[len('# skip '):].partition(': ')
             results.reasons[name] = 'mbench: ' + why
-        elif len(words) == 3 and words[0] != '#':
+        elif len(words) == 3 and words[0] != '#' and words[0].startswith(SLEEP) == sleeping:
             results.figures[words[0]] = float(words[1])
-        ended = ended or line == '# mbench done'
-    if done.returncode != 0 or not ended:
-        results.reasons[group] = explain(done, ended)
-    say('%s: %s, %.1f s' % (group, results.reasons.get(group, 'done'), time.monotonic() - begun))
+            if number < len(intervals):
+                results.intervals[words[0]] = intervals[number]
 
 
-def explain(done, ended):
-    if done.returncode == 124:
+def explain(status):
+    if status is None:
         return 'hung: no end within %d s' % GUEST_SECONDS
-    if done.returncode == 125:
-        return 'the guest died: ' + (done.stderr.split('\n')[0][len('skink: '):] or 'no reason')
-    return 'mbench ended with status %d%s' % (done.returncode, '' if ended else ', too early')
+    return 'mbench ended with status %d' % status if status else 'mbench ended too early'
 
 
-def measure_messages():
-    """{line of bench/rtt: instructions}, or the reason why not."""
-    say('messages')
-    try:
-        with Guest(name='bench-messages', icount='off', initrd=BENCH_IMAGE,
-                   append=['init=/usr/sbin/execd']) as guest:
-            guest.expect(r'rtt done', 60)
-            text = guest.console.decode(errors='replace')
-    except (GuestError, machine.UsageError) as error:
-        return str(error).split('\n')[0]
-    found = {}
-    for line in text.replace('\r', '').split('\n'):
-        name, _, figure = line.partition('rtt: ')[2].rpartition(' ')
-        if name and figure.isdigit():
-            found[name] = int(figure)
-    return found
-
-
-def measure_boot():
-    """(instructions, seconds) from reset to the shell's prompt, or the reason why not.
-
-    The command that reads the counter is typed ahead, so that no idle time comes before it. The
-    seconds are those of a second boot, one that does not count."""
-    say('boot')
-    try:
-        with Guest(name='bench-boot', icount='off') as guest:
-            guest.expect(r'.', 60)
-            guest.send('/usr/lib/skink/tsc\n')
-            counted = int(guest.expect(r'^tsc (\d+)\r?\n', 60).group(1))
-        begun = time.monotonic()
-        with Guest(name='bench-boot-wall') as guest:
-            guest.expect(r'# (\x1b\[6n)?', 60)
-            return counted, time.monotonic() - begun
-    except GuestError as error:
-        return str(error).split('\n')[0]
+def operations(row, figure, unit, interval):
+    """How many operations were counted. Where nothing waits, the figure says it: it is the
+    instructions of one."""
+    if row == 'file_write4K_fsync':
+        return sum(n for (event, _, _, kind), n in interval.kinds.items()
+                   if event == 1 and kind == CALL_FSYNC)
+    if row.startswith('many_'):
+        return FILES
+    if unit == 'ns':
+        return max(1, round(interval.instructions / figure))
+    size = {'4K': 4096, '64K': 65536, '1M': 1 << 20}[row.replace('_by_4K', '').split('_')[-1]]
+    return max(1, round(figure * interval.instructions / 1000 / size))
 
 
 # ---- the report ----
@@ -166,7 +156,8 @@ def number(figure):
 
 def table(baseline, results, wanted):
     """The lines of the table, and the ratios in it."""
-    lines = ['| row | unit | Linux | Skink | ratio |', '|---|---|---:|---:|---:|']
+    lines = ['| row | unit | Linux | Skink | ratio | messages | switches | kernel calls |',
+             '|---|---|---:|---:|---:|---:|---:|---:|']
     ratios = []
     for row in wanted:
         unit, linux = baseline[row]
@@ -174,13 +165,42 @@ def table(baseline, results, wanted):
         if skink is None:
             continue
         cell = '–'
-        if linux and skink > 0 and row not in NO_RATIO:
+        if linux and skink > 0:
             ratios.append(ratio(unit, linux, skink))
             cell = '%.2f' % ratios[-1]
-        lines.append('| %s | %s | %s | %s | %s |' % (
+        lines.append('| %s | %s | %s | %s | %s | %s |' % (
             row, 'instr' if unit == 'ns' else 'B/1000 instr',
-            number(linux) if linux else '–', number(skink), cell))
+            number(linux) if linux else '–', number(skink), cell,
+            ' | '.join(counts(row, unit, skink, results.intervals.get(row)))))
     return lines, ratios
+
+
+def counts(row, unit, skink, interval):
+    if interval is None:
+        return ['–', '–', '–']
+    n = operations(row, skink, unit, interval)
+    return [number(figure / n) if figure / n >= 0.05 else '0'
+            for figure in (interval.messages(), interval.switches, interval.calls)]
+
+
+PARTS = ('program', 'kernel', 'vfs', 'pm', 'vm', 'ext2')
+
+
+def parts_table(baseline, results, wanted):
+    """Where the instructions of an operation go."""
+    symbols = count.symbols(count.MBENCH)
+    lines = ['| row | sum | %s | others |' % ' | '.join(PARTS), '|---|' + '---:|' * (len(PARTS) + 2)]
+    for row in wanted:
+        interval = results.intervals.get(row)
+        if interval is None:
+            continue
+        n = operations(row, results.figures[row], baseline[row][0], interval)
+        found = dict.fromkeys(PARTS + ('others',), 0)
+        for (part, _), instructions in interval.by_function(symbols).items():
+            found[part if part in found else 'others'] += instructions
+        lines.append('| %s | %s |' % (row, ' | '.join(
+            '%.0f' % (figure / n) for figure in [interval.instructions, *found.values()])))
+    return lines
 
 
 def missing(results, wanted):
@@ -203,33 +223,6 @@ def summary(ratios, rows):
                 sum(r < 1 for r in ratios), sum(r > 2 for r in ratios), rows[1], rows[0])]
 
 
-def message_lines(found):
-    if isinstance(found, str):
-        return ['Messages were not measured: %s.' % found]
-    loop = found.get('nothing, the loop itself', 0)
-    lines = ['| what | instructions |', '|---|---:|']
-    for name, words in MESSAGES.items():
-        figure = found[name] - loop if name in found else 'did not run'
-        lines.append('| %s | %s |' % (words, figure))
-    return lines + ['', "The benchmark's own loop (%d) is taken off. The goal for the round trip "
-                    'is %d at most.' % (loop, MESSAGE_LIMIT)]
-
-
-def boot_lines(boot):
-    if isinstance(boot, str):
-        return ['The boot was not measured: %s.' % boot]
-    return ['| reset to the shell\'s prompt | Linux | Skink |', '|---|---:|---:|',
-            '| instructions, millions | 1608 | %.0f |' % (boot[0] / 1e6),
-            '| wall-clock, s | 1.76 | %.2f |' % boot[1], '',
-            BOOT_NOTE]
-
-
-BOOT_NOTE = """\
-Linux: the extracted kernel with a busybox initramfs (`boot_vmlinux_pvh_to_shell`); its instructions
-go on to power-off. Skink: until a command typed ahead of the prompt has read the counter. Both with
-the firmware's. Wall-clock depends on the host and is from one run."""
-
-
 def command_line():
     """QEMU's, as the report shows it: without what differs from run to run."""
     words = machine.Machine(icount='off', append=['init=/usr/sbin/execd', 'log=off']).command('')
@@ -246,22 +239,45 @@ any host. **A ratio above 1 is worse than Linux**, for bandwidths too.
 - The same source, `bench/mbench.c`, built the same way, a static musl program, runs on both.
 - Linux: Debian 12's 6.1 at its leanest (column `lean_ic` of `bench/linux-baseline.tsv`, which says
   how).
-- **The files are not on the same ground**: Skink's are on tmpfs, Linux's were on ext2 on a virtio
-  disk, cached. That favours Skink where names or blocks change (`file_write_*`, `file_create_*`,
-  `create_*`, `rename_*`, `mkdir_*`, `many_*`); `file_write4K_fsync` means nothing on tmpfs and has
-  no ratio.
+- The files are on ext2 on a virtio disk on both, on Skink on the disk that is the root.
+- `file_write4K_fsync` and `many_*` wait for the disk and were run with `sleep=on`: while nothing
+  runs, the guest's time passes as the host's, so these figures hold the host's disk as well. For
+  the fsync Linux's figure is from such a run, too.
 - Skink measures each row for 50 ms of the guest's time and makes 1000 files; Linux had 300 ms and
   10000 files.
+- Messages (calls, answers, notifications), changes of the address space and kernel calls are those
+  of one operation, counted by a plugin of QEMU's (`tools/count.c`) that reads the kernel's trace
+  ring; the kernel counts nothing for it. An operation of a bandwidth is one call, of
+  `file_create_1M_by_4K` a whole file.
 - Instructions are not time: what an address-space switch costs in TLB misses, no figure here shows.
 
 ## Rows
 """
 
+PARTS_NOTE = """\
+Instructions of one operation, by whose they are; the rest of what the machine did in the meantime,
+write-back and the clock, is in it. `others` are drivers and the other services."""
 
-def report(lines, messages, boot):
+STAYS_NOTE = """\
+The kernel runs with interrupts off from its entry to its exit, so its longest stay is the longest
+path with interrupts off. The longest that were seen for each cause, in instructions: until the first
+program measured something, and then in all runs of the rows above and in one that kills and restarts
+services under two hundred blocked programs, copies, forks and fills memory. `where`: the functions
+in which most of the longest was spent."""
+
+
+def report(lines, parts, results):
+    say('messages')
+    messages = bench_parts.message_lines()
+    say('boot')
+    boot = bench_parts.boot_lines()
+    say('the longest stays in the kernel')
+    stays = bench_parts.stay_lines(results.stays)
     return [INTRODUCTION] + lines + [
-        '', '## Messages and kernel calls', ''] + message_lines(messages) + [
-        '', '## Boot', ''] + boot_lines(boot) + [
+        '', '## Where the instructions go', '', PARTS_NOTE, ''] + parts + [
+        '', '## Messages and kernel calls', ''] + messages + [
+        '', '## Boot', ''] + boot + [
+        '', '## The longest path with interrupts off', '', STAYS_NOTE, ''] + stays + [
         '', '## Command line', '', '```', command_line(), '```', '',
         'and in the guest `%s GROUP`, one boot for each group.' % ' '.join(MBENCH), '']
 
@@ -275,19 +291,21 @@ def main():
         raise machine.UsageError('bench: nothing begins with %s' % ' or '.join(prefixes))
     build()
     for group in GROUPS:
-        if not any(group_of(row) == group for row in wanted):
-            continue
+        rows = [row for row in wanted if group_of(row) == group]
         if group in SKIPPED:
             results.reasons[group] = SKIPPED[group]
-        else:
-            run_group(group, results)
+            continue
+        for sleeping in (False, True):
+            if any(row.startswith(SLEEP) == sleeping for row in rows):
+                run_group(group, results, sleeping)
     lines, ratios = table(baseline, results, wanted)
     ran = sum(row in results.figures for row in wanted)
     lines += summary(ratios, (ran, len(wanted))) + missing(results, wanted)
+    parts = parts_table(baseline, results, wanted)
     if prefixes:
-        print('\n'.join(lines))
+        print('\n'.join(lines + [''] + parts))
     else:
-        text = '\n'.join(report(lines, measure_messages(), measure_boot()))
+        text = '\n'.join(report(lines, parts, results))
         with open(REPORT, 'w') as file:
             file.write(text)
         say('wrote ' + os.path.relpath(REPORT, machine.ROOT))
