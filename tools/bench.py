@@ -189,7 +189,8 @@ PARTS = ('program', 'kernel', 'vfs', 'pm', 'vm', 'ext2')
 def parts_table(baseline, results, wanted):
     """Where the instructions of an operation go."""
     symbols = count.symbols(count.MBENCH)
-    lines = ['| row | sum | %s | others |' % ' | '.join(PARTS), '|---|' + '---:|' * (len(PARTS) + 2)]
+    lines = ['| row | sum | %s | others |' % ' | '.join(PARTS),
+             '|---|' + '---:|' * (len(PARTS) + 2)]
     for row in wanted:
         interval = results.intervals.get(row)
         if interval is None:
@@ -260,10 +261,10 @@ write-back and the clock, is in it. `others` are drivers and the other services.
 
 STAYS_NOTE = """\
 The kernel runs with interrupts off from its entry to its exit, so its longest stay is the longest
-path with interrupts off. The longest that were seen for each cause, in instructions: until the first
-program measured something, and then in all runs of the rows above and in one that kills and restarts
-services under two hundred blocked programs, copies, forks and fills memory. `where`: the functions
-in which most of the longest was spent."""
+path with interrupts off. The longest that were seen for each cause, in instructions: until the
+first program measured something, and then in all runs of the rows above and in one that kills and
+restarts services under two hundred blocked programs, copies, forks and fills memory. `where`: the
+functions in which most of the longest was spent."""
 
 
 def report(lines, parts, results):

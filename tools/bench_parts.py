@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """bench_parts.py - what ./skink bench measures beside the rows of mbench: what a message is made
-of, the boot beside Linux's, the longest stays in the kernel. Each function gives lines of the report.
+of, the boot beside Linux's, the longest stays in the kernel, as lines of the report.
 """
 import glob
 import lzma
@@ -30,10 +30,11 @@ BARE, LIBRARY = 3, 4
 PHASES = [
     ('entry: registers to the process\'s row', 'syscall_entry'),
     ('which call, may he', 'syscall_main ipc_primitive'),
-    ('checks of target, rank, serial', 'do_sendrec do_replyreceive proc_find endpoint_slot call_held '
-     'endpoint_eq user_range'),
+    ('checks of target, rank, serial',
+     'do_sendrec do_replyreceive proc_find endpoint_slot call_held endpoint_eq user_range'),
     ('serial, trace record', 'call trace'),
-    ('does the receiver wait, does anything', 'offer awaits admits receive_from pending next_sender'),
+    ('does the receiver wait, does anything',
+     'offer awaits admits receive_from pending next_sender'),
     ('the message: from row to row', 'deliver answer'),
     ('the other one becomes ready', 'received call_over proc_ready'),
     ('who runs next', 'schedule schedule_queues'),
@@ -164,9 +165,9 @@ def boot_once(**options):
 PROMPT = r'# (\x1b\[6n)?'
 BOOT_NOTE = """\
 From reset, the firmware's instructions included, to the shell's prompt; instructions that were
-executed, without time in which nothing ran; of the seconds the best of three boots. Linux is Debian's
-kernel, already taken out of its compression, with the same busybox in an initramfs and nothing but a
-shell as process 1. On Skink process 1 is busybox's init, which runs /etc/rc."""
+executed, without time in which nothing ran; of the seconds the best of three boots. Linux is
+Debian's kernel, already taken out of its compression, with the same busybox in an initramfs and
+nothing but a shell as process 1. On Skink process 1 is busybox's init, which runs /etc/rc."""
 
 
 def boot_lines():
@@ -220,7 +221,8 @@ def stay_row(cause, boot, run, texts):
         found[name] = found.get(name, 0) + length * times
     names = sorted(found, key=found.get, reverse=True)[:3]
     return '| %s | %s | %s | %s |' % (
-        count.cause_text(cause, calls), boot.longest if boot else '–', run.longest if run else '–',
+        count.cause_text(cause, calls), boot.longest if boot else '–',
+        run.longest if run else '–',
         ', '.join('`%s` %d %%' % (name, 100 * found[name] / top.longest) for name in names))
 
 

@@ -230,7 +230,8 @@ def symbols(program=None):
 
 
 def run_command(counted, command, seconds):
-    """Run a command in a guest whose process 1 is execd; (status, output), status None: too late."""
+    """Run a command in a guest whose process 1 is execd; (status, output); status None: too
+    late."""
     deadline = time.monotonic() + seconds
     line = frames.Line(counted.guest)
     frames.start(line, command, deadline)
