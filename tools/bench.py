@@ -7,6 +7,7 @@ messages, switches and kernel calls; then what tools/bench_parts.py has; and wri
 With NAMEs only groups or rows whose names begin so run; the table then goes to standard output,
 and docs/bench.md stays.
 """
+import argparse
 import math
 import os
 import subprocess
@@ -284,7 +285,10 @@ def report(lines, parts, results):
 
 
 def main():
-    prefixes = tuple(sys.argv[1:])
+    parser = argparse.ArgumentParser(prog='skink bench', allow_abbrev=False)
+    parser.add_argument('prefixes', metavar='NAME', nargs='*', help='rows or groups that begin so;'
+                        ' none: all, and docs/bench.md is written anew')
+    prefixes = tuple(parser.parse_args().prefixes)
     baseline, results = read_baseline(), Results()
     wanted = [row for row in baseline
               if not prefixes or row.startswith(prefixes) or group_of(row).startswith(prefixes)]

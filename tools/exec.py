@@ -23,13 +23,15 @@ READY_SECONDS = 60
 
 
 def parse(arguments):
-    if '--' not in arguments:
-        raise machine.UsageError('exec: expected -- and a command')
-    at = arguments.index('--')
-    parser = argparse.ArgumentParser(prog='skink exec', allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog='skink exec', allow_abbrev=False,
+                                     usage='skink exec [OPTIONS] -- COMMAND [ARGUMENT ...]')
     machine.add_options(parser)
-    parser.add_argument('--timeout', metavar='SECONDS', type=float, help='end after this time')
+    parser.add_argument('--timeout', metavar='SECONDS', type=machine.seconds,
+                        help='end after this time, status 124')
+    at = arguments.index('--') if '--' in arguments else len(arguments)
     options = parser.parse_args(arguments[:at])
+    if at == len(arguments):
+        raise machine.UsageError('exec: expected -- and a command')
     options.command = arguments[at + 1:]
     if not options.command:
         raise machine.UsageError('exec: expected a command after --')

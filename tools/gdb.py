@@ -57,7 +57,7 @@ def main():
         where = arguments.index('--ex')
         batch += ['-ex', *arguments[where + 1:where + 2]]
         del arguments[where:where + 2]
-    run.parse(arguments)                        # a wrong option ends it here, with status 2
+    run.parse(arguments, 'gdb')                  # a wrong option ends it here, with status 2
     folder = os.getcwd()
     os.chdir(machine.ROOT)
     started = None if attachable() else start(arguments, folder)

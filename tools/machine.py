@@ -47,6 +47,14 @@ def explain_status(status):
     }.get(status, 'QEMU ended with status %d' % status)
 
 
+def seconds(text):
+    """A time limit, for argparse."""
+    value = float(text)
+    if not 0 < value < float('inf'):
+        raise ValueError(text)
+    return value
+
+
 def add_options(parser):
     """The options that run, exec, gdb and bench share."""
     parser.add_argument('--memory', metavar='M', default='512', help='RAM in MiB (or 2G)')

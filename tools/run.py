@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """run.py - boot Skink in QEMU on this terminal (./skink run). Ctrl-A x ends it."""
 import argparse
+import fcntl
 import os
 import shutil
 import signal
@@ -16,13 +17,29 @@ from guest import LOGS, die_with_parent
 GDB_SOCKET = os.path.join('build', 'gdb.sock')  # relative: a socket's path is short
 
 
-def parse(arguments):
-    parser = argparse.ArgumentParser(prog='skink run', allow_abbrev=False)
+def parse(arguments, name='run'):
+    parser = argparse.ArgumentParser(prog='skink ' + name, allow_abbrev=False)
     machine.add_options(parser)
-    parser.add_argument('--timeout', metavar='SECONDS', type=float, help='end after this time')
+    parser.add_argument('--timeout', metavar='SECONDS', type=machine.seconds,
+                        help='end after this time, status 124')
     parser.add_argument('--gdb', action='store_true', help='let ./skink gdb attach')
     parser.add_argument('--stopped', action='store_true', help='with --gdb: wait for it')
     return parser.parse_args(arguments)
+
+
+def hold(disk):
+    """The disk is ours until we end: an open file with a lock. Nobody mends, moves or boots a
+    disk that a guest runs on."""
+    try:
+        held = open(disk, 'r+b')
+    except OSError as error:
+        raise machine.UsageError('the root disk %s: %s' % (disk, error.strerror)) from None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise machine.UsageError('the root disk %s is in use by another ./skink run; ./skink image'
+                                 ' -o FILE makes one for ./skink run --root FILE' % disk) from None
+    return held
 
 
 def kept_disk():
@@ -37,6 +54,7 @@ def kept_disk():
     except OSError:
         known = None
     if os.path.exists(disk) and known != made_from:
+        hold(disk).close()
         os.rename(disk, disk + '.old')
         print('skink: a new build: a fresh root disk; the old one is %s'
               % os.path.relpath(disk + '.old', os.getcwd()), file=sys.stderr)
@@ -110,6 +128,7 @@ def main():
         if guest.root == machine.FRESH and not guest.overlays:
             guest.root = kept_disk()
         if guest.root not in (machine.FRESH, None):
+            held = hold(guest.root)     # until we end
             check_disk(guest.root)
         command = guest.command(workdir) + serial_arguments() + gdb_arguments(options)
         if sys.stdin.isatty():

@@ -117,16 +117,16 @@ static int list(void)
 	struct rs_list_reply r;
 	err_t err;
 
-	printf("%-10s %3s %4s %-9s %9s %9s %s\n", "NAME", "ID", "RANK", "STATE", "RESTARTS",
+	printf("%-12s %3s %4s %-9s %8s %9s  %s\n", "NAME", "ID", "RANK", "STATE", "RESTARTS",
 	       "RECOVERED", "LAST DEFECT");
 	for (;; req.index++) {
 		err = ask(ID_RS, RS_LIST, &req, sizeof(req), &r, sizeof(r), NULL, 0);
 		if (err != 0)
 			break;
-		printf("%-10.16s %3u %4u %-9s %9u %9u ", r.name, r.priv, r.rank,
+		printf("%-12.16s %3u %4u %-9s %8u %9u", r.name, r.priv, r.rank,
 		       state_text(r.state), r.restarts, r.recoveries);
 		if (r.cause != RS_CAUSE_NONE)
-			printf("%s %u", cause_text(r.cause), r.code);
+			printf("  %s %u", cause_text(r.cause), r.code);
 		putchar('\n');
 	}
 	return err == -ENOENT ? 0 : fail("rs", err);
@@ -304,8 +304,11 @@ static int dump(const char *name)
 	return 0;
 }
 
-static int usage(void)
+/* `text`: what has been asked for and is wrong, if there is more to say. */
+static int usage(const char *text, const char *verb)
 {
+	if (text != NULL)
+		fprintf(stderr, "service: %s: %s\n", verb, text);
 	fputs("usage: service list\n"
 	      "       service status|start|stop|restart NAME\n"
 	      "       service kill [-SIGNAL] NAME\n"
@@ -315,10 +318,18 @@ static int usage(void)
 	return 2;
 }
 
+static const char *const verbs[] = {
+	"list", "status", "start", "stop", "restart", "kill", "stats", "log", "dump",
+};
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
 
+	if (strcmp(verb, "help") == 0 || strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
+		usage(NULL, verb);
+		return 0;
+	}
 	if (argc == 2 && strcmp(verb, "list") == 0)
 		return list();
 	if (argc == 2 && strcmp(verb, "stats") == 0)
@@ -337,5 +348,8 @@ int main(int argc, char **argv)
 		return change(RS_RESTART, argv[2]);
 	if ((argc == 3 || argc == 4) && strcmp(verb, "kill") == 0)
 		return kill_service(argc - 2, argv + 2);
-	return usage();
+	for (unsigned i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(verb, verbs[i]) == 0)
+			return usage(argc == 2 ? "of which service?" : "too many arguments", verb);
+	return usage(argc > 1 ? "no such command" : NULL, verb);
 }

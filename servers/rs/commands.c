@@ -196,6 +196,8 @@ static err_t hang(unsigned id)
 {
 	err_t err;
 
+	if (id == ID_RS && server_attempt() > 0)
+		return 0;                       /* done: we are the one that came back */
 	if (id == ID_RS)
 		for (;;)
 			__asm__ volatile("pause");      /* as asked; rsguard will see to it */
@@ -221,6 +223,8 @@ static err_t do_rs_kill(const struct call *c, const struct rs_kill_request *req)
 		return 0;
 	if (req->signal < 64 && STOPS & BIT(req->signal))
 		return hang(id);
+	if (id == ID_RS && server_attempt() > 0)
+		return 0;               /* it has been done: we are the one that came back */
 	if (id == ID_RS)
 		__builtin_trap();       /* as asked; rsguard will see to it */
 	return freeze(id, RS_CAUSE_KILLED, req->signal);

@@ -38,4 +38,10 @@ with scenario('the time limit ends it with status 124'):
 with scenario('a wrong option is status 2, with a message'):
     done = run('true', options=('--memory', 'lots'))
     assert done.returncode == 2 and b'--memory' in done.stderr, done
+    for options in (['--timeout', '-1'], ['--timeout', 'soon'], ['--nosuch']):
+        done = run('true', options=options)
+        assert done.returncode == 2 and options[0].encode() in done.stderr, done
+with scenario('--help needs no command'):
+    done = subprocess.run(EXEC + ['--help'], capture_output=True)
+    assert done.returncode == 0 and b'-- COMMAND' in done.stdout, done
 finish()

@@ -14,8 +14,20 @@ def check(guest, command, expected, status=0):
 
 
 with Guest() as guest:
-    with scenario('the boot ends at a shell prompt'):
+    with scenario('the boot ends at a greeting and a shell prompt'):
+        guest.expect(r'Welcome to Skink', 60)
         guest.shell()
+        check(guest, 'echo $HOME $USER; pwd', '/root root\n/\n')
+    with scenario('a user who logs in has a home, a name and no rights of root'):
+        check(guest, 'echo joe:x:1000:1000:Joe:/home/joe:/bin/sh >> /etc/passwd; '
+              'mkdir /home/joe; chown joe /home/joe', '')
+        guest.send('login -f joe\n')
+        guest.expect(r'~ \$ ')
+        check(guest, 'echo $HOME; pwd; touch /x 2> /dev/null || echo no',
+              '/home/joe\n/home/joe\nno\n')
+        guest.send('exit\n')
+        guest.expect(PROMPT)
+        check(guest, "su -l joe -c 'echo $HOME'", '/home/joe\n')
     with scenario('variables, arithmetic and here-documents work'):
         check(guest, 'x=6; echo $((x * 7))', '42\n')
         guest.send('cat << END\none\ntwo\nEND\n')
@@ -83,4 +95,16 @@ with Guest() as guest:
         status, out = guest.run('service list')
         rows = out.strip().split('\n')[1:]
         assert status == 0 and len(rows) >= 10 and all(' running ' in row for row in rows), out
+        assert len({row.index(' running ') for row in rows}) == 1, out
+    with scenario('service says what is wrong with what was asked'):
+        for wrong, text in (('nosuch', 'nosuch: no such command'),
+                            ('status', 'status: of which service?'),
+                            ('stop a b', 'stop: too many arguments'), ('', 'usage:')):
+            status, out = guest.run('service ' + wrong)
+            assert status == 2 and text in out.split('\n')[0], (wrong, out)
+        assert guest.run('service --help')[0] == 0
+    with scenario('service kill rs ends rs once, and succeeds'):
+        status, out = guest.run('dmesg -n 1; service kill rs')
+        assert (status, out) == (0, ''), out
+        assert ' 1 recoveries' in guest.run('service status rs')[1]
 finish()
