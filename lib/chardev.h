@@ -8,7 +8,7 @@
  * blocked reader costs the server nothing, and cancelling it neither.
  *
  * The manifest: `serves chardev`, `talks vm ds log` (and pm), `notifies vfs`, `calls grant_copy`.
- * Which device numbers a server has stands in servers/vfs/dev.c.
+ * Which device numbers a server has stands in servers/vfs/char.c.
  */
 #ifndef LIB_CHARDEV_H
 #define LIB_CHARDEV_H

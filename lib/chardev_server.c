@@ -3,13 +3,12 @@
  *
  * Job:      borrows the board, decodes and checks each request by the generated dispatch, calls
  *           the handler, answers.
- * Speaks:   contracts/chardev; contracts/vm (borrow); the kernel call grant_copy.
+ * Speaks:   contracts/chardev; the rest through board_server.c.
  * Touches:  the board, which vfs lends; `data`, which vfs grants.
  * Trusts:   vfs for nothing but the board's existence: entries are copied before they are checked.
  * On crash: holds no state. The board says what is still to do.
  */
-#include <contract/kernel.h>
-#include <contract/vm.h>
+#include <lib/board_server.h>
 #include <lib/chardev.h>
 #include <lib/peer.h>
 #include <lib/service_ids.h>
@@ -18,7 +17,6 @@ extern const struct contract chardev_contract;
 
 static const struct chardev_ops *chardev_ops;
 static struct board *board;
-static struct peer vm = PEER("vm");
 static struct peer vfs = PEER("vfs");
 static struct chardev_entry work[BOARD_ENTRIES];
 
@@ -30,21 +28,6 @@ void chardev_server_init(const struct chardev_ops *ops)
 struct chardev_entry *chardev_entry(const struct call *c)
 {
 	return &work[c->serial - 1];
-}
-
-/* vfs lends the board before its first notification. */
-static err_t open_board(endpoint_t from)
-{
-	struct vm_borrow_request req = { .from = from, .key = CHARDEV_BOARD_KEY };
-	struct vm_borrow_reply reply;
-	err_t err = vm_borrow(&vm, &req, &reply);
-
-	if (err != 0)
-		return err;
-	if (reply.len < CHARDEV_BOARD_BYTES)
-		return -EINVAL;
-	board = (struct board *)(uintptr_t)reply.address;
-	return 0;
 }
 
 static struct chardev_entry *shared(unsigned n)
@@ -73,7 +56,9 @@ static void serve(unsigned n)
 	struct chardev_entry *e = &work[n];
 	uint64_t reply[MESSAGE_WORDS] = { 0 };
 	struct call c = {
-		.client = vfs.at, .serial = n + 1, .owner = vfs.at,
+		.client = vfs.at,
+		.serial = n + 1,
+		.owner = vfs.at,
 		.lent_dir = GRANT_READ | GRANT_WRITE,
 	};
 	err_t err;
@@ -94,7 +79,9 @@ void chardev_server_notified(uint64_t services)
 		return;
 	if (vfs.at.v == 0 && peer_refresh(&vfs) != 0)
 		return;
-	if (board == NULL && open_board(vfs.at) != 0)
+	/* vfs lends the board before its first notification. */
+	if (board == NULL &&
+	    board_borrow(vfs.at, CHARDEV_BOARD_KEY, CHARDEV_BOARD_BYTES, &board) != 0)
 		return;
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
 		if (board->phase[n] == BOARD_ASKED) {
@@ -103,38 +90,17 @@ void chardev_server_notified(uint64_t services)
 		}
 }
 
-static err_t move(const struct call *c, uint32_t dir, uint64_t offset, uint64_t local, size_t len)
-{
-	const struct chardev_entry *e = chardev_entry(c);
-
-	if (offset > c->lent || len > c->lent - offset)
-		return -EINVAL;
-	while (len > 0) {
-		uint64_t part = len < COPY_MAX ? len : COPY_MAX;
-		struct grant_copy_request req = {
-			.grant = e->data, .dir = dir, .offset = offset, .local = local, .len = part,
-		};
-		struct grant_copy_reply reply;
-		err_t err = sys_grant_copy(&req, &reply);
-
-		if (err != 0)
-			return err;
-		offset += part;
-		local += part;
-		len -= part;
-	}
-	return 0;
-}
-
 err_t chardev_data_write(const struct call *c, uint64_t offset, const void *from, size_t len)
 {
-	return move(c, COPY_OUT, offset, (uint64_t)(uintptr_t)from, len);
+	return board_move(chardev_entry(c)->data, c->lent, COPY_OUT, offset,
+			  (uint64_t)(uintptr_t)from, len);
 }
 
 err_t chardev_data_read(const struct call *c, uint64_t offset, void *to, size_t len)
 {
 	undo_before(to, len);
-	return move(c, COPY_IN, offset, (uint64_t)(uintptr_t)to, len);
+	return board_move(chardev_entry(c)->data, c->lent, COPY_IN, offset, (uint64_t)(uintptr_t)to,
+			  len);
 }
 
 void chardev_event(uint32_t line, uint32_t events)

@@ -3,13 +3,12 @@
  *
  * Job:      borrows the board, decodes and checks each request by the generated dispatch, calls
  *           the handler, answers.
- * Speaks:   contracts/file; contracts/vm (borrow); the kernel call grant_copy.
+ * Speaks:   contracts/file; the rest through board_server.c.
  * Touches:  the board, which vfs lends; `data`, which vfs grants.
  * Trusts:   vfs for nothing but the board's existence: entries are copied before they are checked.
  * On crash: holds no state. The board says what is still to do.
  */
-#include <contract/kernel.h>
-#include <contract/vm.h>
+#include <lib/board_server.h>
 #include <lib/file.h>
 #include <lib/peer.h>
 #include <lib/service_ids.h>
@@ -20,7 +19,6 @@ extern const struct contract file_contract;
 
 static const struct file_ops *file_ops;
 static struct board *board;
-static struct peer vm = PEER("vm");
 static struct peer vfs = PEER("vfs");
 static struct file_entry work[BOARD_ENTRIES];
 static bool busy[BOARD_ENTRIES];        /* taken, not answered yet */
@@ -33,21 +31,6 @@ void file_server_init(const struct file_ops *ops)
 struct file_entry *file_entry(const struct call *c)
 {
 	return &work[c->serial - 1];
-}
-
-/* vfs lends the board before its first notification. */
-static err_t open_board(endpoint_t from)
-{
-	struct vm_borrow_request req = { .from = from, .key = FILE_BOARD_KEY };
-	struct vm_borrow_reply reply;
-	err_t err = vm_borrow(&vm, &req, &reply);
-
-	if (err != 0)
-		return err;
-	if (reply.len < FILE_BOARD_BYTES)
-		return -EINVAL;
-	board = (struct board *)(uintptr_t)reply.address;
-	return 0;
 }
 
 static struct file_entry *shared(unsigned n)
@@ -102,7 +85,8 @@ void file_server_notified(uint64_t services)
 		return;
 	if (vfs.at.v == 0 && peer_refresh(&vfs) != 0)
 		return;
-	if (board == NULL && open_board(vfs.at) != 0)
+	/* vfs lends the board before its first notification. */
+	if (board == NULL && board_borrow(vfs.at, FILE_BOARD_KEY, FILE_BOARD_BYTES, &board) != 0)
 		return;
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
 		if (board->phase[n] == BOARD_ASKED && !busy[n]) {
@@ -111,38 +95,17 @@ void file_server_notified(uint64_t services)
 		}
 }
 
-static err_t move(const struct call *c, uint32_t dir, uint64_t offset, uint64_t local, size_t len)
-{
-	const struct file_entry *e = file_entry(c);
-
-	if (offset > c->lent || len > c->lent - offset)
-		return -EINVAL;
-	while (len > 0) {
-		uint64_t part = len < COPY_MAX ? len : COPY_MAX;
-		struct grant_copy_request req = {
-			.grant = e->data, .dir = dir, .offset = offset, .local = local, .len = part,
-		};
-		struct grant_copy_reply reply;
-		err_t err = sys_grant_copy(&req, &reply);
-
-		if (err != 0)
-			return err;
-		offset += part;
-		local += part;
-		len -= part;
-	}
-	return 0;
-}
-
 err_t file_data_write(const struct call *c, uint64_t offset, const void *from, size_t len)
 {
-	return move(c, COPY_OUT, offset, (uint64_t)(uintptr_t)from, len);
+	return board_move(file_entry(c)->data, c->lent, COPY_OUT, offset, (uint64_t)(uintptr_t)from,
+			  len);
 }
 
 err_t file_data_read(const struct call *c, uint64_t offset, void *to, size_t len)
 {
 	undo_before(to, len);
-	return move(c, COPY_IN, offset, (uint64_t)(uintptr_t)to, len);
+	return board_move(file_entry(c)->data, c->lent, COPY_IN, offset, (uint64_t)(uintptr_t)to,
+			  len);
 }
 
 bool file_dirent(struct file_dirents *d, uint64_t ino, uint64_t next_pos, uint32_t mode,

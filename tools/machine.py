@@ -6,6 +6,7 @@ The machine is the reference machine of all measurements: q35, -cpu max,-erms, o
 default devices, a debug-exit port at 0xf4. SKINK_QEMU in the environment: more arguments for QEMU,
 as -gdb for a test that hangs.
 """
+import fcntl
 import os
 import shlex
 import shutil
@@ -208,8 +209,10 @@ def ram_archive(overlays, workdir):
         make_root(os.path.join(workdir, 'ramdisk.img'), overlays, RAM_ROOT_SIZE)
         goal = os.path.join(workdir, 'ram.img')
         ramdisk = ['RAMDISK=' + os.path.join(workdir, 'ramdisk.img'), 'RAM_IMAGE=' + goal]
-    done = subprocess.run(['make', '-C', ROOT, '--no-print-directory', 'ram'] + ramdisk,
-                          stdout=sys.stderr)
+    with open(os.path.join(BUILD, 'ram.lock'), 'w') as lock:    # two makes must not share build/
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(['make', '-C', ROOT, '--no-print-directory', 'ram'] + ramdisk,
+                              stdout=sys.stderr)
     if done.returncode != 0:
         raise UsageError('no boot archive with a root disk could be made')
     return goal

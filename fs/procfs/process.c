@@ -232,11 +232,3 @@ err_t make_pid_wchan(struct text *t, uint32_t pid)
 	put(t, "0");
 	return 0;
 }
-
-err_t make_pid_io(struct text *t, uint32_t pid)
-{
-	(void)pid;
-	put(t, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\n"
-	    "cancelled_write_bytes: 0\n");
-	return 0;
-}

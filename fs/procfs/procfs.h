@@ -43,7 +43,7 @@ maker make_cmdline, make_cpuinfo, make_filesystems, make_loadavg, make_meminfo, 
 /* process.c */
 maker make_pid_cmdline, make_pid_environ, make_pid_stat, make_pid_statm, make_pid_status,
 	make_pid_comm, make_pid_maps, make_pid_limits, make_pid_cgroup, make_pid_zero,
-	make_pid_wchan, make_pid_io;
+	make_pid_wchan;
 
 /* process.c: does it live? Fills info. */
 bool process_find(uint32_t pid, struct pm_info_reply *info);

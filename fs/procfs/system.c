@@ -183,7 +183,7 @@ err_t make_vmstat(struct text *t, uint32_t pid)
 	put(t, "nr_free_pages %lu\nnr_anon_pages %lu\nnr_file_pages %lu\nnr_page_table_pages %lu\n",
 	    (unsigned long)v.free, (unsigned long)v.anonymous, (unsigned long)v.cache,
 	    (unsigned long)v.tables);
-	put(t, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault %lu\n", (unsigned long)v.faults);
+	put(t, "pswpin 0\npswpout 0\npgfault %lu\n", (unsigned long)v.faults);
 	return 0;
 }
 

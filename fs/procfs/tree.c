@@ -63,7 +63,6 @@ const struct kind kinds[] = {
 	{ "environ", FILE_OWN, KIND_PID, make_pid_environ, NULL, 0 },
 	{ "exe", LINK, KIND_PID, NULL, NULL, FILE_MAGIC_EXE },
 	{ "fd", 0040500, KIND_PID, NULL, NULL, FILE_MAGIC_FD_DIR },
-	{ "io", FILE_OWN, KIND_PID, make_pid_io, NULL, 0 },
 	{ "limits", FILE_R, KIND_PID, make_pid_limits, NULL, 0 },
 	{ "maps", FILE_R, KIND_PID, NULL, NULL, FILE_MAGIC_MAPS },
 	{ "mountinfo", FILE_R, KIND_PID, NULL, NULL, FILE_MAGIC_MOUNTINFO },

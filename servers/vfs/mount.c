@@ -26,7 +26,6 @@ static struct automount { const char *server, *type, *source, *path; } automount
 
 static const struct { const char *type, *server; } types[] = {
 	{ "tmpfs", "tmpfs" }, { "ramfs", "tmpfs" }, { "devtmpfs", "devfs" }, { "proc", "procfs" },
-	{ "iso9660", "iso9660" },
 };
 
 #define DEVICE(major, minor) ((uint64_t)(major) << 32 | (minor))         /* file_attr.rdev */

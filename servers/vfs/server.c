@@ -19,8 +19,8 @@ static const struct { const char *name; uint8_t kind; } known[] = {
 	{ "", SERVER_NONE },            /* server 0 is nobody */
 	{ "tmpfs", SERVER_FILE }, { "devfs", SERVER_FILE }, { "procfs", SERVER_FILE },
 	{ "ext2", SERVER_FILE }, { "ext2_1", SERVER_FILE }, { "ext2_2", SERVER_FILE },
-	{ "ext2_3", SERVER_FILE }, { "ext2_ram", SERVER_FILE }, { "iso9660", SERVER_FILE },
-	{ "tty", SERVER_CHAR }, { "fb", SERVER_CHAR }, { "input", SERVER_CHAR },
+	{ "ext2_3", SERVER_FILE }, { "ext2_ram", SERVER_FILE },
+	{ "tty", SERVER_CHAR },
 };
 _Static_assert(COUNT(known) <= NR_SERVERS, "rows for all servers");
 

@@ -19,7 +19,7 @@
 enum {
 	WRITE_RUN = 32,
 	TICK_S = 5,
-	DIRTY_PART = 8,                 /* of all frames, above which writers wait */
+	DIRTY_PART = 8,                 /* of what the services leave: writers wait above it */
 };
 
 static struct page *page(uint32_t slot)

@@ -198,11 +198,9 @@ static void init(enum start_kind kind)
 	char name[] = "vda";
 	err_t err = set_up(index);
 
-	if (err == -ENOENT)
-		print("there is no disk %u\n", index);
-	else if (err != 0)
+	if (err != 0 && err != -ENOENT) /* a disk that is not there is nothing to tell */
 		print("disk %u cannot be used: error %d\n", index, -err);
-	else
+	else if (err == 0)
 		print("disk %u: %lu KiB, sectors of %u, queue of %u%s\n", index,
 		      (unsigned long)(disk.size / 1024), disk.sector, queue.size,
 		      disk.flags & BLOCK_READ_ONLY ? ", read-only" : "");
