@@ -136,7 +136,10 @@ def main():
     options = parse(sys.argv[1:])
     options.append += ['init=/usr/sbin/execd', 'log=off']
     deadline = time.monotonic() + (options.timeout or float('inf'))
-    with Guest(name='exec-%d' % os.getpid(), made=machine.from_options(options)) as guest:
+    made = machine.from_options(options)
+    if made.root not in (machine.FRESH, None):
+        held = machine.take_root(made.root)     # until we end
+    with Guest(name='exec-%d' % os.getpid(), made=made) as guest:
         guest.begun = time.monotonic()
         line = Line(guest)
         start(line, options.command, deadline)

@@ -8,6 +8,7 @@ as -gdb for a test that hangs.
 """
 import fcntl
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ KVM_PASSED = 0x2a << 1 | 1      # tools/kvmprobe.S
 FRESH = 'fresh'                 # a root disk
 ROOT_IMAGE = os.path.join(BUILD, 'root.img')
 ROOT_SIZE, RAM_ROOT_SIZE = '512M', '60M'        # as in Makefile
+LEAST_MIB = 96                  # the services, and a little for programs
 
 OVMF = '/usr/share/OVMF/OVMF_%s_4M.fd'
 
@@ -131,9 +133,13 @@ class Machine:
         self.accel = 'tcg' if icount else choose_accel(accel)
 
     def command(self, workdir):
-        """QEMU and its arguments, without serial line and QMP. `workdir`: for scratch files."""
+        """QEMU and its arguments, without serial line and QMP. `workdir`: for scratch files.
+
+        strict=on: the firmware leaves disks alone that it does not boot from. Else it takes memory
+        for each of them, at the end, where QEMU puts the boot archive afterwards."""
         args = [QEMU, '-accel', self.accel, '-machine', 'q35', '-cpu', 'max,-erms', '-smp', '1',
-                '-m', self.memory, '-nodefaults', '-no-reboot', '-display', self.display or 'none',
+                '-m', self.memory, '-boot', 'strict=on', '-nodefaults', '-no-reboot',
+                '-display', self.display or 'none',
                 '-device', 'isa-debug-exit,iobase=0xf4,iosize=4']
         if self.vga:
             args += ['-vga', 'std']
@@ -243,9 +249,48 @@ def find_display():
     raise UsageError('--gui: this QEMU opens no windows (Debian package qemu-system-gui)')
 
 
+def take_disk(disk):
+    """The root disk `disk` is ours until what we return is closed: an open file with a lock. Nobody
+    mends, moves or boots a disk that a guest runs on."""
+    try:
+        held = open(disk, 'r+b')
+    except OSError as error:
+        raise UsageError('the root disk %s: %s' % (disk, error.strerror)) from None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError('the root disk %s is in use by another guest; ./skink image -o FILE makes'
+                         ' one for --root FILE' % disk) from None
+    return held
+
+
+def take_root(disk):
+    """As take_disk; and it is mended if its last guest was ended hard. e2fsck says with status 1
+    and 2 that it mended something, with 4 and more that it could not."""
+    held = take_disk(disk)
+    if not is_ext2(held):
+        raise UsageError('the root disk %s is not an ext2 file system (./skink image makes one)'
+                         % disk)
+    done = subprocess.run(['e2fsck', '-p', disk], capture_output=True, text=True, env={
+        **os.environ, 'PATH': os.environ.get('PATH', '') + ':/usr/sbin:/sbin'})
+    if done.returncode & ~3:
+        raise UsageError('the root disk %s needs e2fsck:\n%s'
+                         % (disk, (done.stdout + done.stderr).strip()))
+    return held
+
+
+def is_ext2(file):
+    file.seek(1024 + 56)        # s_magic
+    return file.read(2) == b'\x53\xef'
+
+
 def find_disk(path, option='--disk'):
     if not os.path.exists(path):
         raise UsageError('%s %s: no such file' % (option, path))
+    if os.path.isdir(path):
+        raise UsageError('%s %s: a folder, not a disk' % (option, path))
+    if os.path.isfile(path) and os.path.getsize(path) == 0:
+        raise UsageError('%s %s: is empty' % (option, path))
     if not os.access(path, os.R_OK | os.W_OK):
         raise UsageError('%s %s: may not be read and written' % (option, path))
     return os.path.abspath(path)
@@ -253,9 +298,13 @@ def find_disk(path, option='--disk'):
 
 def parse_memory(text):
     number, unit = (text[:-1], text[-1].upper()) if text[-1:].isalpha() else (text, 'M')
-    if not number.isdigit() or unit not in 'MG' or not 16 <= int(number) * (
-            1024 if unit == 'G' else 1) <= 1 << 20:
-        raise UsageError('--memory %s: expected a size in MiB of 16 or more, or like 2G' % text)
+    mib = int(number) * {'M': 1, 'G': 1024}.get(unit, 0) if re.fullmatch('[0-9]+', number) else 0
+    if mib < LEAST_MIB:
+        raise UsageError('--memory %s: expected a size in MiB of %d or more, or like 2G'
+                         % (text, LEAST_MIB))
+    here = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') >> 20
+    if mib > here:
+        raise UsageError('--memory %s: this machine has %d MiB' % (text, here))
     return number + unit
 
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """run.py - boot Skink in QEMU on this terminal (./skink run). Ctrl-A x ends it."""
 import argparse
-import fcntl
 import os
 import shutil
 import signal
@@ -27,21 +26,6 @@ def parse(arguments, name='run'):
     return parser.parse_args(arguments)
 
 
-def hold(disk):
-    """The disk is ours until we end: an open file with a lock. Nobody mends, moves or boots a
-    disk that a guest runs on."""
-    try:
-        held = open(disk, 'r+b')
-    except OSError as error:
-        raise machine.UsageError('the root disk %s: %s' % (disk, error.strerror)) from None
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise machine.UsageError('the root disk %s is in use by another ./skink run; ./skink image'
-                                 ' -o FILE makes one for ./skink run --root FILE' % disk) from None
-    return held
-
-
 def kept_disk():
     """The root disk of this working copy, which keeps what is written. One that was made by an
     older build is put aside: what it has of Skink's own programs is of that build."""
@@ -54,7 +38,7 @@ def kept_disk():
     except OSError:
         known = None
     if os.path.exists(disk) and known != made_from:
-        hold(disk).close()
+        machine.take_disk(disk).close()
         os.rename(disk, disk + '.old')
         print('skink: a new build: a fresh root disk; the old one is %s'
               % os.path.relpath(disk + '.old', os.getcwd()), file=sys.stderr)
@@ -66,13 +50,12 @@ def kept_disk():
     return disk
 
 
-def check_disk(disk):
-    """After a guest that was ended hard. e2fsck says what it mended; 4: it could not."""
-    done = subprocess.run(['e2fsck', '-p', disk], capture_output=True, text=True, env={
-        **os.environ, 'PATH': os.environ.get('PATH', '') + ':/usr/sbin:/sbin'})
-    if done.returncode & ~3:
-        raise machine.UsageError('the root disk %s needs e2fsck:\n%s'
-                                 % (disk, (done.stdout + done.stderr).strip()))
+def terminal_size():
+    """For the boot command line: a serial line does not tell how big the terminal is."""
+    if not os.isatty(1):
+        return []
+    columns, rows = os.get_terminal_size(1)
+    return ['rows=%d' % rows, 'columns=%d' % columns] if rows and columns else []
 
 
 def serial_arguments():
@@ -124,12 +107,12 @@ def main():
     options = parse(sys.argv[1:])
     workdir = tempfile.mkdtemp(prefix='skink-')
     try:
+        options.append += terminal_size()
         guest = machine.from_options(options)
         if guest.root == machine.FRESH and not guest.overlays:
             guest.root = kept_disk()
         if guest.root not in (machine.FRESH, None):
-            held = hold(guest.root)     # until we end
-            check_disk(guest.root)
+            held = machine.take_root(guest.root)        # until we end
         command = guest.command(workdir) + serial_arguments() + gdb_arguments(options)
         if sys.stdin.isatty():
             print('skink: %s; Ctrl-A x ends it' % guest.accel, file=sys.stderr)

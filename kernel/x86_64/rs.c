@@ -30,7 +30,7 @@ void rs_start(void)
 	pfn_t root, first = (pfn_t)(boot_info.archive >> PAGE_SHIFT);
 
 	if (!pages || boot_info.archive % PAGE_SIZE || image->magic != BOOT_MAGIC ||
-	    image->pages >= pages || !take_free(NULL, &root) ||
+	    image->pages >= pages || first + pages > nr_frames || !take_free(NULL, &root) ||
 	    do_space_create(NULL, &(struct space_create_request){ .root = root }))
 		panic("no boot image (the module or initrd)", boot_info.archive);
 	self.entry = image->entry;

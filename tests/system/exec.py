@@ -41,6 +41,13 @@ with scenario('a wrong option is status 2, with a message'):
     for options in (['--timeout', '-1'], ['--timeout', 'soon'], ['--nosuch']):
         done = run('true', options=options)
         assert done.returncode == 2 and options[0].encode() in done.stderr, done
+    for options, text in ((['--memory', '900000000'], b'this machine has'),
+                          (['--memory', '16'], b'or more'),
+                          (['--disk', machine.ROOT], b'a folder'),
+                          (['--root', machine.ROOT], b'a folder'),
+                          (['--root', __file__], b'not an ext2 file system')):
+        done = run('true', options=options)
+        assert done.returncode == 2 and text in done.stderr, (options, done)
 with scenario('--help needs no command'):
     done = subprocess.run(EXEC + ['--help'], capture_output=True)
     assert done.returncode == 0 and b'-- COMMAND' in done.stdout, done

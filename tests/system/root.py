@@ -104,6 +104,7 @@ def more_disks(folder):
     with scenario('three more disks are mounted beside the root, each with what is its own'):
         with Guest(name='root-more', disks=disks) as guest:
             guest.shell()
+            assert 'gone' not in ok(guest, 'service list'), ok(guest, 'dmesg')
             ok(guest, 'mkdir /b /c /d')
             for n, letter in enumerate('bcd'):
                 ok(guest, 'mount -t ext2 /dev/vd%s /%s; seq %d > /%s/f' % (letter, letter, 10 + n,
