@@ -12,9 +12,12 @@
 /* At the top of a service's stack, written by rs at every start. */
 struct service_args {
 	uint32_t id;                    /* of the manifest: its slot and privilege row */
-	uint32_t unused[3];             /* the stack below stays aligned */
+	uint16_t cause, code;           /* rs only, which rsguard recovered: RS_CAUSE_ */
+	uint64_t defect_ns;             /* and since when it knows */
 	char words[MANIFEST_ARGS];
 };
+
+_Static_assert(sizeof(struct service_args) % 16 == 0, "the stack below stays aligned");
 
 #define SERVICE_ARGS_VA (IMAGE_STACK_TOP - sizeof(struct service_args))
 

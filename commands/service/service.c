@@ -132,21 +132,30 @@ static int list(void)
 	return err == -ENOENT ? 0 : fail("rs", err);
 }
 
-static int status(const char *name)
+/* What rs knows of it. Exit status. */
+static int look_up(const char *name, struct rs_status_reply *r)
 {
 	struct rs_status_request req = { 0 };
-	struct rs_status_reply r;
 	err_t err;
 
 	if (!name_fits(req.name, sizeof(req.name), name))
 		return 1;
-	err = ask(ID_RS, RS_STATUS, &req, sizeof(req), &r, sizeof(r), NULL, 0);
-	if (err != 0)
-		return fail(name, err);
+	err = ask(ID_RS, RS_STATUS, &req, sizeof(req), r, sizeof(*r), NULL, 0);
+	return err != 0 ? fail(name, err) : 0;
+}
+
+static int status(const char *name)
+{
+	struct rs_status_reply r;
+
+	if (look_up(name, &r) != 0)
+		return 1;
 	printf("%s: %s, id %u, rank %u, endpoint 0x%x\n", name, state_text(r.state), r.priv, r.rank,
 	       r.who.v);
-	printf("  up %u.%03u s, %u restarts, %u recoveries in place, %u heartbeats unanswered\n",
-	       r.uptime_ms / 1000, r.uptime_ms % 1000, r.restarts, r.recoveries, r.beats);
+	if (r.who.v != ENDPOINT_NONE.v)
+		printf("  up %u.%03u s, %u heartbeats unanswered\n", r.uptime_ms / 1000,
+		       r.uptime_ms % 1000, r.beats);
+	printf("  %u restarts, %u recoveries in place\n", r.restarts, r.recoveries);
 	if (r.cause != RS_CAUSE_NONE)
 		printf("  last defect: %s %u, repaired in %u us\n", cause_text(r.cause), r.code,
 		       r.repaired_us);
@@ -219,24 +228,45 @@ static int stats(void)
 	return 0;
 }
 
-/* Whole lines; with a name only that service's. */
-static void show_lines(const char *name, const char *from, size_t len)
+static bool begins(const char *line, size_t len, const char *name)
 {
-	size_t n = name != NULL ? strlen(name) : 0;
+	size_t n = strlen(name);
+
+	return len > n && memcmp(line, name, n) == 0 && line[n] == ':';
+}
+
+/* What the service itself has said, and what rs has said about it. */
+static bool is_about(const char *line, size_t len, const char *name)
+{
+	static const char rs[] = "rs: ";
+
+	return begins(line, len, name) ||
+	       (len > strlen(rs) && memcmp(line, rs, strlen(rs)) == 0 &&
+		begins(line + strlen(rs), len - strlen(rs), name));
+}
+
+/* Whole lines; with a name only those about that service. How many. */
+static unsigned show_lines(const char *name, const char *from, size_t len)
+{
+	unsigned shown = 0;
 
 	for (const char *end; len > 0; len -= (size_t)(end - from), from = end) {
 		end = memchr(from, '\n', len);
 		end = end != NULL ? end + 1 : from + len;
-		if ((size_t)(end - from) > n && memcmp(from, name != NULL ? name : "", n) == 0 &&
-		    (n == 0 || from[n] == ':'))
-			fwrite(from, 1, (size_t)(end - from), stdout);
+		if (name != NULL && !is_about(from, (size_t)(end - from), name))
+			continue;
+		fwrite(from, 1, (size_t)(end - from), stdout);
+		shown++;
 	}
+	return shown;
 }
 
 static int show_log(const char *name)
 {
 	struct log_read_request req = { 0 };
 	struct log_read_reply r;
+	struct rs_status_reply unused;
+	unsigned shown = 0;
 
 	for (;;) {
 		err_t err = ask(ID_LOG, LOG_READ, &req, sizeof(req), &r, sizeof(r), text, 8192);
@@ -244,10 +274,11 @@ static int show_log(const char *name)
 		if (err != 0)
 			return fail("log", err);
 		if (r.done == 0)
-			return 0;
-		show_lines(name, text, r.done);
+			break;
+		shown += show_lines(name, text, r.done);
 		req.seq = r.next;
 	}
+	return shown == 0 && name != NULL ? look_up(name, &unused) : 0;
 }
 
 /* ---- dumps ---- */

@@ -79,7 +79,8 @@ static err_t do_rs_status(const struct call *c, const struct rs_status_request *
 		.who = who(id), .state = s->phase, .rank = manifest_of(id)->rank,
 		.priv = (uint8_t)id, .cause = s->cause, .restarts = s->restarts,
 		.recoveries = s->recoveries, .code = s->code, .beats = s->beats_out,
-		.uptime_ms = (uint32_t)((clock_monotonic_ns() - s->started_ns) / 1000000),
+		.uptime_ms = alive(s) ? (uint32_t)((clock_monotonic_ns() - s->started_ns) / 1000000)
+				      : 0,
 		.repaired_us = (uint32_t)(s->repaired_ns / 1000),
 	};
 	return 0;
@@ -162,6 +163,7 @@ static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
 		if (sys_proc_destroy(&destroy) != 0)
 			return -ENOENT;
 		s->generation++;
+		say("<5>%s: stopped on request", s->name);
 	}
 	s->phase = RS_STATE_STOPPED;
 	outbox_flush();
@@ -223,8 +225,11 @@ static err_t do_rs_kill(const struct call *c, const struct rs_kill_request *req)
 		return 0;
 	if (req->signal < 64 && STOPS & BIT(req->signal))
 		return hang(id);
-	if (id == ID_RS && server_attempt() > 0)
-		return 0;               /* it has been done: we are the one that came back */
+	if (id == ID_RS && server_attempt() > 0) {
+		s->cause = RS_CAUSE_KILLED;     /* done: we are the one that came back */
+		s->code = req->signal;
+		return 0;
+	}
 	if (id == ID_RS)
 		__builtin_trap();       /* as asked; rsguard will see to it */
 	return freeze(id, RS_CAUSE_KILLED, req->signal);

@@ -17,6 +17,7 @@
  */
 #include "rs.h"
 #include <contract/kernel.h>
+#include <lib/args.h>
 #include <lib/clock.h>
 #include <lib/service_ids.h>
 
@@ -207,6 +208,19 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code)
 	}
 	if (!recover_in_place(id))
 		restart_fresh(id);
+}
+
+void guard_self(void)
+{
+	const struct service_args *why = (const struct service_args *)SERVICE_ARGS_VA;
+	struct service *s = &state.service[ID_RS];
+
+	s->recoveries++;
+	s->cause = (uint8_t)why->cause;
+	s->code = why->code;
+	s->defect_ns = why->defect_ns;
+	s->repaired_ns = clock_monotonic_ns() - why->defect_ns;
+	say("<4>%s: %s %u", s->name, cause_text(s->cause), s->code);
 }
 
 /* What a freeze's code says: rs's own reasons travel in it as cause << 16 | code. */

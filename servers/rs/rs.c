@@ -137,7 +137,7 @@ static err_t check(void)
 		if (s->phase > RS_STATE_GONE || (s->name[0] != '\0') != (manifest_of(id) != NULL))
 			return -EINVAL;
 	}
-	state.service[ID_RS].recoveries++;
+	guard_self();
 	state.retry = true;
 	set_alarm();
 	return 0;

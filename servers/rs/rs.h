@@ -30,6 +30,7 @@ uint64_t service_stack(unsigned id);
 /* guard.c: defects and what follows from them. */
 void guard_events(void);
 void guard_defect(unsigned id, unsigned cause, uint32_t code);
+void guard_self(void);                          /* rs has been recovered: rsguard says why */
 void guard_ready(unsigned id);
 void guard_due(uint64_t now);
 void guard_heartbeats(uint64_t now);

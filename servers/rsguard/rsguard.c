@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * rsguard.c - rs's own guardian.
  *
- * Job:      recovers rs in place when it freezes, and freezes it when it does not answer. Nothing
- *           else, so that there is little in it that can break.
+ * Job:      recovers rs in place when it freezes, and tells it why; freezes it when it does not
+ *           answer. Nothing else, so that there is little in it that can break.
  * Speaks:   notifications with rs, one each second both ways.
  * Touches:  rs's memory while rs is frozen.
  * Trusts:   the boot archive in memory, which nobody can write.
  * On crash: rs restarts it; it holds nothing that matters.
  */
 #include <contract/kernel.h>
+#include <contract/rs.h>
+#include <lib/args.h>
 #include <lib/assert.h>
 #include <lib/clock.h>
 #include <lib/image.h>
@@ -17,18 +19,41 @@
 #include <lib/service_ids.h>
 
 #define PERIOD_NS 1000000000ull
-enum { MISSES = 3, RS_STACK = 64 * 1024, CODE_HUNG = 4 << 16 };
+enum { MISSES = 3, RS_STACK = 64 * 1024, CODE_SHIFT = 16 };
 
 static unsigned unanswered;
 
-static void recover_rs(void)
+/* rs reads it where other services have the words of their manifests. */
+static void tell_why(const struct proc_next_reply *e)
 {
-	struct proc_recover_request req = { .proc = FIRST_ENDPOINT(ID_RS),
-					    .stack = IMAGE_STACK_TOP, .arg = START_RECOVER };
+	struct service_args args = {
+		.id = ID_RS, .cause = RS_CAUSE_EXCEPTION, .code = (uint16_t)e->vector,
+		.defect_ns = clock_monotonic_ns(),
+	};
+	struct proc_copy_request req = {
+		.proc = e->proc, .dir = COPY_OUT, .remote = SERVICE_ARGS_VA,
+		.local = (uint64_t)(uintptr_t)&args, .len = sizeof(args),
+	};
+	struct proc_copy_reply reply;
+
+	if (e->cause == CAUSE_FROZEN) {
+		args.cause = (uint16_t)(e->code >> CODE_SHIFT);
+		args.code = (uint16_t)e->code;
+	} else if (e->cause == CAUSE_IPC) {
+		args.cause = RS_CAUSE_IPC;
+	}
+	assert(sys_proc_copy(&req, &reply) == 0);
+}
+
+static void recover_rs(const struct proc_next_reply *e)
+{
+	struct proc_recover_request req = { .proc = e->proc, .stack = SERVICE_ARGS_VA,
+					    .arg = START_RECOVER };
 	struct image image;
 
 	assert(image_find("rs", &image) == 0 && image_check(&image) == 0);
 	assert(image_write(&image, req.proc, RS_STACK, true) == 0);
+	tell_why(e);
 	req.entry = image_entry(&image);
 	assert(sys_proc_recover(&req) == 0);
 	unanswered = 0;
@@ -40,7 +65,7 @@ static void look_for_frozen(void)
 
 	while (sys_proc_next(&e) == 0)
 		if (endpoint_eq(e.proc, FIRST_ENDPOINT(ID_RS)))
-			recover_rs();
+			recover_rs(&e);
 }
 
 static void set_alarm(void)
@@ -52,7 +77,8 @@ static void set_alarm(void)
 
 static void beat(void)
 {
-	struct proc_freeze_request req = { .proc = FIRST_ENDPOINT(ID_RS), .code = CODE_HUNG };
+	struct proc_freeze_request req = { .proc = FIRST_ENDPOINT(ID_RS),
+					   .code = RS_CAUSE_HUNG << CODE_SHIFT | MISSES };
 
 	if (unanswered++ >= MISSES)
 		assert(sys_proc_freeze(&req) == 0);

@@ -84,6 +84,17 @@ with Guest() as guest:
         guest.run('service kill rs')
         status, out = guest.run('service list; echo alive')
         assert 'alive' in out and ' running ' in out, out
+        out = guest.run('service status rs')[1]
+        assert 'last defect: signal 9' in out and re.search(r'repaired in [1-9]\d* us', out), out
+        assert 'rs: rs: CPU exception' in guest.run('service log rs')[1]
+    with scenario('the log about a service has what rs did to it, and what it said itself'):
+        guest.run('service kill -SEGV hello; service stop toy')
+        out = guest.run('service log hello')[1]
+        assert 'rs: hello: killed by signal 11\n' in out and '\nhello: hello, world\n' in out, out
+        assert 'rs: toy: stopped on request' in guest.run('service log toy')[1]
+        out = guest.run('service status toy')[1]
+        assert 'toy: stopped' in out and ' up ' not in out, out
+        assert guest.run('service start toy; service log nosuch')[0] == 1
     print('    repaired: ' + ', '.join(repairs))
 with Guest(name='services-ram', ram_root=True) as guest:
     guest.shell()
