@@ -14,6 +14,7 @@ last lines of the console and, if QEMU has ended, how.
 """
 import atexit
 import ctypes
+import fcntl
 import json
 import os
 import re
@@ -24,6 +25,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 import machine
@@ -165,6 +167,10 @@ class Guest:
 
     def send(self, text):
         self.serial.sendall(text.encode() if isinstance(text, str) else text)
+
+    def unread(self):
+        """Bytes of memory that hold what was sent and QEMU has not taken; 0: it has taken all."""
+        return int.from_bytes(fcntl.ioctl(self.serial, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
     def shell(self, timeout=60):
         """Wait for the shell's prompt on the console; make its lines wide, it wraps long ones."""

@@ -180,6 +180,7 @@ static void on_notify(uint64_t services)
 	if (services & (BIT(ID_UART) | BIT(ID_SCREEN) | BIT(ID_KEYBOARD)))
 		wire_pump();
 	chardev_server_notified(services);
+	wire_ask();
 }
 
 /* The last console=tty1 (tty0) or console=ttyS0 of the boot command line: /dev/console. */

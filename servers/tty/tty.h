@@ -64,6 +64,7 @@ void wire_open(void);
 void wire_recovered(void);
 void wire_drivers_changed(void);                /* ds has something to say */
 void wire_send(const struct line *l);           /* output */
+void wire_ask(void);                            /* input, after a reader made room */
 void wire_pump(void);                           /* everything that can go on goes on */
 
 struct line *line_of(uint32_t n);

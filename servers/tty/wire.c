@@ -203,6 +203,29 @@ void wire_send(const struct line *l)
 		}
 }
 
+/* Lets the driver see what was submitted since; true: there was something. */
+static bool hand_in(unsigned w, uint32_t since)
+{
+	const struct ring_client *ring = &state.wire[w].ring;
+
+	if (ring->submitted == since)
+		return false;
+	ring_client_publish(ring, &wire_memory[w]);
+	tell(w);
+	return true;
+}
+
+/* A program may have made room in a line: what the sender held back can come now. */
+void wire_ask(void)
+{
+	for (unsigned w = 0; w < NR_WIRES; w++) {
+		uint32_t submitted = state.wire[w].ring.submitted;
+
+		submit_reads(w);
+		hand_in(w, submitted);
+	}
+}
+
 /* Everything that can go on with one driver. Each answer is taken and committed for itself. */
 static bool pump(unsigned w)
 {
@@ -220,12 +243,7 @@ static bool pump(unsigned w)
 	ask_window(w);
 	submit_reads(w);
 	submit_writes(w);
-	if (x->ring.submitted != submitted) {
-		ring_client_publish(&x->ring, &wire_memory[w]);
-		tell(w);
-		any = true;
-	}
-	return any;
+	return hand_in(w, submitted) || any;
 }
 
 void wire_pump(void)

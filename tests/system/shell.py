@@ -3,6 +3,10 @@
 
 Limit: 240
 """
+import hashlib
+import random
+import time
+
 from guest import Guest, finish, scenario
 
 PROMPT = r'# (\x1b\[6n)?'
@@ -44,13 +48,11 @@ with Guest() as guest:
               'find t -type f | sort | xargs cat; rm -r t t.tgz; cd /', '1\n2\n3\n')
     with scenario('sha256sum of a program is what the host says'):
         status, out = guest.run('sha256sum < /bin/busybox')
-        import hashlib
         with open('/bin/busybox', 'rb') as file:
             assert out.split()[0] == hashlib.sha256(file.read()).hexdigest(), out
     with scenario('^C ends the foreground program and not the shell'):
         guest.send('sleep 100\n')
         guest.expect(r'sleep 100')
-        import time
         time.sleep(1)                   # a person waits until it runs
         guest.send('\x03')
         check(guest, 'echo $?', '130\n')
@@ -78,6 +80,16 @@ with Guest() as guest:
         guest.send('abx\x7fc\n')
         guest.expect(r'\nabc\r\n')
         guest.send('\x04')
+        check(guest, 'echo back', 'back\n')
+    with scenario('input that finds no room in any buffer waits at the sender'):
+        data = random.Random(1).randbytes(30000)
+        guest.send("stty raw -echo; echo re''ady; sleep 5; head -c 30000 | md5sum; stty sane\n")
+        guest.expect(r'ready\n')
+        guest.send(data)
+        assert guest.unread() > 0
+        time.sleep(4)
+        assert guest.unread() > 0, 'buffers were not full'
+        guest.expect(hashlib.md5(data).hexdigest(), 60)
         check(guest, 'echo back', 'back\n')
     with scenario('vi edits a file'):
         guest.send('vi /tmp/v\n')
