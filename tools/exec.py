@@ -13,7 +13,7 @@ import sys
 import time
 
 import machine
-from guest import Guest, GuestError
+from guest import DIAGNOSE, Guest, GuestError
 
 HEAD = 3
 PAYLOAD = 4096
@@ -144,8 +144,10 @@ def main():
         line = Line(guest)
         start(line, options.command, deadline)
         status = serve(line, deadline)
+        state = guest.diagnose('the time limit') if status is None and DIAGNOSE else None
     if status is None:
-        print('skink: ended after %g s' % options.timeout, file=sys.stderr)
+        print('skink: ended after %g s%s' % (options.timeout, ', what it did: ' + state
+                                             if state else ''), file=sys.stderr)
         return STATUS_TIMEOUT
     os.unlink(guest.log)
     return status

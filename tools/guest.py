@@ -10,7 +10,9 @@
 
 Arguments of Guest are those of machine.Machine; tests always run on TCG. All that comes over the
 serial line is also in build/logs/NAME.log. A test that waits in vain raises GuestError with the
-last lines of the console and, if QEMU has ended, how.
+last lines of the console and, if QEMU has ended, how; if the guest still runs, what it does and
+what each process waits for is written to build/logs/NAME.state. The same when the test is ended by
+SIGTERM, as test.py does at its time limit.
 """
 import atexit
 import ctypes
@@ -33,10 +35,18 @@ import machine
 LOGS = os.path.join(machine.BUILD, 'logs')
 TAIL = 25                       # lines of console shown with a failure
 PR_SET_PDEATHSIG = 1
+DIAGNOSE = bool(os.environ.get('SKINK_DIAGNOSE'))       # set by test.py
 
 
 class GuestError(Exception):
     pass
+
+
+def diagnose_all(*_):
+    """SIGTERM: the test's time is over. What do its guests do?"""
+    for guest in list(Guest.running):
+        guest.diagnose('the time of the test is over')
+    sys.exit(143)
 
 
 def die_with_parent():
@@ -46,6 +56,7 @@ def die_with_parent():
 
 class Guest:
     started = 0                 # guests of this process so far, for log names
+    running = set()             # those that have not been killed
 
     def __init__(self, name=None, made=None, serial=True, **options):
         self.machine = made or machine.Machine(**options)
@@ -59,7 +70,11 @@ class Guest:
         self.process = None
         self.status = None      # QEMU's exit status
         self.control = None     # QMP connection
+        self.diagnosed = None   # file that diagnose() has written
         self.start('chardev:ser' if serial else 'none')
+        Guest.running.add(self)
+        if DIAGNOSE:
+            signal.signal(signal.SIGTERM, diagnose_all)
 
     def __enter__(self):
         return self
@@ -98,7 +113,7 @@ class Guest:
         deadline = time.monotonic() + timeout
         while self.alive():
             if time.monotonic() > deadline:
-                raise self.failure('the guest did not end within %g s' % timeout)
+                raise self.standstill('the guest did not end within %g s' % timeout)
             self.receive(0.05)
         self.receive(0)
         return self.status
@@ -116,6 +131,7 @@ class Guest:
         self.serial.close()
         self.errors.close()
         self.process = None
+        Guest.running.discard(self)
         shutil.rmtree(self.workdir, ignore_errors=True)
         atexit.unregister(self.kill)
 
@@ -131,6 +147,44 @@ class Guest:
         lines = self.console.decode(errors='replace').replace('\r', '').split('\n')
         return GuestError('\n'.join(filter(None, text)) + '\n'
                           + '\n'.join('    | ' + line for line in lines[-TAIL:]))
+
+    def standstill(self, what):
+        """As failure(), when the guest may still run: first its state is written down."""
+        state = self.diagnose(what)
+        return self.failure(what + (', what it does: ' + state if state else ''))
+
+    def diagnose(self, why):
+        """Write what the guest does to build/logs/NAME.state: twice, to see what goes on in
+        between. The first time only. The file's name, or None. Needs gdb, and the build that the
+        guest runs."""
+        path = os.path.join(LOGS, self.name + '.state')
+        if self.diagnosed or not self.alive() or shutil.which('gdb') is None:
+            return self.diagnosed
+        self.diagnosed = os.path.relpath(path, machine.ROOT)
+        socket_path = os.path.join(self.workdir, 'gdb')
+        try:
+            with open(path, 'w') as out:
+                print('%s\n%d bytes of memory hold what was sent and QEMU has not taken\n'
+                      % (why, self.unread()), file=out)
+                for look in ('info registers', 'i/b 0x3f9', 'i/b 0x3fd', 'info pic', 'info lapic',
+                             'gdbserver unix:%s,server=on,wait=off' % socket_path):
+                    print('(qemu) %s\n%s' % (look, self.qmp('human-monitor-command', **{
+                        'command-line': look})), file=out)
+                for _ in range(2):
+                    out.flush()
+                    subprocess.run(self.debugger(socket_path), cwd=machine.ROOT, timeout=60,
+                                   stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+                    time.sleep(1)
+        except (GuestError, OSError, subprocess.SubprocessError) as error:
+            print('no whole diagnosis: %s' % error, file=sys.stderr)
+        return self.diagnosed
+
+    def debugger(self, socket_path):
+        command = ['gdb', '-q', '-nx', '-batch', '-ex', 'set confirm off', self.machine.kernel]
+        for line in ('target remote ' + socket_path, 'source tools/skink_gdb.py', 'skink ps',
+                     'skink waits', 'skink trace 2000 quiet', 'detach'):
+            command += ['-ex', line]
+        return command
 
     # ---- console ----
 
@@ -157,7 +211,7 @@ class Guest:
                 return match
             left = deadline - time.monotonic()
             if left <= 0:
-                raise self.failure('no %r within %g s' % (pattern, timeout))
+                raise self.standstill('no %r within %g s' % (pattern, timeout))
             if not self.receive(left):
                 try:
                     self.status = self.process.wait(5)

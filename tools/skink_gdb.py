@@ -4,10 +4,14 @@
 Values:   endpoint_t, grant_t, struct message, struct proc print in words.
 Commands: skink ps [all]      processes: slot, endpoint, state, partner, call serial, where
           skink message SLOT  the message of a process
-          skink trace [N]     the last N records of the trace ring (20)
+          skink trace [N] [quiet]       of the last N records of the trace ring (20) all, or all
+                              but the notifications of rs, which are heartbeats
           skink enter SLOT FILE, skink leave    a service's memory and symbols, and back
+          skink waits         calls that vfs has not answered, requests on its boards, and how
+                              full the terminals' lines are. Needs build/services.
 """
 import os
+import re
 
 import gdb
 
@@ -93,7 +97,7 @@ def proc_text(proc):
 
 
 class Skink(gdb.Command):
-    """Skink's own commands: ps, message, trace."""
+    """Skink's own commands: ps, message, trace, enter, leave, waits."""
     def __init__(self):
         super().__init__('skink', gdb.COMMAND_DATA, prefix=True)
 
@@ -129,17 +133,21 @@ class Message(gdb.Command):
 
 
 class Trace(gdb.Command):
-    """skink trace [N]: the last N records of the trace ring, oldest first."""
+    """skink trace [N] [quiet]: the last N records of the trace ring, oldest first."""
     def __init__(self):
         super().__init__('skink trace', gdb.COMMAND_DATA)
 
     def invoke(self, argument, _):
         ring, end = gdb.parse_and_eval('trace_ring'), int(gdb.parse_and_eval('trace_next'))
         size = ring.type.range()[1] + 1
-        begin = max(0, end - min(size, int(argument or 20)))
+        words = argument.split()
+        begin = max(0, end - min(size, int(words[0]) if words else 20))
         for number in range(begin, end):
             record = ring[number % size]
             event = int(record['event'])
+            if 'quiet' in words and EVENTS[event] == 'notify' and 0 in (int(record['from']),
+                                                                       int(record['to'])):
+                continue
             print('%8d  %-12s %4s -> %-4s %-14s %#x' % (
                 number, EVENTS[event] if event < len(EVENTS) else event,
                 slot_text(record['from']), slot_text(record['to']),
@@ -179,6 +187,87 @@ class Leave(gdb.Command):
         Leave.cr3 = None
 
 
+class Waits(gdb.Command):
+    """skink waits: rows and boards of vfs, lines and wires of tty, the serial driver's buffers."""
+    def __init__(self):
+        super().__init__('skink waits', gdb.COMMAND_DATA)
+
+    def invoke(self, argument, _):
+        for name, show in (('vfs', self.vfs), ('tty', self.tty), ('uart', self.uart)):
+            print('%s:' % name)
+            try:
+                gdb.execute('skink enter %d build/services/%s/%s.elf' % (service_id(name), name,
+                                                                         name), to_string=True)
+                show()
+            except gdb.error as error:
+                print('    %s' % error)
+            finally:
+                gdb.execute('skink leave', to_string=True)
+
+    def vfs(self):
+        state = gdb.parse_and_eval('state')
+        asked = gdb.parse_and_eval('(int)BOARD_ENTRIES')
+        for n in range(1, state['row'].type.range()[1] + 1):
+            row = state['row'][n]
+            if int(row['phase']) == 0:
+                continue
+            print('    row %d: %s %s, args %s; %s, %s object %d, request %d, done %d, alarm %d' % (
+                n, endpoint_text(int(row['client']['v'])), type_text(int(row['type'])),
+                ' '.join('%x' % int(row['a'][i]) for i in range(6)),
+                member('ROW_FREE', row['phase']), member('QUEUE_NONE', row['queue']),
+                int(row['object']), int(row['request']), int(row['done']), int(row['deadline'])))
+        for server in range(1, state['server'].type.range()[1] + 1):
+            for n in range(int(asked)):
+                request = state['request'][server][n]
+                if int(request['type']) != 0:
+                    print('    server %d, entry %d, of %s: type %#x, row %d, phase %d' % (
+                        server, n, endpoint_text(int(state['server'][server]['who']['v'])),
+                        int(request['type']), int(request['row']), int(gdb.parse_and_eval(
+                            '((struct board *)&board[%d])->phase[%d]' % (server, n)))))
+        print('    grants %#x, pages dirty %d, busy %d, free %d; queues: ready %d, short %d'
+              % tuple(int(state[name]) for name in ('grants', 'pages_dirty', 'pages_busy',
+                                                    'pages_free', 'ready', 'short_queue')))
+
+    def tty(self):
+        state = gdb.parse_and_eval('state')
+        for n in range(state['line'].type.range()[1] + 1):
+            line = state['line'][n]
+            print('    line %d: in %s, out %s, ready %d, stopped %d, group %d, lflag %#o' % (
+                n, fill(line['in']), fill(line['out']), int(line['ready']), int(line['stopped']),
+                int(line['pgrp']), int(line['termios']['lflag'])))
+        for n in range(state['wire'].type.range()[1] + 1):
+            wire = state['wire'][n]
+            print('    wire %d: reads out %d, submitted %d, answers taken %d of %d, open %#x' % (
+                n, int(wire['reads_out']), int(wire['ring']['submitted']),
+                int(wire['ring']['taken']),
+                int(gdb.parse_and_eval('wire_memory[%d].completed' % n)),
+                int(wire['ring']['used'])))
+
+    def uart(self):
+        names = ("'uart.c'::in", "'uart.c'::out", 'nr_reads', 'has_held')
+        values = [gdb.parse_and_eval(name) for name in names]
+        print('    in %s, out %s, reads held %d, write held %d' % (
+            fill(values[0]), fill(values[1]), int(values[2]), int(values[3])))
+
+
+def service_id(name):
+    with open('lib/service_ids.h') as file:
+        return int(re.search(r'\bID_%s = (\d+)' % name.upper(), file.read())[1])
+
+
+def fill(buffer):
+    return '%d bytes (%d to %d)' % (int(buffer['head']) - int(buffer['tail']) & 0xffffffff,
+                                    int(buffer['tail']), int(buffer['head']))
+
+
+def member(other, value):
+    """The name of a value of the enum that `other` is a member of."""
+    for field in gdb.parse_and_eval(other).type.fields():
+        if field.enumval == int(value):
+            return field.name
+    return str(int(value))
+
+
 def slot_text(slot):
     return '-' if int(slot) == SLOT_MASK else str(int(slot))
 
@@ -195,5 +284,5 @@ def printer(value):
 
 
 gdb.pretty_printers.append(printer)
-for command in (Skink, Ps, Message, Trace, Enter, Leave):
+for command in (Skink, Ps, Message, Trace, Enter, Leave, Waits):
     command()

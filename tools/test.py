@@ -6,7 +6,7 @@ A test program prints "ok SENTENCE" or "FAIL SENTENCE: why" for each thing it ch
 is kept in build/logs and shown if something failed. One that prints neither is one test, and its
 exit status counts. NAME is a group (lint host model system ...), a program (boot, host/lib/...),
 or a folder of them. In a test's source, "Limit: SECONDS" sets another time limit and "Long: yes"
-keeps it for --long.
+keeps it for --long. What a guest did that a test waited for in vain is in build/logs/NAME.state.
 """
 import argparse
 import concurrent.futures
@@ -27,6 +27,7 @@ GROUPS = ['lint', 'host', 'model'] + SCRIPT_GROUPS
 LIMITS = {'lint': 300, 'host': 120, 'model': 400}
 DEFAULT_LIMIT = 180
 WORKERS = 2
+DIAGNOSIS_SECONDS = 60
 SHOWN = 30                      # lines of a failed program's output
 
 
@@ -60,6 +61,7 @@ class Test:
                 status = process.wait(self.limit)
             except subprocess.TimeoutExpired:
                 status = None
+                stop(process)
             end_group(process.pid)
             process.wait()
             with RUNNING_LOCK:
@@ -84,6 +86,15 @@ class Test:
 
 RUNNING = set()                 # process groups to end if we are interrupted
 RUNNING_LOCK = threading.Lock()
+
+
+def stop(process):
+    """Its time is over: it may still say what its guests do (guest.py)."""
+    process.terminate()
+    try:
+        process.wait(DIAGNOSIS_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
 
 
 def end_group(group):
@@ -149,7 +160,8 @@ def report(test, verbose):
 
 def run_all(tests, options):
     environment = dict(os.environ, PYTHONPATH=os.path.join(ROOT, 'tools'),
-                       PYTHONDONTWRITEBYTECODE='1', SKINK_LONG='1' if options.long else '')
+                       PYTHONDONTWRITEBYTECODE='1', SKINK_DIAGNOSE='1',
+                       SKINK_LONG='1' if options.long else '')
     os.makedirs(LOGS, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         waiting = {pool.submit(test.run, environment): test for test in tests}

@@ -4,6 +4,7 @@
 Limit: 240
 """
 import os
+import re
 import subprocess
 import sys
 
@@ -13,9 +14,9 @@ from guest import finish, scenario
 EXEC = [sys.executable, os.path.join(machine.ROOT, 'tools', 'exec.py')]
 
 
-def run(*command, options=('--timeout', '60'), data=b''):
+def run(*command, options=('--timeout', '60'), data=b'', **environment):
     return subprocess.run(EXEC + list(options) + ['--'] + list(command), input=data,
-                          capture_output=True, timeout=100)
+                          capture_output=True, timeout=100, env=dict(os.environ, **environment))
 
 
 with scenario('output and errors come out apart, and the status is the command\'s'):
@@ -35,6 +36,17 @@ with scenario('a command killed by a signal is 128 and the signal'):
 with scenario('the time limit ends it with status 124'):
     done = run('sleep', '100', options=('--timeout', '6'))
     assert done.returncode == 124, done
+with scenario('a test that waits in vain leaves what each process waited for in build/logs'):
+    done = run('sh', '-c', 'sleep 99 | cat', options=('--timeout', '8'), SKINK_DIAGNOSE='1')
+    name = re.search(rb'what it did: (\S+)', done.stderr)
+    assert done.returncode == 124 and name, done
+    with open(os.path.join(machine.ROOT, name[1].decode())) as file:
+        state = file.read()
+    for pattern in (r'\(qemu\) i/b', r'service 6\.\d+ +receiving',
+                    r'linux 7, args.* ROW_WAITS, QUEUE_POLL',
+                    r'linux 0, args.* ROW_WAITS, QUEUE_PIPE_READ', r'line 0: in 0 bytes',
+                    r'wire 0: reads out 4', r'reads held 4', r'send +\d+ -> 6 +linux 59 '):
+        assert re.search(pattern, state), (pattern, name[1])
 with scenario('a wrong option is status 2, with a message'):
     done = run('true', options=('--memory', 'lots'))
     assert done.returncode == 2 and b'--memory' in done.stderr, done
