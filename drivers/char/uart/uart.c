@@ -148,10 +148,19 @@ static bool receive(void)
 	return true;
 }
 
-/* Give the chip as much as its FIFO takes, and be told when it is empty again. */
+static struct port_op enable(uint32_t causes)
+{
+	return (struct port_op){
+		.port = COM1 + ENABLE, .width = 1, .write = 1, .value = causes | ENABLE_LINE,
+	};
+}
+
+/* Give the chip as much as its FIFO takes, and be told when it is empty again. Input that stays in
+ * the chip keeps the interrupt line up: it falls first, or the end of output would be no edge. */
 static void transmit(void)
 {
-	struct port_op op[FIFO + 1] = { { .port = COM1 + LINE_STATUS, .width = 1 } };
+	struct port_op op[FIFO + 2] = { { .port = COM1 + LINE_STATUS, .width = 1 } };
+	bool room = has_room(), ready;
 	uint32_t n = 0;
 
 	if (absent) {
@@ -159,15 +168,14 @@ static void transmit(void)
 		return;
 	}
 	ports(op, 1);
-	if (op[0].value & STATUS_THR_EMPTY) {
-		for (; n < FIFO && fifo_used(&out); n++)
-			op[n] = (struct port_op){ .port = COM1 + DATA, .width = 1, .write = 1,
-						  .value = fifo_get(&out) };
-	}
-	op[n] = (struct port_op){ .port = COM1 + ENABLE, .width = 1, .write = 1,
-				  .value = (has_room() ? ENABLE_RX : 0u) | ENABLE_LINE |
-					   (fifo_used(&out) ? ENABLE_TX : 0u) };
-	ports(op, n + 1);
+	ready = op[0].value & STATUS_THR_EMPTY;
+	if (!room)
+		op[n++] = enable(0);
+	for (unsigned i = 0; ready && i < FIFO && fifo_used(&out); i++)
+		op[n++] = (struct port_op){ .port = COM1 + DATA, .width = 1, .write = 1,
+					    .value = fifo_get(&out) };
+	op[n++] = enable((room ? ENABLE_RX : 0u) | (fifo_used(&out) ? ENABLE_TX : 0u));
+	ports(op, n);
 }
 
 /* ---- the log's lines ---- */
