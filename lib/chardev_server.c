@@ -6,7 +6,7 @@
  * Speaks:   contracts/chardev; the rest through board_server.c.
  * Touches:  the board, which vfs lends; `data`, which vfs grants.
  * Trusts:   vfs for nothing but the board's existence: entries are copied before they are checked.
- * On crash: holds no state. The board says what is still to do.
+ * On crash: holds no state. The board is borrowed again; it says what is still to do.
  */
 #include <lib/board_server.h>
 #include <lib/chardev.h>
@@ -73,6 +73,12 @@ static void serve(unsigned n)
 	complete(&c, err);
 }
 
+static bool has_board(void)
+{
+	return board != NULL ||
+	       board_borrow(vfs.at, CHARDEV_BOARD_KEY, CHARDEV_BOARD_BYTES, &board) == 0;
+}
+
 void chardev_server_notified(uint64_t services)
 {
 	if (!(services & BIT(ID_VFS)))
@@ -80,8 +86,7 @@ void chardev_server_notified(uint64_t services)
 	if (vfs.at.v == 0 && peer_refresh(&vfs) != 0)
 		return;
 	/* vfs lends the board before its first notification. */
-	if (board == NULL &&
-	    board_borrow(vfs.at, CHARDEV_BOARD_KEY, CHARDEV_BOARD_BYTES, &board) != 0)
+	if (!has_board())
 		return;
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
 		if (board->phase[n] == BOARD_ASKED) {
@@ -103,9 +108,12 @@ err_t chardev_data_read(const struct call *c, uint64_t offset, void *to, size_t 
 			  len);
 }
 
+/* After a recovery vfs may have nothing to ask, and waits for this. */
 void chardev_event(uint32_t line, uint32_t events)
 {
-	if (board == NULL || line >= BOARD_WORDS)
+	if (vfs.at.v == 0 && peer_find(&vfs) != 0)
+		return;
+	if (line >= BOARD_WORDS || !has_board())
 		return;
 	board->poll[line].events = events;
 	board_barrier();

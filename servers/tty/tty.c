@@ -215,6 +215,7 @@ static err_t check(void)
 		if (in_used(l) > IN_SIZE || l->out.head - l->out.tail > OUT_SIZE)       /* Y1 */
 			return -EINVAL;
 		recount(l);
+		events(l);              /* it may have changed, and nobody was told */
 	}
 	wire_recovered();
 	return 0;

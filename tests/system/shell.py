@@ -91,6 +91,12 @@ with Guest() as guest:
         assert guest.unread() > 0, 'buffers were not full'
         guest.expect(hashlib.md5(data).hexdigest(), 60)
         check(guest, 'echo back', 'back\n')
+    with scenario('tty dies while everybody waits for input: what is typed then is heard'):
+        check(guest, '(sleep 1; service kill tty) > /dev/null 2>&1 & true', '')
+        guest.expect('rs: tty: killed by signal 9')
+        time.sleep(0.5)                 # it is back, and nobody has asked it for anything
+        check(guest, 'echo heard', 'heard\n')
+        assert ' 1 recoveries' in guest.run('service status tty')[1]
     with scenario('vi edits a file'):
         guest.send('vi /tmp/v\n')
         guest.expect(r'/tmp/v')
