@@ -160,7 +160,7 @@ uint64_t service_stack(unsigned id)
 	return (manifest_of(id)->stack + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 }
 
-static err_t image_of(unsigned id, struct image *i)
+err_t service_image(unsigned id, struct image *i)
 {
 	err_t err = image_find(manifest_of(id)->program, i);
 
@@ -173,7 +173,7 @@ err_t service_build(unsigned id)
 	struct image image;
 	struct segment s;
 	uint32_t root;
-	err_t err = image_of(id, &image);
+	err_t err = service_image(id, &image);
 
 	if (err != 0)
 		return err;
@@ -223,7 +223,7 @@ err_t service_start(unsigned id)
 	};
 	struct proc_resume_request resume = { .proc = create.proc };
 	struct image image;
-	err_t err = image_of(id, &image);
+	err_t err = service_image(id, &image);
 
 	if (err != 0)
 		return err;
@@ -246,7 +246,7 @@ err_t service_recover(unsigned id)
 					    .stack = SERVICE_ARGS_VA,
 					    .arg = START_RECOVER };
 	struct image image;
-	err_t err = image_of(id, &image);
+	err_t err = service_image(id, &image);
 
 	if (err == 0)
 		err = image_write(&image, req.proc, service_stack(id), true);

@@ -26,6 +26,7 @@ err_t service_start(unsigned id) MUST_CHECK;    /* fresh, in memory that is ther
 err_t service_recover(unsigned id) MUST_CHECK;  /* frozen, in place */
 endpoint_t service_endpoint(unsigned id);
 uint64_t service_stack(unsigned id);
+err_t service_image(unsigned id, struct image *i) MUST_CHECK;
 
 /* guard.c: defects and what follows from them. */
 void guard_events(void);
@@ -37,6 +38,9 @@ void guard_heartbeats(uint64_t now);
 void guard_postpone(uint64_t now);
 void start_what_can(void);
 uint64_t guard_next_ns(void);
+
+/* scene.c: where a frozen service stopped, into the log. */
+void scene_say(unsigned id);
 
 /* outbox.c: what rs tells others, who may never make it wait. */
 void outbox_flush(void);

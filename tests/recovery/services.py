@@ -4,6 +4,7 @@
 Limit: 300
 """
 import re
+import subprocess
 import time
 
 from guest import Guest, finish, scenario
@@ -58,6 +59,14 @@ with Guest() as guest:
             after = guest.run(TOY + ' sum')[1]
             assert int(after.split()[1]) == total + 10, (before, after)
             assert 'recoveries' in after
+    with scenario('the log says where a service was when it died, and tools/where the functions'):
+        log = guest.run('dmesg')[1]
+        named = subprocess.run(['tools/where'], input=log, capture_output=True, text=True,
+                               check=True).stdout
+        for how in ('exception 14', 'exception 6', 'it ended itself', 'missed its heartbeats'):
+            place = re.search(r'rs: toy: [^\n]*%s[^\n]*\n(.*\n)*?[^\n]*rs: toy: at (.*)' % how, named)
+            assert place, how
+        assert len(re.findall(r'^    0x\w+ die_by at toy.c:\d+', named, re.M)) == len(KINDS), named
     with scenario('a request that crashes the toy each time is refused, and changes nothing'):
         time.sleep(1)
         before = guest.run(TOY + ' sum')[1]

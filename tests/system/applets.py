@@ -10,6 +10,7 @@ import difflib
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 import tarfile
@@ -63,10 +64,16 @@ def add(tar, name, text):
     tar.addfile(info, io.BytesIO(text.encode()))
 
 
+def at_ease():
+    """Who started us may ignore signals; what runs here must not inherit that."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def run(prefix, folder, data):
     command = 'mkdir -p "$1"; cd "$1" && tar x && exec sh driver "$1"'
     done = subprocess.run(prefix + [BUSYBOX, 'sh', '-c', command, 'sh', folder], input=data,
-                          capture_output=True, timeout=360)
+                          capture_output=True, timeout=360, preexec_fn=at_ease)
     sys.stderr.write(done.stderr.decode(errors='replace'))
     text = done.stdout.decode(errors='replace').replace(folder, '@')
     parts = re.split(r'^@@(\d+)\.case\n', text, flags=re.M)[1:]

@@ -95,7 +95,7 @@ with Guest(extra=['-action', 'reboot=reset']) as guest:
         guest.run('service kill toy')
         wait_for(guest, 'cat /var/log/skink.log', 'rs: toy: killed by signal 9')
         guest.send('reboot\n')
-        guest.expect('restarting the machine', 30)
+        guest.expect(r'kernel: Skink, \d+ KiB', 60)      # the next boot's first line
         guest.shell()
         wait_for(guest, 'grep -c kernel:.Skink /var/log/skink.log', '^2$')
         assert guest.run('grep -c "rs: toy: killed by signal 9" /var/log/skink.log')[1] == '1\n'

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * scene.c - where a service was when it died: what its successor wipes out.
+ *
+ * Job:      says the instruction it stopped at and who called it, as addresses in its program;
+ *           `tools/where` makes functions and lines of them.
+ * Speaks:   the kernel calls proc_regs_get, proc_copy.
+ * Touches:  reads the frozen service's registers and stack.
+ * Trusts:   the image in the archive, to say what a call instruction is; nothing on the stack.
+ * On crash: a line of the log is missing.
+ */
+#include "rs.h"
+#include <contract/kernel.h>
+#include <lib/print.h>
+
+enum { DEPTH = 9, WORDS = 512 };
+
+struct text { uint64_t va, len; const uint8_t *bytes; };
+
+static bool text_of(unsigned id, struct text *t)
+{
+	struct image image;
+	struct segment s;
+
+	if (service_image(id, &image) != 0)
+		return false;
+	for (unsigned n = 0; image_segment(&image, n, &s); n++)
+		if (s.flags & MAP_EXEC) {
+			*t = (struct text){ s.va, s.file, s.bytes };
+			return true;
+		}
+	return false;
+}
+
+/* Does a call end here? Intel SDM volume 2, CALL: e8 and 4 bytes; ff /2 with 0 to 5 more. Stale
+ * words that pass are listed, too: there are no frame pointers. */
+static bool is_return(const struct text *t, uint64_t at)
+{
+	uint64_t off = at - t->va;
+
+	if (at < t->va + 7 || off > t->len)
+		return false;
+	if (t->bytes[off - 5] == 0xe8)
+		return true;
+	for (unsigned len = 2; len <= 7; len++)
+		if (t->bytes[off - len] == 0xff && (t->bytes[off - len + 1] >> 3 & 7) == 2)
+			return true;
+	return false;
+}
+
+/* Words of the stack from sp on. */
+static unsigned stack_read(unsigned id, uint64_t sp, uint64_t *word)
+{
+	uint64_t bottom = IMAGE_STACK_TOP - service_stack(id);
+	struct proc_copy_request req = {
+		.proc = service_endpoint(id), .dir = COPY_IN, .remote = sp & ~7ull,
+		.local = (uint64_t)(uintptr_t)word, .len = WORDS * sizeof(*word),
+	};
+	struct proc_copy_reply reply;
+
+	if (req.remote < bottom || req.remote >= IMAGE_STACK_TOP)
+		return 0;
+	if (req.len > IMAGE_STACK_TOP - req.remote)
+		req.len = IMAGE_STACK_TOP - req.remote;
+	return sys_proc_copy(&req, &reply) == 0 ? (unsigned)(req.len / sizeof(*word)) : 0;
+}
+
+void scene_say(unsigned id)
+{
+	static uint64_t word[WORDS];
+	struct user_regs regs;
+	struct proc_regs_get_request req = {
+		.proc = service_endpoint(id), .address = (uint64_t)(uintptr_t)&regs,
+	};
+	struct text t;
+	char line[DEPTH * 12];
+	size_t n;
+	unsigned words, depth = 1;
+
+	if (!text_of(id, &t) || sys_proc_regs_get(&req) != 0)
+		return;
+	n = format(line, sizeof(line), "0x%lx", (unsigned long)regs.rip);
+	words = stack_read(id, regs.rsp, word);
+	for (unsigned i = 0; i < words && depth < DEPTH; i++)
+		if (is_return(&t, word[i])) {
+			n += format(line + n, sizeof(line) - n, " 0x%lx", (unsigned long)word[i]);
+			depth++;
+		}
+	say("<4>%s: at %s", state.service[id].name, line);
+}
