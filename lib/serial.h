@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * serial.h - the class library of drivers that serve contracts/serial to tty and recover in place:
- *            the screen, the keyboard.
+ *            the serial port, the screen, the keyboard.
  *
  * The driver keeps a struct serial_line in its state and calls serial_server_init from init,
  * serial_notified from on_notify, serial_work when it has something to give or can take more.
@@ -30,7 +30,9 @@ struct serial_driver {
 	bool (*put)(uint8_t byte);
 	/* Up to max bytes of input, and SERIAL_ flags. */
 	uint32_t (*get)(uint8_t *bytes, uint32_t max, uint32_t *flags);
-	/* NULL: no window, no speed. */
+	/* Speed and format, of line 0. EINVAL. NULL: it has none. */
+	err_t (*configure)(const struct serial_configure_request *req);
+	/* NULL: no window. */
 	void (*window)(struct serial_window_reply *reply);
 };
 

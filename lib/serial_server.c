@@ -119,6 +119,18 @@ static void tell_window(const struct ring_entry *e)
 	answer(e->id, 0, &reply, sizeof(reply));
 }
 
+static void configure(const struct ring_entry *e)
+{
+	const struct serial_configure_request *req = (const void *)e->w;
+	err_t err = -ENOSYS;
+
+	if (req->line != 0)
+		err = -ENXIO;
+	else if (driver->configure != NULL)
+		err = driver->configure(req);
+	answer(e->id, err, NULL, 0);
+}
+
 static void take(const struct ring_entry *e)
 {
 	switch (e->type) {
@@ -127,6 +139,9 @@ static void take(const struct ring_entry *e)
 		break;
 	case SERIAL_READ:
 		hold_read(e);
+		break;
+	case SERIAL_CONFIGURE:
+		configure(e);
 		break;
 	case SERIAL_WINDOW:
 		tell_window(e);

@@ -5,61 +5,55 @@
  * Speaks:   contracts/serial on tty's ring; log.read as a client.
  * Touches:  I/O ports 0x3f8-0x3ff, interrupt line 4. No DMA.
  * Trusts:   nothing in a request; the chip to send what it is given.
- * On crash: started afresh. tty hands in again what was not answered: bytes may appear twice, none
- *           is lost that tty was not told of; what the chip had received is lost with its FIFO.
+ * On crash: recovers in place, and no byte is lost or sent twice: exchange() says how. The chip
+ *           keeps what comes meanwhile, and makes the sender wait. A line of the log that was being
+ *           shown may be lost, dmesg has it. A fresh start empties the chip.
  * Spec:     TL16C550C data sheet.
  */
+#include "state.h"
 #include "uart_hw.h"
 
 #include <contract/kernel.h>
 #include <contract/log.h>
-#include <contract/serial.h>
-#include <contract/vm.h>
 #include <lib/assert.h>
 #include <lib/boot.h>
 #include <lib/peer.h>
 #include <lib/print.h>
-#include <lib/ring.h>
-#include <lib/server.h>
-#include <lib/service_ids.h>
 
-enum { OUT_SIZE = 8192, IN_SIZE = 4096, READS = 16, IRQ_BIT = 0 };
+enum { IRQ_BIT = 0 };
+#define NOT_READ 0xffffffffu            /* no register has this value */
+_Static_assert(OPS >= FIFO + 3, "a FIFO of bytes, what is set before and after, what is read last");
 
-struct fifo { uint32_t head, tail, size; uint8_t *byte; };
+static struct peer log = PEER("log");
+static bool shows_log;
 
-static uint8_t out_bytes[OUT_SIZE], in_bytes[IN_SIZE];
-static struct fifo out = { .size = OUT_SIZE, .byte = out_bytes };
-static struct fifo in = { .size = IN_SIZE, .byte = in_bytes };
-static uint32_t in_flags;
-
-static struct ring_server ring;
-static volatile struct ring_memory *ring_memory;
-static uint32_t reads[READS], nr_reads;         /* requests that wait for input */
-static struct ring_entry held;                  /* a write that did not fit yet */
-static bool has_held;
-
-static bool absent;                     /* there is no chip: output goes nowhere */
-static bool shows_log = true;
-
-static struct peer vm = PEER("vm"), log = PEER("log");
-static endpoint_t tty;
-
-static uint32_t fifo_used(const struct fifo *f)
+static uint32_t in_used(void)
 {
-	return f->head - f->tail;
+	return state.in_head - state.in_tail;
 }
 
-static bool fifo_put(struct fifo *f, uint8_t byte)
+static uint32_t out_used(void)
 {
-	if (fifo_used(f) == f->size)
+	return state.out_head - state.out_tail;
+}
+
+static bool put(uint8_t byte)
+{
+	if (out_used() == OUT_SIZE)
 		return false;
-	f->byte[f->head++ % f->size] = byte;
+	state.out[state.out_head++ % OUT_SIZE] = byte;
 	return true;
 }
 
-static uint8_t fifo_get(struct fifo *f)
+static uint32_t get(uint8_t *bytes, uint32_t max, uint32_t *flags)
 {
-	return f->byte[f->tail++ % f->size];
+	uint32_t n = 0;
+
+	*flags = state.flags;
+	state.flags = 0;
+	while (n < max && in_used() > 0)
+		bytes[n++] = state.in[state.in_tail++ % IN_SIZE];
+	return n;
 }
 
 /* ---- the chip ---- */
@@ -100,8 +94,8 @@ static bool is_absent(void)
 
 static void chip_init(void)
 {
-	absent = is_absent();
-	if (absent) {
+	state.absent = is_absent();
+	if (state.absent) {
 		print("there is no serial line\n");
 		return;
 	}
@@ -112,9 +106,38 @@ static void chip_init(void)
 	set(ENABLE, ENABLE_RX | ENABLE_LINE);
 }
 
+/* What the chip was given and has given is now ours to account for. */
+static void settle(void)
+{
+	if (state.exchanging == 0)
+		return;
+	if (state.op[state.exchanging - 1].value != NOT_READ) {
+		for (uint32_t i = 0; i < state.taking; i++)
+			state.in[state.in_head++ % IN_SIZE] = (uint8_t)state.op[i].value;
+		state.out_tail += state.giving;
+	}
+	state.exchanging = state.taking = state.giving = 0;
+	undo_commit();
+}
+
+/* Have the chip do op[0..n), whose last is a read. A byte that was read from the chip is nowhere
+ * else, and one that was written must not be written again; so what is about to happen is committed
+ * first, and the value of the last read tells whether it did: the kernel call is done as a whole or
+ * not at all. The kernel's own stores to op[] are not logged, so no roll-back undoes them. */
+static void exchange(uint32_t n, uint32_t taking, uint32_t giving)
+{
+	state.op[n - 1].value = NOT_READ;
+	state.taking = taking;
+	state.giving = giving;
+	state.exchanging = n;
+	undo_commit();
+	ports(state.op, n);
+	settle();
+}
+
 static bool has_room(void)
 {
-	return IN_SIZE - fifo_used(&in) >= FIFO;
+	return IN_SIZE - in_used() >= FIFO;
 }
 
 /* Take what has been received, unless there is no room: then it stays in the chip, which makes the
@@ -123,13 +146,13 @@ static bool has_room(void)
  * True: some came. */
 static bool receive(void)
 {
-	struct port_op op[TRIGGER] = {
+	struct port_op op[2] = {
 		{ .port = COM1 + FIFO_CONTROL, .width = 1 },
 		{ .port = COM1 + LINE_STATUS, .width = 1 },
 	};
 	uint32_t status, n;
 
-	if (absent || !has_room())
+	if (state.absent || !has_room())
 		return false;
 	ports(op, 2);
 	status = op[1].value;
@@ -137,14 +160,12 @@ static bool receive(void)
 		return false;
 	n = (op[0].value & CAUSE_MASK) == CAUSE_TRIGGER ? TRIGGER : 1;
 	if (status & STATUS_BREAK)
-		in_flags |= SERIAL_GOT_BREAK;
+		state.flags |= SERIAL_GOT_BREAK;
 	if (status & STATUS_OVERRUN)
-		in_flags |= SERIAL_OVERRUN;
+		state.flags |= SERIAL_OVERRUN;
 	for (uint32_t i = 0; i < n; i++)
-		op[i] = (struct port_op){ .port = COM1 + DATA, .width = 1 };
-	ports(op, n);
-	for (uint32_t i = 0; i < n; i++)
-		fifo_put(&in, (uint8_t)op[i].value);
+		state.op[i] = (struct port_op){ .port = COM1 + DATA, .width = 1 };
+	exchange(n, n, 0);
 	return true;
 }
 
@@ -159,91 +180,32 @@ static struct port_op enable(uint32_t causes)
  * the chip keeps the interrupt line up: it falls first, or the end of output would be no edge. */
 static void transmit(void)
 {
-	struct port_op op[FIFO + 2] = { { .port = COM1 + LINE_STATUS, .width = 1 } };
+	struct port_op status = { .port = COM1 + LINE_STATUS, .width = 1 };
 	bool room = has_room(), ready;
-	uint32_t n = 0;
+	uint32_t n = 0, bytes = 0, causes = room ? ENABLE_RX : 0;
 
-	if (absent) {
-		out.tail = out.head;
+	if (state.absent) {
+		state.out_tail = state.out_head;
 		return;
 	}
-	ports(op, 1);
-	ready = op[0].value & STATUS_THR_EMPTY;
+	ports(&status, 1);
+	ready = status.value & STATUS_THR_EMPTY;
 	if (!room)
-		op[n++] = enable(0);
-	for (unsigned i = 0; ready && i < FIFO && fifo_used(&out); i++)
-		op[n++] = (struct port_op){ .port = COM1 + DATA, .width = 1, .write = 1,
-					    .value = fifo_get(&out) };
-	op[n++] = enable((room ? ENABLE_RX : 0u) | (fifo_used(&out) ? ENABLE_TX : 0u));
-	ports(op, n);
-}
-
-/* ---- the log's lines ---- */
-
-/* As long as there is room; log notifies when there are more. */
-static void show_log(void)
-{
-	static char text[1024];
-	struct log_read_request req = { .seq = UINT64_MAX };    /* from where we ended */
-	struct log_read_reply reply;
-
-	while (shows_log && OUT_SIZE - fifo_used(&out) > 2 * sizeof(text)) {
-		if (log_read(&log, &req, text, sizeof(text), &reply) != 0 || reply.done == 0)
-			return;
-		for (uint32_t i = 0; i < reply.done; i++) {
-			if (text[i] == '\n')
-				fifo_put(&out, '\r');
-			fifo_put(&out, (uint8_t)text[i]);
-		}
-	}
-}
-
-/* ---- tty's requests ---- */
-
-static void answer(uint32_t id, err_t err, const void *payload, size_t size)
-{
-	if (ring_complete(&ring, ring_memory, id, err, payload, size) != 0)
-		return;                 /* tty has begun anew and does not want it any more */
-}
-
-static void answer_reads(void)
-{
-	while (nr_reads > 0 && (fifo_used(&in) || in_flags)) {
-		struct serial_read_reply reply = { .flags = in_flags };
-
-		in_flags = 0;
-		while (reply.len < sizeof(reply.byte) && fifo_used(&in))
-			reply.byte[reply.len++] = fifo_get(&in);
-		answer(reads[0], 0, &reply, sizeof(reply));
-		nr_reads--;
-		for (uint32_t i = 0; i < nr_reads; i++)
-			reads[i] = reads[i + 1];
-	}
-}
-
-/* True: it is in the FIFO. */
-static bool take_write(const struct ring_entry *e)
-{
-	const struct serial_write_request *req = (const void *)e->w;
-
-	if (req->len > sizeof(req->byte) || req->line != 0) {
-		answer(e->id, req->line ? -ENXIO : -EINVAL, NULL, 0);
-		return true;
-	}
-	if (OUT_SIZE - fifo_used(&out) < req->len)
-		return false;
-	for (uint32_t i = 0; i < req->len; i++)
-		fifo_put(&out, req->byte[i]);
-	answer(e->id, 0, NULL, 0);
-	return true;
+		state.op[n++] = enable(0);
+	for (; ready && bytes < FIFO && bytes < out_used(); bytes++)
+		state.op[n++] = (struct port_op){
+			.port = COM1 + DATA, .width = 1, .write = 1,
+			.value = state.out[(state.out_tail + bytes) % OUT_SIZE],
+		};
+	state.op[n++] = enable(causes | (out_used() > bytes ? ENABLE_TX : 0u));
+	state.op[n++] = (struct port_op){ .port = COM1 + ENABLE, .width = 1 };
+	exchange(n, 0, bytes);
 }
 
 static err_t configure(const struct serial_configure_request *req)
 {
 	uint32_t control = (uint32_t)req->data_bits - 5;
 
-	if (req->line != 0)
-		return -ENXIO;
 	if (req->baud < 50 || req->baud > CLOCK_BAUD || req->data_bits < 5 || req->data_bits > 8 ||
 	    req->stop_bits < 1 || req->stop_bits > 2 || req->parity > 2)
 		return -EINVAL;
@@ -251,87 +213,44 @@ static err_t configure(const struct serial_configure_request *req)
 		control |= CONTROL_STOP2;
 	if (req->parity)
 		control |= CONTROL_PARITY | (req->parity == 2 ? CONTROL_EVEN : 0u);
-	chip_configure(CLOCK_BAUD / req->baud, control);
+	if (!state.absent)
+		chip_configure(CLOCK_BAUD / req->baud, control);
 	return 0;
 }
 
-static void take(const struct ring_entry *e)
+/* ---- the log's lines ---- */
+
+/* As long as there is room; log notifies when there are more. */
+static void show_log(void)
 {
-	switch (e->type) {
-	case SERIAL_WRITE:
-		held = *e;
-		has_held = !take_write(&held);
-		break;
-	case SERIAL_READ:
-		if (nr_reads < READS)
-			reads[nr_reads++] = e->id;
-		else
-			answer(e->id, -EAGAIN, NULL, 0);
-		break;
-	case SERIAL_CONFIGURE:
-		answer(e->id, configure((const void *)e->w), NULL, 0);
-		break;
-	default:
-		answer(e->id, -ENOSYS, NULL, 0);
-		break;
+	static uint8_t text[1024];
+	struct log_read_request req = { .seq = UINT64_MAX };    /* from where we ended */
+	struct log_read_reply reply;
+
+	while (shows_log && OUT_SIZE - out_used() > 2 * sizeof(text)) {
+		if (log_read(&log, &req, text, sizeof(text), &reply) != 0 || reply.done == 0)
+			return;
+		for (uint32_t i = 0; i < reply.done && i < sizeof(text); i++) {
+			if (text[i] == '\n')
+				put('\r');
+			put(text[i]);
+			if (undo_used() > UNDO_ENTRIES / 2)
+				undo_commit();
+		}
 	}
 }
 
-/* tty lends the ring before its first notification. vm says who tty is: ds may not know yet. */
-static void borrow_ring(void)
-{
-	struct vm_borrow_request req = {
-		.key = SERIAL_RING_KEY, .from = ENDPOINT(0, ID_TTY),
-	};
-	struct vm_borrow_reply reply;
-
-	if (vm_borrow(&vm, &req, &reply) != 0 || reply.len < sizeof(struct ring_memory))
-		return;
-	ring_memory = (volatile struct ring_memory *)reply.address;
-	tty = reply.owner;
-}
-
-static void open_ring(void)
-{
-	borrow_ring();
-	if (ring_memory)
-		ring_server_reset(&ring, ring_memory);
-}
-
-static void tell_tty(void)
-{
-	if (ipc_notify(tty) == 0)
-		return;
-	borrow_ring();                  /* it has started afresh, and is another */
-	ipc_notify(tty);
-}
+/* ---- what goes on when ---- */
 
 /* Whatever can go on goes on: requests, input, output. */
 static void work(void)
 {
-	struct ring_entry e;
-	err_t err = 0;
-
-	if (has_held && take_write(&held))
-		has_held = false;
-	while (ring_memory && !has_held && (err = ring_accept(&ring, ring_memory, &e)) != -ENOENT) {
-		if (err == -ECONNRESET) {
-			nr_reads = 0;
-			continue;
-		}
-		if (err != 0)
-			break;
-		take(&e);
-	}
+	settle();
+	serial_work();
 	show_log();
-	answer_reads();
-	if (has_room() && receive())
-		answer_reads();
+	while (receive())
+		serial_work();
 	transmit();
-	if (ring_memory) {
-		ring_server_publish(&ring, ring_memory);
-		tell_tty();
-	}
 }
 
 static void on_irq(uint64_t lines)
@@ -340,17 +259,22 @@ static void on_irq(uint64_t lines)
 
 	/* The line is edge-triggered: open it first, then take all there is. No edge is lost. */
 	assert(sys_irq_ack(&ack) == 0);
-	while (receive())
-		answer_reads();
 	work();
 }
 
 static void on_notify(uint64_t services)
 {
-	if (services & BIT(ID_TTY) && !ring_memory)
-		open_ring();
+	serial_notified(services);
 	work();
 }
+
+/* After a recovery. */
+static void on_alarm(void)
+{
+	work();
+}
+
+/* ---- start ---- */
 
 /* log=off on the boot command line, or a console=NAME for another: the line is tty's alone. */
 static void read_cmdline(void)
@@ -364,24 +288,48 @@ static void read_cmdline(void)
 	shows_log = strcmp(value, "off") != 0 && boot_console(boot.cmdline, "ttyS0");
 }
 
-static void init(enum start_kind kind)
+static void open_line(void)
 {
 	struct irq_claim_request claim = { .line = COM1_LINE, .bit = IRQ_BIT };
 	struct irq_ack_request ack = { .line = COM1_LINE };
 	struct irq_claim_reply reply;
 
-	read_cmdline();
-	chip_init();
 	assert(sys_irq_claim(&claim, &reply) == 0);
 	assert(sys_irq_ack(&ack) == 0);
-	open_ring();
-	work();
+}
+
+static void init(enum start_kind kind)
+{
+	static const struct serial_driver driver = {
+		.put = put, .get = get, .configure = configure,
+	};
+
+	read_cmdline();
+	if (kind == START_FRESH)
+		chip_init();
+	open_line();
+	serial_server_init(&state.line, &driver, kind);
+	if (kind == START_FRESH)
+		work();
+}
+
+/* U1, U2. What was going on goes on when stores are logged again: at once, by the alarm. */
+static err_t check(void)
+{
+	struct alarm_set_request now = { .deadline_ns = 1 };
+
+	if (in_used() > IN_SIZE || out_used() > OUT_SIZE || state.exchanging > OPS ||
+	    state.taking > state.exchanging || state.taking > IN_SIZE - in_used() ||
+	    state.giving > out_used() || state.line.nr_reads > SERIAL_READS)
+		return -EINVAL;
+	return sys_alarm_set(&now);
 }
 
 int main(void)
 {
 	static const struct server uart = {
-		.name = "uart", .init = init, .on_irq = on_irq, .on_notify = on_notify,
+		.name = "uart", .init = init, .check = check, .on_irq = on_irq,
+		.on_notify = on_notify, .on_alarm = on_alarm,
 	};
 
 	server_run(&uart);
