@@ -8,6 +8,11 @@
  *
  * B1  FREE -> ASKED and DONE -> FREE are the asker's steps, ASKED -> DONE the server's.
  * B2  An entry belongs to the asker while FREE or DONE, to the server while ASKED.
+ * B3  The asker gives each request a number that no other of its requests has or had, in this life
+ *     or an earlier one; a request that is asked again has the number it had.
+ *
+ * A server that keeps state remembers the number of what it has done, committed with what it did:
+ * if it dies between that and DONE, the request is answered and not done twice (board_server.c).
  */
 #ifndef LIB_BOARD_H
 #define LIB_BOARD_H
@@ -28,6 +33,7 @@ struct board {
 	uint32_t entry_size;
 	uint32_t zero[14];
 	volatile uint8_t phase[64];     /* the first BOARD_ENTRIES are used */
+	volatile uint64_t number[64];   /* B3 */
 	volatile struct chardev_poll poll[BOARD_WORDS];
 	char entry[];                   /* BOARD_ENTRIES of entry_size bytes */
 };

@@ -1,18 +1,50 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * board_server.c - the server's side of a board, whatever its requests are.
  *
- * Job:      borrows the board, moves the bytes that a request lends.
+ * Job:      borrows the board; sees to it that a request is done once; moves the bytes that a
+ *           request lends.
  * Speaks:   contracts/vm (borrow); the kernel call grant_copy.
  * Touches:  what is granted to this service, and the caller's memory.
  * Trusts:   vm for the address of what is lent; the kernel's checks of a grant.
- * On crash: holds no state.
+ * On crash: remembers which requests have been done, if the service recovers in place.
  */
 #include <contract/kernel.h>
 #include <contract/vm.h>
 #include <lib/board_server.h>
+#include <lib/ipc.h>
 #include <lib/peer.h>
+#include <lib/undo.h>
+
+/* Numbers of the last requests that were done, by entry. */
+static uint64_t done[BOARD_ENTRIES] SECTION_STATE;
 
 static struct peer vm = PEER("vm");
+
+static void answer(struct board *b, unsigned n, endpoint_t asker)
+{
+	board_barrier();
+	b->phase[n] = BOARD_DONE;
+	ipc_notify(asker);
+}
+
+bool board_asked(struct board *b, unsigned n, endpoint_t asker)
+{
+	if (b->phase[n] != BOARD_ASKED)
+		return false;
+	board_barrier();
+	if (done[n] == 0 || done[n] != b->number[n])
+		return true;
+	answer(b, n, asker);
+	return false;
+}
+
+void board_done(struct board *b, unsigned n, endpoint_t asker)
+{
+	undo_before(&done[n], sizeof(done[n]));
+	done[n] = b->number[n];
+	undo_commit();
+	answer(b, n, asker);
+}
 
 err_t board_borrow(endpoint_t from, uint32_t key, size_t bytes, struct board **board)
 {

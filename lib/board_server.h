@@ -8,6 +8,10 @@
 #include <abi/kernel.h>
 #include <lib/board.h>
 
+/* Whether request n of the asker is to be done now. If it was done before we died, it is answered. */
+bool board_asked(struct board *b, unsigned n, endpoint_t asker);
+/* Request n is done, and its answer stands in the entry: commit, and tell the asker. */
+void board_done(struct board *b, unsigned n, endpoint_t asker);
 /* The board that `from` lends under this key; EINVAL if it has fewer bytes. */
 err_t board_borrow(endpoint_t from, uint32_t key, size_t bytes, struct board **board) MUST_CHECK;
 /* Bytes between `here` and what a request lends, `lent` bytes of it, at an offset. EINVAL: beyond;

@@ -54,7 +54,8 @@ err_t chardev_data_write(const struct call *c, uint64_t offset, const void *from
 err_t chardev_data_read(const struct call *c, uint64_t offset, void *to, size_t len) MUST_CHECK;
 
 /* Something has changed on a line; `events`: what poll would answer now (POLLIN 1, POLLOUT 4,
- * POLLHUP 16, ...). Waiting readers, writers and polls are asked again. */
+ * POLLHUP 16, ...). Waiting readers, writers and polls are asked again. After a recovery call it
+ * for each line: the crash may have come before vfs was told. */
 void chardev_event(uint32_t line, uint32_t events);
 uint32_t chardev_seq(uint32_t line);
 

@@ -44,10 +44,7 @@ static void complete(const struct call *c, err_t err)
 	memcpy(to->w, work[n].w, sizeof(to->w));
 	memcpy(to->arg, work[n].arg, sizeof(to->arg));
 	to->err = err;
-	undo_commit();
-	board_barrier();
-	board->phase[n] = BOARD_DONE;
-	ipc_notify(vfs.at);
+	board_done(board, n, vfs.at);
 }
 
 /* One request, as if it were a message: the generated decoder does the checks. */
@@ -89,10 +86,8 @@ void chardev_server_notified(uint64_t services)
 	if (!has_board())
 		return;
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
-		if (board->phase[n] == BOARD_ASKED) {
-			board_barrier();
+		if (board_asked(board, n, vfs.at))
 			serve(n);
-		}
 }
 
 err_t chardev_data_write(const struct call *c, uint64_t offset, const void *from, size_t len)

@@ -48,11 +48,8 @@ void file_complete(const struct call *c, err_t err)
 	to->attr = work[n].attr;
 	memcpy(to->name2, work[n].name2, sizeof(to->name2));
 	to->err = err;
-	undo_commit();
-	board_barrier();
-	board->phase[n] = BOARD_DONE;
 	busy[n] = false;
-	ipc_notify(vfs.at);
+	board_done(board, n, vfs.at);
 }
 
 /* One request, as if it were a message: the generated decoder does the checks. */
@@ -89,10 +86,8 @@ void file_server_notified(uint64_t services)
 	if (board == NULL && board_borrow(vfs.at, FILE_BOARD_KEY, FILE_BOARD_BYTES, &board) != 0)
 		return;
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
-		if (board->phase[n] == BOARD_ASKED && !busy[n]) {
-			board_barrier();
+		if (!busy[n] && board_asked(board, n, vfs.at))
 			serve(n);
-		}
 }
 
 err_t file_data_write(const struct call *c, uint64_t offset, const void *from, size_t len)

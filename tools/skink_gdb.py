@@ -244,10 +244,10 @@ class Waits(gdb.Command):
                 int(wire['ring']['used'])))
 
     def uart(self):
-        names = ("'uart.c'::in", "'uart.c'::out", 'nr_reads', 'has_held')
-        values = [gdb.parse_and_eval(name) for name in names]
+        state = gdb.parse_and_eval('state')
         print('    in %s, out %s, reads held %d, write held %d' % (
-            fill(values[0]), fill(values[1]), int(values[2]), int(values[3])))
+            fill(state, 'in_'), fill(state, 'out_'), int(state['line']['nr_reads']),
+            int(state['line']['has_held'])))
 
 
 def service_id(name):
@@ -255,9 +255,9 @@ def service_id(name):
         return int(re.search(r'\bID_%s = (\d+)' % name.upper(), file.read())[1])
 
 
-def fill(buffer):
-    return '%d bytes (%d to %d)' % (int(buffer['head']) - int(buffer['tail']) & 0xffffffff,
-                                    int(buffer['tail']), int(buffer['head']))
+def fill(buffer, prefix=''):
+    head, tail = int(buffer[prefix + 'head']), int(buffer[prefix + 'tail'])
+    return '%d bytes (%d to %d)' % (head - tail & 0xffffffff, tail, head)
 
 
 def member(other, value):

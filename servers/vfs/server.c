@@ -54,6 +54,16 @@ static unsigned request_id(const struct request *q)
 
 /* ---- asking ---- */
 
+static void board_ask(unsigned server, unsigned n)
+{
+	struct board *b = board_of(server);
+
+	b->number[n] = state.request[server][n].stamp;
+	board_barrier();
+	b->phase[n] = BOARD_ASKED;
+	ipc_notify(state.server[server].who);
+}
+
 static struct request *request_new(struct op *o, unsigned server, uint32_t type)
 {
 	struct board *b = board_of(server);
@@ -202,9 +212,7 @@ int64_t ask_send(struct op *o, struct request *q)
 	}
 	q->sent = 1;
 	undo_commit();
-	board_barrier();
-	board_of(server)->phase[request_entry(q)] = BOARD_ASKED;
-	ipc_notify(state.server[server].who);
+	board_ask(server, request_entry(q));
 	return -PARKED;
 }
 
@@ -276,8 +284,7 @@ static void request_recover(unsigned server, unsigned n)
 	if (q->type == 0 || b->phase[n] != BOARD_FREE)
 		return;
 	if (q->sent) {
-		b->phase[n] = BOARD_ASKED;
-		ipc_notify(state.server[server].who);
+		board_ask(server, n);
 	} else {
 		q->type = 0;
 		q->grant_seq = 0;

@@ -4,6 +4,7 @@
 Limit: 240
 """
 import os
+import random
 import re
 import subprocess
 import sys
@@ -27,6 +28,14 @@ with scenario('every byte of standard input reaches the command and comes back')
     data = bytes(range(256)) * 80
     done = run('cat', data=data)
     assert done.returncode == 0 and done.stdout == data, (done.returncode, len(done.stdout))
+for service in ('uart', 'tty'):
+    with scenario('no byte is lost or doubled while %s dies again and again' % service):
+        data = random.Random(service).randbytes(60000)
+        done = run('sh', '-c', '(while service kill %s; do usleep 100000; done) & cat; kill $!; '
+                   'service status %s >&2' % (service, service), data=data)
+        deaths = re.search(rb'(\d+) recoveries', done.stderr)
+        assert done.stdout == data, (len(done.stdout), done)
+        assert int(deaths[1]) > 5, done.stderr
 with scenario('a command that is not there is status 127'):
     done = run('nonesuch')
     assert done.returncode == 127 and b'nonesuch' in done.stderr, done

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * uart_test.c - no interrupt is missed: the driver with a 16550A whose line is edge-triggered, a
- * sender that waits while the chip is full, and tty, in every order that chance makes. The chip
- * goes on between two accesses to its ports.
+ * uart_test.c - no interrupt is missed and no byte: the driver with a 16550A whose line is
+ * edge-triggered, a sender that waits while the chip is full, and tty, in every order that chance
+ * makes. The chip goes on between two accesses to its ports. The driver may die at each of its
+ * calls, and goes on with the state of its last commit.
  *
- * Links: lib/ring.c lib/undo.c
+ * Links: lib/ring.c lib/serial_server.c
  */
+#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,8 +27,42 @@
 #undef main
 #undef log
 
+/* ---- the driver's state, and what a death leaves of it ---- */
+
+struct state state;
+static struct state committed;
+static bool mortal;                     /* the driver may die */
+static unsigned deaths;
+static jmp_buf dead;
+
+void undo_commit(void)
+{
+	committed = state;
+}
+
+void undo_log(const volatile void *at, size_t n)
+{
+	(void)at, (void)n;
+}
+
 char state_start[1];
-extern char state_end[1] __attribute__((alias("state_start")));         /* there is no state here */
+extern char state_end[1] __attribute__((alias("state_start")));
+
+unsigned undo_used(void)
+{
+	return 0;
+}
+
+void *state_memcpy(void *to, const void *from, size_t n)
+{
+	return memcpy(to, from, n);
+}
+
+static void may_die(void)
+{
+	if (mortal && rand() % 20 == 0)
+		longjmp(dead, 1);
+}
 
 enum { TOTAL = 20000, SEEDS = 60, PENDING_NONE = 1, PENDING_TX = 2, PENDING_RX = 4,
        PENDING_TIME = 12, PENDING_LINE = 6 };
@@ -41,7 +77,7 @@ static struct {
 	bool instant;                   /* a byte has gone as soon as it is written, as in QEMU */
 	bool line, edge;                /* an edge that no interrupt has been made of yet */
 } chip;
-static unsigned sent, got;              /* bytes that the other end has sent, and got */
+static unsigned sent, got, given;       /* bytes that the other end has sent, got, is to get */
 static bool wrong;
 
 static uint8_t nth(unsigned n)
@@ -141,7 +177,7 @@ static void chip_write(unsigned reg, uint32_t value)
 	if (reg == LINE_CONTROL)
 		chip.control = (uint8_t)value;
 	if (reg == DATA && !(chip.control & CONTROL_DLAB)) {
-		wrong |= chip.tx_used == FIFO;
+		wrong |= chip.tx_used == FIFO || value != nth(given++);
 		chip.tx_used++;
 		chip.tx_pending = false;
 		if (chip.instant)
@@ -158,6 +194,7 @@ err_t sys_port_io(const struct port_io_request *req, struct port_io_reply *reply
 {
 	struct port_op *op = (struct port_op *)(uintptr_t)req->address;
 
+	may_die();
 	for (uint32_t i = 0; i < req->count; i++) {
 		if (op[i].write)
 			chip_write(op[i].port - COM1, op[i].value);
@@ -167,6 +204,9 @@ err_t sys_port_io(const struct port_io_request *req, struct port_io_reply *reply
 		chip_goes_on();
 	}
 	reply->done = req->count;
+	if (op == state.op)             /* the kernel's own stores are not taken back */
+		memcpy(committed.op, op, req->count * sizeof(*op));
+	may_die();
 	return 0;
 }
 
@@ -185,6 +225,13 @@ err_t sys_irq_claim(const struct irq_claim_request *req, struct irq_claim_reply 
 err_t sys_irq_ack(const struct irq_ack_request *req)
 {
 	(void)req;
+	may_die();
+	return 0;
+}
+
+err_t sys_alarm_set(const struct alarm_set_request *req)
+{
+	(void)req;
 	return 0;
 }
 
@@ -197,6 +244,7 @@ err_t sys_boot_info(const struct boot_info_request *req)
 err_t ipc_notify(endpoint_t to)
 {
 	(void)to;
+	may_die();
 	return 0;
 }
 
@@ -246,12 +294,32 @@ void server_run(const struct server *s)
 	abort();                        /* nobody calls main */
 }
 
+/* An event, over deaths: the recovery comes first, then the event again (lib/server.c). */
+static void event(void (*handler)(uint64_t), uint64_t bits)
+{
+	volatile bool die = deaths != 0;
+
+	while (setjmp(dead) != 0) {
+		mortal = false;
+		deaths++;
+		state = committed;
+		init(START_RECOVER);
+		CHECK_EQ(check(), 0);
+		on_alarm();
+		die = deaths % 3 == 0;          /* again in the same event, but not for ever */
+	}
+	mortal = die;
+	handler(bits);
+	mortal = false;
+	undo_commit();
+}
+
 static void interrupt(void)
 {
 	if (!chip.edge)
 		return;
 	chip.edge = false;
-	on_irq(BIT(IRQ_BIT));
+	event(on_irq, BIT(IRQ_BIT));
 }
 
 /* tty takes the answers, hands in bytes to write and, if it wants them, asks for some. */
@@ -274,6 +342,8 @@ static void tty_works(bool reads)
 	while (handed_in < TOTAL) {
 		struct serial_write_request write = { .len = 40 };
 
+		for (unsigned i = 0; i < write.len; i++)
+			write.byte[i] = nth(handed_in + i);
 		if (ring_submit(&client, &memory, SERIAL_WRITE, &write, sizeof(write), &id) != 0)
 			break;
 		handed_in += write.len;
@@ -282,27 +352,27 @@ static void tty_works(bool reads)
 	       ring_submit(&client, &memory, SERIAL_READ, &read, sizeof(read), &id) == 0)
 		open++;
 	ring_client_publish(&client, &memory);
-	on_notify(BIT(ID_TTY));
+	event(on_notify, BIT(ID_TTY));
 }
 
-static void begin(unsigned seed)
+static void begin(unsigned seed, bool dies)
 {
 	srand(seed);
 	memset(&chip, 0, sizeof(chip));
 	chip.instant = seed % 2;
 	memset(&memory, 0, sizeof(memory));
 	memset(&client, 0, sizeof(client));
-	out.head = out.tail = in.head = in.tail = 0;
-	nr_reads = in_flags = has_held = 0;
-	ring_memory = NULL;
-	sent = got = handed_in = taken = wrong = 0;
+	memset(&state, 0, sizeof(state));
+	deaths = dies;
+	sent = got = given = handed_in = taken = wrong = 0;
 	ring_client_reset(&client, &memory, 1);
 	init(START_FRESH);
+	undo_commit();
 	ring_client_reset(&client, &memory, 2);         /* it knows nothing of the first epoch */
 }
 
 /* Interrupts and time only, till nothing changes any more. */
-static void settle(void)
+static void till_quiet(void)
 {
 	for (unsigned idle = 0; idle < 100; idle++) {
 		unsigned before = sent + got;
@@ -316,10 +386,10 @@ static void settle(void)
 	}
 }
 
-static void t_both_ways(void)
+static void both_ways(bool dies)
 {
 	for (unsigned seed = 0; seed < SEEDS && test_bad == 0; seed++) {
-		begin(seed);
+		begin(seed, dies);
 		while (rand() % 500) {
 			chip_goes_on();
 			interrupt();
@@ -327,7 +397,7 @@ static void t_both_ways(void)
 				tty_works(true);
 		}
 		for (unsigned n = 0; n < TOTAL; n++) {
-			settle();
+			till_quiet();
 			if (taken == TOTAL && got == TOTAL)
 				break;
 			tty_works(true);
@@ -338,18 +408,29 @@ static void t_both_ways(void)
 	}
 }
 
+static void t_both_ways(void)
+{
+	both_ways(false);
+}
+
+static void t_deaths(void)
+{
+	both_ways(true);
+	CHECK(deaths > 100);
+}
+
 /* What tty has handed in goes out, though nobody takes what comes in. */
 static void t_input_full(void)
 {
 	for (unsigned seed = 0; seed < SEEDS && test_bad == 0; seed++) {
-		begin(seed);
-		while (fifo_used(&in) < IN_SIZE - 200) {        /* nearly full, nothing to send */
+		begin(seed, false);
+		while (in_used() < IN_SIZE - 200) {        /* nearly full, nothing to send */
 			chip_goes_on();
 			interrupt();
 		}
 		while (got < TOTAL && test_bad == 0) {
 			tty_works(false);
-			settle();
+			till_quiet();
 			CHECK_EQ(got, handed_in);
 		}
 		CHECK(!wrong);
@@ -359,6 +440,7 @@ static void t_input_full(void)
 int main(void)
 {
 	TEST("all bytes go both ways in every order of interrupts and requests", t_both_ways);
+	TEST("no byte is lost or doubled when the driver dies at any of its calls", t_deaths);
 	TEST("output goes on while the input is full", t_input_full);
 	return test_result();
 }
