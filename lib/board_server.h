@@ -8,7 +8,7 @@
 #include <abi/kernel.h>
 #include <lib/board.h>
 
-/* Whether request n of the asker is to be done now. If it was done before we died, it is answered. */
+/* Whether request n is to be done now. One that was done before we died is answered instead. */
 bool board_asked(struct board *b, unsigned n, endpoint_t asker);
 /* Request n is done, and its answer stands in the entry: commit, and tell the asker. */
 void board_done(struct board *b, unsigned n, endpoint_t asker);

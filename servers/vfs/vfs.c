@@ -109,7 +109,7 @@ static void init(enum start_kind kind)
 	if (recovered)
 		return;
 	state.init_proc = ENDPOINT_NONE;
-	state.stamp = clock_monotonic_ns();     /* beyond those of an earlier life (lib/board.h, B3) */
+	state.stamp = clock_monotonic_ns();     /* beyond an earlier life (lib/board.h, B3) */
 	servers_init();
 	cache_init();
 	mounts_try();
