@@ -135,8 +135,13 @@ void name_unpin(unsigned n)
 
 void names_of_inode_drop(unsigned inode)
 {
-	while (state.inode[inode].alias != 0)
+	unsigned count = 0;
+
+	while (state.inode[inode].alias != 0) {
 		name_drop(state.inode[inode].alias);
+		if (++count % 64 == 0)
+			undo_commit();
+	}
 }
 
 void names_of_dir_drop(unsigned dir)
@@ -171,12 +176,12 @@ static bool evict_one(void)
 		struct name *e = &state.name[n];
 
 		state.name_hand = (uint16_t)(n + 1 < NR_NAMES ? n + 1 : 1);
+		if (step % 256 == 255)
+			undo_commit();          /* whatever the step finds: two stores each */
 		if (e->parent == 0 || e->pins != 0)
 			continue;
 		if (e->touched) {
 			e->touched = 0;
-			if (step % 512 == 511)
-				undo_commit();
 			continue;
 		}
 		name_drop(n);
