@@ -197,20 +197,19 @@ static bool write_inode(unsigned inode)
 /* Start writing what there is. */
 void write_some(void)
 {
-	unsigned n = state.inode_top;
+	unsigned n = state.inode_top, hand = state.dirty_hand;
 
 	state.unfinished = 0;
-	while (n > 1 && state.pages_dirty != 0) {
-		state.dirty_hand = (uint16_t)(state.dirty_hand + 1 < state.inode_top ?
-					      state.dirty_hand + 1 : 1);
-		if (state.inode[state.dirty_hand].dirty_pages != 0 &&
-		    !in_memory(state.dirty_hand) && !write_inode(state.dirty_hand)) {
-			state.dirty_hand--;
+	for (; n > 1 && state.pages_dirty != 0; n--) {
+		unsigned next = hand + 1 < state.inode_top ? hand + 1 : 1;
+
+		if (state.inode[next].dirty_pages != 0 && !in_memory(next) && !write_inode(next)) {
 			state.unfinished = 1;
-			return;
+			break;
 		}
-		n--;
+		hand = next;
 	}
+	state.dirty_hand = (uint16_t)hand;      /* once: there may be no commit between far ones */
 }
 
 /* Errors of earlier writes are told once, by fsync. */

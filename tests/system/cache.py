@@ -3,6 +3,8 @@
 
 Limit: 240
 """
+import re
+
 from guest import Guest, finish, scenario
 
 MAP = '/usr/lib/skink/filemap'
@@ -39,6 +41,11 @@ with Guest(name='cache', memory=112) as guest:
         assert ok(guest, 'cp /bin/busybox /tmp/b; cmp /tmp/b /bin/busybox; echo fine') == 'fine\n'
         ok(guest, 'rm /dev/shm/all')
         assert ok(guest, 'df /dev/shm | tail -1').split()[3] == before
+    with scenario('a file is written back though thousands that are clean were used before it'):
+        ok(guest, 'cd /dev/shm; touch $(seq 5000); cd /; echo far > /tmp/far; sleep 11')
+        up = re.search(r'up (\d+)', ok(guest, 'service status vfs'))
+        assert int(up[1]) >= 11, 'vfs died of it'
+        ok(guest, 'cd /dev/shm; rm $(seq 5000); cd /')
     with scenario('each mount of a tree in memory is a tree of its own, and ends with it'):
         ok(guest, 'mkdir /m1 /m2; mount -t tmpfs a /m1; mount -t tmpfs b /m2')
         ok(guest, 'mkdir -p /m1/d/e; seq 1000 > /m1/d/e/f; cp -r /m1/d /m2; rm -r /m1/d')
