@@ -33,7 +33,7 @@ bool page_range(vaddr_t va, uint64_t pages);
 bool prot_allowed(const struct space *s, unsigned flags);
 
 /* Absent table entries that one call skips at most (see table_next). */
-enum { SPACE_LOOKS = 16384 };
+enum { SPACE_LOOKS = 4096 };
 
 /* A walk over the mapped pages of a range, as many as one call may handle. */
 struct walk {
