@@ -356,17 +356,6 @@ void rows_of_process_gone(endpoint_t owner)
 			row_free(&state.row[i]);
 }
 
-/* The server that r waits for was stopped: the answer, if it ever comes, is for nobody. */
-static void give_up(struct row *r)
-{
-	struct request *q = &state.request[0][0] + (r->request - 1);
-
-	if (!request_is_stuck(q))
-		return;
-	q->row = 0;
-	row_answer(r, -ERESTARTSYS);
-}
-
 /* A signal for a program that waits. What a server works on is waited for: it comes soon. */
 void on_cancel(void)
 {
@@ -381,8 +370,6 @@ void on_cancel(void)
 		r->cancelled = 1;
 		if (r->request == 0)
 			row_ready(r);
-		else
-			give_up(r);
 		undo_commit();          /* we are told once */
 	}
 	rows_run();
@@ -422,6 +409,16 @@ void alarm_plan(void)
 		print("no alarm\n");
 }
 
+/* Something is to be done when what we do now is done. */
+void alarm_soon(void)
+{
+	struct alarm_set_request req = { .deadline_ns = ALARM_NOW };
+
+	state.alarm = ALARM_NOW;
+	if (sys_alarm_set(&req) != 0)
+		print("no alarm\n");
+}
+
 void on_alarm(void)
 {
 	uint64_t now = clock_monotonic_ns();
@@ -441,6 +438,7 @@ void on_alarm(void)
 		init_look();
 	if (state.write_back_ns != 0 && state.write_back_ns <= now)
 		write_tick();
+	servers_look();
 	rows_run();
 	alarm_plan();
 }

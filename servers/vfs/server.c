@@ -54,16 +54,6 @@ static unsigned request_id(const struct request *q)
 
 /* ---- asking ---- */
 
-static void board_ask(unsigned server, unsigned n)
-{
-	struct board *b = board_of(server);
-
-	b->number[n] = state.request[server][n].stamp;
-	board_barrier();
-	b->phase[n] = BOARD_ASKED;
-	ipc_notify(state.server[server].who);
-}
-
 static struct request *request_new(struct op *o, unsigned server, uint32_t type)
 {
 	struct board *b = board_of(server);
@@ -82,6 +72,7 @@ static struct request *request_new(struct op *o, unsigned server, uint32_t type)
 		q->grant_seq = 0;
 		q->keep = 0;
 		q->sent = q->taken = 0;
+		q->lost = state.server[server].gone;
 		q->size_was = q->size = 0;
 		q->stamp = stamp_next();
 		return q;
@@ -155,7 +146,7 @@ bool ask_data(struct request *q, uint32_t slot, unsigned pages, unsigned len, un
 	req.grant = GRANT(state.grant_seq, ID_VFS, row);
 	req.base = pages != 0 ? (uint64_t)(uintptr_t)page_data(slot) :
 		   (uint64_t)(uintptr_t)bounce[row];
-	if (sys_grant_create(&req) != 0)
+	if (!q->lost && sys_grant_create(&req) != 0)
 		return false;
 	state.grants |= (uint32_t)BIT(row);
 	q->grant_seq = (uint16_t)(row + 1);
@@ -194,10 +185,38 @@ unsigned line_events(unsigned server, unsigned line)
 	return board_of(server)->poll[line].events;
 }
 
+static void refuse(unsigned server, unsigned n)
+{
+	struct board *b = board_of(server);
+
+	if (state.server[server].kind == SERVER_FILE)
+		((struct file_entry *)board_entry(b, n, sizeof(struct file_entry)))->err = -EIO;
+	else
+		((struct chardev_entry *)board_entry(b, n, sizeof(struct chardev_entry)))->err =
+			-EIO;
+	b->phase[n] = BOARD_DONE;
+}
+
+/* It is committed that it is asked. What nobody will answer is answered at the next alarm, as if
+ * its server had. */
+static void post(const struct request *q)
+{
+	unsigned server = request_server(q), n = request_entry(q);
+	struct board *b = board_of(server);
+
+	if (q->lost) {
+		refuse(server, n);
+		alarm_soon();
+		return;
+	}
+	b->number[n] = q->stamp;
+	board_barrier();
+	b->phase[n] = BOARD_ASKED;
+	ipc_notify(state.server[server].who);
+}
+
 int64_t ask_send(struct op *o, struct request *q)
 {
-	unsigned server = request_server(q);
-
 	inode_hold(q->dir);
 	inode_hold(q->dir2);
 	inode_hold(q->inode);
@@ -212,7 +231,7 @@ int64_t ask_send(struct op *o, struct request *q)
 	}
 	q->sent = 1;
 	undo_commit();
-	board_ask(server, request_entry(q));
+	post(q);
 	return -PARKED;
 }
 
@@ -221,7 +240,7 @@ static void request_free(struct request *q)
 	if (q->grant_seq != 0) {
 		struct grant_revoke_request req = { GRANT(0, ID_VFS, q->grant_seq - 1) };
 
-		if (sys_grant_revoke(&req) != 0)
+		if (!q->lost && sys_grant_revoke(&req) != 0)
 			print("grant not revoked\n");
 		state.grants &= (uint32_t)~BIT(q->grant_seq - 1);
 	}
@@ -284,7 +303,7 @@ static void request_recover(unsigned server, unsigned n)
 	if (q->type == 0 || b->phase[n] != BOARD_FREE)
 		return;
 	if (q->sent) {
-		board_ask(server, n);
+		post(q);
 	} else {
 		q->type = 0;
 		q->grant_seq = 0;
@@ -359,7 +378,7 @@ void servers_notified(uint64_t services)
 
 /* ---- who is there ---- */
 
-/* A server has died and its successor knows nothing: what was asked fails. */
+/* A server has died, and its successor knows nothing or there is none: what was asked fails. */
 static void server_lost(unsigned server)
 {
 	struct board *b = board_of(server);
@@ -367,9 +386,7 @@ static void server_lost(unsigned server)
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
 		if (b->phase[n] != BOARD_ASKED)
 			continue;
-		((struct file_entry *)board_entry(b, n, state.server[server].kind == SERVER_FILE ?
-		  sizeof(struct file_entry) : sizeof(struct chardev_entry)))->err = -EIO;
-		b->phase[n] = BOARD_DONE;
+		refuse(server, n);
 		complete(server, n);
 	}
 }
@@ -417,19 +434,20 @@ static void devices_changed(void)
 			names_of_dir_refresh(state.mount[n].root);
 }
 
-bool request_is_stuck(const struct request *q)
+/* What was answered, by the servers and by us for those that are not there. */
+void servers_look(void)
 {
-	return state.server[request_server(q)].gone;
+	for (unsigned i = 1; i < COUNT(known); i++)
+		if (state.server[i].who.v != 0)
+			server_look(i);
 }
 
 /* All that a notification may have been about. */
 void servers_all(void)
 {
-	for (unsigned i = 1; i < COUNT(known); i++) {
+	for (unsigned i = 1; i < COUNT(known); i++)
 		look_for(i);
-		if (state.server[i].who.v != 0)
-			server_look(i);
-	}
+	servers_look();
 	devices_changed();
 }
 
@@ -445,7 +463,9 @@ void services_changed(void)
 		if (server == 0)
 			continue;
 		state.server[server].gone = endpoint_eq(reply.who, ENDPOINT_NONE);
-		if (!state.server[server].gone)
+		if (state.server[server].gone)
+			server_lost(server);
+		else
 			server_here(server, reply.who);
 	}
 	if (any)

@@ -190,7 +190,7 @@ struct server_row {
 	uint8_t lent;
 	uint8_t board;                  /* which board memory */
 	uint8_t full;                   /* rows wait for an entry */
-	uint8_t gone;                   /* stopped; it answers when it is started again */
+	uint8_t gone;                   /* not started again by itself: answers are EIO */
 	uint16_t queue;
 	uint32_t seen[BOARD_WORDS];     /* seq of lines */
 	uint16_t line_queue[BOARD_WORDS];
@@ -211,6 +211,7 @@ struct request {
 	uint64_t size_was, size;        /* set_attr: of a file that shall grow */
 	uint8_t sent;                   /* committed: the board has it, or will */
 	uint8_t taken;                  /* the answer is in the caches, its row goes on */
+	uint8_t lost;                   /* its server had been stopped: the answer is EIO */
 	char name[FILE_NAME], name2[FILE_NAME];
 };
 

@@ -118,15 +118,13 @@ static void init(enum start_kind kind)
 
 static err_t check(void)
 {
-	struct alarm_set_request soon = { .deadline_ns = ALARM_NOW };
-
 	requests_recover();
 	rows_recover();
 	orphans_recover();
 	pages_check();
 	cache_recovered();
-	state.alarm = soon.deadline_ns;
-	return sys_alarm_set(&soon);
+	alarm_soon();
+	return 0;
 }
 
 static const struct server server = {

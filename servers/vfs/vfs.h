@@ -67,6 +67,7 @@ void rows_of_process_gone(endpoint_t owner);
 void row_set_deadline(struct row *r, uint64_t deadline);
 enum { ALARM_NOW = 1 };                 /* state.alarm: long ago, and not to be put off */
 void alarm_plan(void);
+void alarm_soon(void);
 void on_alarm(void);
 void on_cancel(void);
 void rows_recover(void);
@@ -183,8 +184,8 @@ char *request_bounce(const struct request *q);
 const char *request_arg(const struct request *q);       /* of an ioctl that was answered */
 unsigned line_events(unsigned server, unsigned line);   /* what poll answers */
 unsigned request_server(const struct request *q);
-bool request_is_stuck(const struct request *q);         /* its server has been stopped */
 void servers_notified(uint64_t services);
+void servers_look(void);
 void services_changed(void);
 void servers_init(void);
 void servers_all(void);
