@@ -163,7 +163,7 @@ static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
 		if (sys_proc_destroy(&destroy) != 0)
 			return -ENOENT;
 		s->generation++;
-		say("<5>%s: stopped on request", s->name);
+		say("<7>%s: stopped on request", s->name);
 	}
 	s->phase = RS_STATE_STOPPED;
 	outbox_flush();
