@@ -31,6 +31,7 @@ static const struct device {
 	{ "full", TYPE_CHAR | 0666, GROUP_ROOT, 1, 7, "" },
 	{ "random", TYPE_CHAR | 0666, GROUP_ROOT, 1, 8, "" },
 	{ "urandom", TYPE_CHAR | 0666, GROUP_ROOT, 1, 9, "" },
+	{ "rtc", TYPE_CHAR | 0600, GROUP_ROOT, 10, 135, "rtc" },
 	{ "tty", TYPE_CHAR | 0666, GROUP_TTY, 5, 0, "tty" },
 	{ "console", TYPE_CHAR | 0600, GROUP_ROOT, 5, 1, "tty" },
 	{ "tty0", TYPE_CHAR | 0620, GROUP_TTY, 4, 0, "screen" },

@@ -134,6 +134,8 @@ int64_t call_clock_gettime(struct thread *t, const struct delivery *d);
 int64_t call_clock_getres(struct thread *t, const struct delivery *d);
 int64_t call_gettimeofday(struct thread *t, const struct delivery *d);
 int64_t call_time(struct thread *t, const struct delivery *d);
+int64_t call_clock_settime(struct thread *t, const struct delivery *d);
+int64_t call_settimeofday(struct thread *t, const struct delivery *d);
 int64_t call_times(struct thread *t, const struct delivery *d);
 int64_t call_getrusage(struct thread *t, const struct delivery *d);
 err_t rusage_write(struct thread *t, uint64_t address, uint64_t ticks) MUST_CHECK;

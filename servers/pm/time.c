@@ -2,11 +2,12 @@
  * time.c - sleeping, interval timers, clocks, and CPU times.
  *
  * Job:      waits with a deadline, on the one alarm that a service has.
- * Speaks:   kernel calls alarm_set and call_cancelled.
+ * Speaks:   kernel calls alarm_set, call_cancelled and clock_set.
  * Touches:  rows that wait.
  * Trusts:   the clock page.
  * On crash: deadlines are state; the alarm is set again after every request that changes one.
- * Spec:     nanosleep(2), clock_nanosleep(2), setitimer(2), restart_syscall(2), getrusage(2).
+ * Spec:     nanosleep(2), clock_nanosleep(2), setitimer(2), restart_syscall(2), getrusage(2),
+ *           clock_settime(2), settimeofday(2).
  */
 #include "pm.h"
 #include "signals.h"
@@ -14,6 +15,7 @@
 enum { CLOCK_REALTIME_, CLOCK_MONOTONIC_, CLOCK_PROCESS_, CLOCK_THREAD_, CLOCK_RAW_,
        CLOCK_REALTIME_COARSE_, CLOCK_MONOTONIC_COARSE_, CLOCK_BOOTTIME_ };
 enum { TIMER_ABSTIME_ = 1, ITIMER_REAL_ = 0, ITIMER_PROF_ = 2 };
+enum { SLEEP_REALTIME = 0x100 };        /* in wait_options: the end is a time of the wall clock */
 
 struct linux_timespec { int64_t sec, nsec; };
 
@@ -180,6 +182,7 @@ static int64_t sleep_for(struct thread *t, const struct delivery *d, uint64_t fr
 			uint64_t offset = clock_realtime_ns() - clock_monotonic_ns();
 
 			ns = ns > offset ? ns - offset : 0;
+			flags |= SLEEP_REALTIME;
 		}
 	}
 	t->wait_arg[0] = left_at;
@@ -366,6 +369,74 @@ int64_t call_time(struct thread *t, const struct delivery *d)
 	if (d->m.w[0] && user_write(t, d->m.w[0], &now, sizeof(now)) != 0)
 		return -EFAULT;
 	return now;
+}
+
+/* ---- setting the wall clock ---- */
+
+/* Thirty years before a signed number of nanoseconds overflows, as on Linux. */
+#define LAST_SECOND (INT64_MAX / (int64_t)SECOND - 30 * 365 * 24 * 3600)
+
+/* Sleeps that end at a time of the wall clock end at another moment now. */
+static void sleeps_move(uint64_t old_offset, uint64_t offset)
+{
+	for (unsigned i = 0; i < NR_THREADS; i++) {
+		struct thread *t = &state.thread[i];
+		uint64_t end = t->wake_ns + old_offset;
+
+		if (t->alive && t->wait == WAIT_SLEEP && t->wait_options & SLEEP_REALTIME)
+			t->wake_ns = end > offset ? end - offset : 1;
+	}
+	alarm_plan();
+}
+
+static int64_t clock_change(const struct thread *t, int64_t sec, int64_t nsec)
+{
+	uint64_t now = clock_monotonic_ns(), old = clock_realtime_ns() - now;
+	uint64_t ns = (uint64_t)sec * SECOND + (uint64_t)nsec;
+	struct clock_set_request req = { .realtime_ns = ns - now };
+
+	if (sec < 0 || sec > LAST_SECOND || nsec < 0 || nsec >= (int64_t)SECOND)
+		return -EINVAL;
+	if (process_of(t)->euid != 0)
+		return -EPERM;
+	if (ns < now)                   /* it was booted after 1970 */
+		return -EINVAL;
+	sleeps_move(old, req.realtime_ns);
+	return sys_clock_set(&req);
+}
+
+int64_t call_clock_settime(struct thread *t, const struct delivery *d)
+{
+	struct linux_timespec ts;
+
+	if ((int)d->m.w[0] != CLOCK_REALTIME_)
+		return -EINVAL;
+	if (user_read(t, d->m.w[1], &ts, sizeof(ts)) != 0)
+		return -EFAULT;
+	return clock_change(t, ts.sec, ts.nsec);
+}
+
+/* The time zone is nobody's business here: it is checked, and forgotten. */
+int64_t call_settimeofday(struct thread *t, const struct delivery *d)
+{
+	enum { WEST_MAX = 15 * 60 };
+	struct {
+		int64_t sec, usec;
+	} tv;
+	struct {
+		int32_t west, dst;
+	} tz = { 0, 0 };
+
+	if (d->m.w[0] && user_read(t, d->m.w[0], &tv, sizeof(tv)) != 0)
+		return -EFAULT;
+	if (d->m.w[1] && user_read(t, d->m.w[1], &tz, sizeof(tz)) != 0)
+		return -EFAULT;
+	if (tz.west > WEST_MAX || tz.west < -WEST_MAX ||
+	    (d->m.w[0] && (tv.usec < 0 || tv.usec >= 1000000)))
+		return -EINVAL;
+	if (d->m.w[0])
+		return clock_change(t, tv.sec, tv.usec * 1000);
+	return process_of(t)->euid != 0 ? -EPERM : 0;
 }
 
 /* ---- CPU times ---- */

@@ -14,6 +14,7 @@ enum { STEP_ASKED = 5, IOC_SIZE_SHIFT = 16, IOC_READ = 2, IOC_WRITE = 1 };
 static const struct { uint32_t first, last; const char *server; } driver[] = {
 	{ CHARDEV_DEVICE(4, 0), CHARDEV_DEVICE(5, 255), "tty" },
 	{ CHARDEV_DEVICE(136, 0), CHARDEV_DEVICE(136, 255), "tty" },
+	{ CHARDEV_DEVICE(10, 135), CHARDEV_DEVICE(10, 135), "rtc" },
 };
 
 static unsigned server_of(uint32_t device)

@@ -20,7 +20,7 @@ static const struct { const char *name; uint8_t kind; } known[] = {
 	{ "tmpfs", SERVER_FILE }, { "devfs", SERVER_FILE }, { "procfs", SERVER_FILE },
 	{ "ext2", SERVER_FILE }, { "ext2_1", SERVER_FILE }, { "ext2_2", SERVER_FILE },
 	{ "ext2_3", SERVER_FILE }, { "ext2_ram", SERVER_FILE },
-	{ "tty", SERVER_CHAR },
+	{ "tty", SERVER_CHAR }, { "rtc", SERVER_CHAR },
 };
 _Static_assert(COUNT(known) <= NR_SERVERS, "rows for all servers");
 

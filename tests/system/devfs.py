@@ -14,6 +14,7 @@ ALWAYS = {
     'null': 'crw-rw-rw- root root 1,3', 'zero': 'crw-rw-rw- root root 1,5',
     'full': 'crw-rw-rw- root root 1,7', 'random': 'crw-rw-rw- root root 1,8',
     'urandom': 'crw-rw-rw- root root 1,9', 'tty': 'crw-rw-rw- root tty 5,0',
+    'rtc': 'crw------- root root 10,135',
     'console': 'crw------- root root 5,1', 'ttyS0': 'crw--w---- root tty 4,64',
 }
 
@@ -51,6 +52,14 @@ with tempfile.TemporaryDirectory() as folder:
                             'echo to the terminal > /dev/tty; tty < /dev/console')[1]
             assert '00 00 00 00' in out and 'No space left on device' in out, out
             assert '64\n' in out and 'to the terminal' in out and '/dev/console' in out, out
+        with scenario('the clock is set, and the chip from it; rtc dies, and neither changes'):
+            out = guest.run("date -s '2031-02-03 14:05:06' > /dev/null; hwclock -w; "
+                            "date -s '2021-01-01 00:00:00' > /dev/null; hwclock; "
+                            "date +%Y; service kill rtc; date +%Y; hwclock -s; date +%F-%H; "
+                            "su -s /bin/sh nobody -c 'date -s 2000-01-01; hwclock'")[1]
+            assert 'Mon Feb  3 14:05:' in out, out
+            assert re.search(r'2021\n(rs: .*\n)?2021\n2031-02-03-14\n', out), out
+            assert 'not permitted' in out and "hwclock: can't open" in out, out
         with scenario('the links lead to the descriptors'):
             out = guest.run('echo abc | cat /dev/stdin; echo ghi | { sleep 1; cat /dev/stdin; }; '
                             'echo def > /dev/stdout')[1]

@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * rtc.c - the battery-backed clock of every PC (MC146818 and clones).
  *
- * Job:      sets the system's wall clock at start; answers clock.get, to the second.
- * Speaks:   contracts/clock.
+ * Job:      sets the system's wall clock at boot; answers clock.get, to the second; is /dev/rtc,
+ *           whose ioctls read the chip and set it.
+ * Speaks:   contracts/clock, contracts/chardev.
  * Touches:  I/O ports 0x70-0x71; the kernel's clock page, by clock_set. No interrupt, no DMA.
- * Trusts:   nothing in a request; the chip only to answer.
- * On crash: holds no state. clock.get is idempotent; the clock is set again, to the same time.
- * Spec:     MC146818A data sheet, "Time, calendar and alarm locations"; ACPI 5.2.9 (century).
+ * Trusts:   nothing in a request; the chip only to answer. Who may open /dev/rtc may set the chip.
+ * On crash: holds no state. clock.get is idempotent; a clock that has been set stays as it is.
+ * Spec:     MC146818A data sheet, "Time, calendar and alarm locations", "Register B"; ACPI 5.2.9
+ *           (century); rtc(4).
  */
 #include <contract/clock.h>
 #include <contract/kernel.h>
 #include <lib/assert.h>
+#include <lib/chardev.h>
 #include <lib/clock.h>
 #include <lib/print.h>
 #include <lib/server.h>
 
 enum { PORT_INDEX = 0x70, PORT_DATA = 0x71, TRIES = 1000 };
-enum { REG_SECONDS = 0, REG_MINUTES = 2, REG_HOURS = 4, REG_DAY = 7, REG_MONTH = 8, REG_YEAR = 9,
-       REG_A = 10, REG_B = 11, REG_CENTURY = 0x32 };
-enum { A_UPDATING = 0x80, B_24_HOURS = 2, B_BINARY = 4, HOUR_PM = 0x80 };
+enum { REG_SECONDS = 0, REG_MINUTES = 2, REG_HOURS = 4, REG_WEEKDAY = 6, REG_DAY = 7,
+       REG_MONTH = 8, REG_YEAR = 9, REG_A = 10, REG_B = 11, REG_CENTURY = 0x32 };
+enum { A_UPDATING = 0x80, B_24_HOURS = 2, B_BINARY = 4, B_SET = 0x80, HOUR_PM = 0x80 };
+enum { RTC_RD_TIME = 0x80247009, RTC_SET_TIME = 0x4024700a };
+#define SECOND 1000000000ull
+
+/* What the ioctls carry: struct rtc_time of linux/rtc.h. */
+struct rtc_time { int32_t sec, min, hour, mday, mon, year, wday, yday, isdst; };
 
 struct date { uint32_t second, minute, hour, day, month, year, century; };
 
@@ -33,6 +41,18 @@ static uint32_t reg(unsigned index)
 
 	assert(sys_port_io(&req, &reply) == 0);
 	return op[1].value;
+}
+
+static void reg_set(unsigned index, uint32_t value)
+{
+	struct port_op op[2] = {
+		{ .port = PORT_INDEX, .width = 1, .write = 1, .value = index },
+		{ .port = PORT_DATA, .width = 1, .write = 1, .value = value },
+	};
+	struct port_io_request req = { .address = (uint64_t)op, .count = 2 };
+	struct port_io_reply reply;
+
+	assert(sys_port_io(&req, &reply) == 0);
 }
 
 static struct date read_once(void)
@@ -65,6 +85,12 @@ static uint32_t from_bcd(uint32_t v)
 	return (v >> 4) * 10 + (v & 15);
 }
 
+static bool is_date(const struct date *d)
+{
+	return d->second < 60 && d->minute < 60 && d->hour < 24 && d->day >= 1 && d->day <= 31 &&
+	       d->month >= 1 && d->month <= 12 && d->year >= 1970 && d->year < 2100;
+}
+
 static err_t decode(struct date *d)
 {
 	uint32_t b = reg(REG_B);
@@ -83,8 +109,7 @@ static err_t decode(struct date *d)
 	if (!(b & B_24_HOURS))
 		d->hour = d->hour % 12 + (pm ? 12 : 0);
 	d->year += (d->century >= 19 && d->century <= 21 ? d->century : 20) * 100;
-	return d->second < 60 && d->minute < 60 && d->hour < 24 && d->day >= 1 && d->day <= 31 &&
-	       d->month >= 1 && d->month <= 12 && d->year >= 1970 ? 0 : -EIO;
+	return is_date(d) ? 0 : -EIO;
 }
 
 /* Days since 1970-01-01 in the Gregorian calendar; the year begins in March, so that
@@ -97,43 +122,173 @@ static uint64_t days_of(const struct date *d)
 	return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468;
 }
 
+/* 0: Sunday. 1970 began with a Thursday. */
+static uint32_t weekday_of(const struct date *d)
+{
+	return (uint32_t)((days_of(d) + 4) % 7);
+}
+
+static err_t read_date(struct date *d)
+{
+	err_t err = read_stable(d);
+
+	return err != 0 ? err : decode(d);
+}
+
 static err_t read_clock(uint64_t *seconds)
 {
 	struct date d;
-	err_t err = read_stable(&d);
+	err_t err = read_date(&d);
 
-	if (err == 0)
-		err = decode(&d);
 	if (err == 0)
 		*seconds = days_of(&d) * 86400 + d.hour * 3600 + d.minute * 60 + d.second;
 	return err;
 }
+
+/* ---- setting the chip ---- */
+
+static uint32_t to_form(uint32_t v, uint32_t b)
+{
+	return b & B_BINARY ? v : v / 10 << 4 | v % 10;
+}
+
+static uint32_t hour_to_form(uint32_t hour, uint32_t b)
+{
+	if (b & B_24_HOURS)
+		return to_form(hour, b);
+	return to_form((hour + 11) % 12 + 1, b) | (hour >= 12 ? HOUR_PM : 0);
+}
+
+/* The chip does not count while it is being set. */
+static void write_clock(const struct date *d)
+{
+	uint32_t b = reg(REG_B);
+
+	reg_set(REG_B, b | B_SET);
+	reg_set(REG_SECONDS, to_form(d->second, b));
+	reg_set(REG_MINUTES, to_form(d->minute, b));
+	reg_set(REG_HOURS, hour_to_form(d->hour, b));
+	reg_set(REG_WEEKDAY, to_form(weekday_of(d) + 1, b));
+	reg_set(REG_DAY, to_form(d->day, b));
+	reg_set(REG_MONTH, to_form(d->month, b));
+	reg_set(REG_YEAR, to_form(d->year % 100, b));
+	reg_set(REG_CENTURY, to_form(d->year / 100, b));
+	reg_set(REG_B, b);
+}
+
+/* ---- contracts ---- */
 
 static err_t do_clock_get(const struct call *c, struct clock_get_reply *reply)
 {
 	return read_clock(&reply->seconds);
 }
 
-static void init(enum start_kind kind)
+static err_t get_time(struct rtc_time *t)
 {
-	struct clock_set_request req;
-	uint64_t seconds;
+	struct date d, first;
+	err_t err = read_date(&d);
 
+	if (err != 0)
+		return err;
+	first = (struct date){ .year = d.year, .month = 1, .day = 1 };
+	*t = (struct rtc_time){
+		.sec = (int32_t)d.second, .min = (int32_t)d.minute, .hour = (int32_t)d.hour,
+		.mday = (int32_t)d.day, .mon = (int32_t)d.month - 1, .year = (int32_t)d.year - 1900,
+		.wday = (int32_t)weekday_of(&d), .yday = (int32_t)(days_of(&d) - days_of(&first)),
+	};
+	return 0;
+}
+
+static err_t set_time(const struct rtc_time *t)
+{
+	struct date d = {
+		.second = (uint32_t)t->sec, .minute = (uint32_t)t->min, .hour = (uint32_t)t->hour,
+		.day = (uint32_t)t->mday, .month = (uint32_t)t->mon + 1,
+		.year = (uint32_t)t->year + 1900,
+	};
+
+	if (!is_date(&d))
+		return -EINVAL;
+	write_clock(&d);
+	return 0;
+}
+
+static err_t do_chardev_open(const struct call *c, const struct chardev_open_request *req,
+			     struct chardev_open_reply *reply)
+{
+	return 0;
+}
+
+static err_t do_chardev_close(const struct call *c, const struct chardev_close_request *req)
+{
+	return 0;
+}
+
+/* It would tell of the chip's interrupts, which nobody has switched on. */
+static err_t do_chardev_read(const struct call *c, const struct chardev_read_request *req,
+			     struct chardev_read_reply *reply)
+{
+	return -EIO;
+}
+
+static err_t do_chardev_write(const struct call *c, const struct chardev_write_request *req,
+			      struct chardev_write_reply *reply)
+{
+	return -EIO;
+}
+
+static err_t do_chardev_ioctl(const struct call *c, const struct chardev_ioctl_request *req,
+			      struct chardev_ioctl_reply *reply)
+{
+	struct chardev_entry *e = chardev_entry(c);
+
+	if (e->arg_len != sizeof(struct rtc_time))
+		return -ENOTTY;
+	switch (req->request) {
+	case RTC_RD_TIME:
+		return get_time((struct rtc_time *)e->arg);
+	case RTC_SET_TIME:
+		return set_time((const struct rtc_time *)e->arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/* ---- start ---- */
+
+/* The kernel's clock begins in 1970. Once it is set it is the programs' affair. */
+static void set_wall_clock(void)
+{
+	uint64_t now = clock_monotonic_ns(), seconds;
+	struct clock_set_request req;
+
+	if (clock_realtime_ns() - now > SECOND)
+		return;
 	if (read_clock(&seconds) != 0) {
 		print("the clock does not settle: the time is not set\n");
 		return;
 	}
-	req.realtime_ns = seconds * 1000000000ull - clock_monotonic_ns();
+	req.realtime_ns = seconds * SECOND - now;
 	assert(sys_clock_set(&req) == 0);
+}
+
+static void init(enum start_kind kind)
+{
+	set_wall_clock();
 }
 
 int main(void)
 {
 	static const struct clock_ops ops = { .get = do_clock_get };
+	static const struct chardev_ops device = {
+		.open = do_chardev_open, .close = do_chardev_close, .read = do_chardev_read,
+		.write = do_chardev_write, .ioctl = do_chardev_ioctl,
+	};
 	static const struct server rtc = {
 		.name = "rtc", .serves = { { .contract = &clock_contract, .ops = &ops } },
-		.init = init,
+		.init = init, .on_notify = chardev_server_notified,
 	};
 
+	chardev_server_init(&device);
 	server_run(&rtc);
 }

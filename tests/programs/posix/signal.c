@@ -418,6 +418,35 @@ static void t_clocks_go_forward(void)
 	CHECK(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &b) == 0 && b.tv_sec >= a.tv_sec);
 }
 
+static void t_root_sets_the_clock_and_sleeps_until_a_time_of_it_follow(void)
+{
+	struct timespec was, set, now, bad = { 0, 1000000000 };
+	pid_t pid;
+	int status;
+
+	CHECK(clock_gettime(CLOCK_REALTIME, &was) == 0);
+	pid = fork();
+	if (pid == 0) {
+		was.tv_sec += 500;
+		_exit(clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &was, NULL));
+	}
+	usleep(100000);
+	set = (struct timespec){ was.tv_sec + 1000, 0 };
+	CHECK(clock_settime(CLOCK_REALTIME, &set) == 0);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK(clock_gettime(CLOCK_REALTIME, &now) == 0);
+	CHECK(now.tv_sec >= set.tv_sec && now.tv_sec < set.tv_sec + 100);
+	was.tv_sec += now.tv_sec - set.tv_sec;
+	CHECK(settimeofday(&(struct timeval){ was.tv_sec, 0 }, NULL) == 0);
+	CHECK(time(NULL) - was.tv_sec < 100);
+	CHECK(clock_settime(CLOCK_REALTIME, &bad) == -1 && errno == EINVAL);
+	CHECK(clock_settime(CLOCK_MONOTONIC, &was) == -1 && errno == EINVAL);
+	CHECK(syscall(SYS_clock_settime, CLOCK_REALTIME, 8) == -1 && errno == EFAULT);
+	CHECK(setuid(1000) == 0);
+	CHECK(clock_settime(CLOCK_REALTIME, &was) == -1 && errno == EPERM);
+	CHECK(settimeofday(&(struct timeval){ 0, 0 }, NULL) == -1 && errno == EPERM);
+}
+
 const struct test signal_tests[] = {
 	T(a_handler_runs_and_returns), T(registers_survive_a_handler), T(a_blocked_signal_waits),
 	T(sigsuspend_ends_with_EINTR), T(read_is_interrupted_without_SA_RESTART),
@@ -429,6 +458,7 @@ const struct test signal_tests[] = {
 	T(stack_overflow_is_caught_on_the_alternate_stack), T(real_time_signals_queue),
 	T(sigtimedwait_times_out), T(sigpipe_kills_or_is_EPIPE), T(a_dead_child_sends_SIGCHLD),
 	T(sigtimedwait_gets_what_comes_while_it_waits), T(ignored_children_leave_no_zombies),
+	T(root_sets_the_clock_and_sleeps_until_a_time_of_it_follow),
 	T(nanosleep_sleeps), T(an_interrupted_sleep_says_what_is_left),
 	T(an_interval_timer_repeats), T(clocks_go_forward),
 	T(ppoll_waits_with_its_mask), { NULL, NULL },
