@@ -293,6 +293,7 @@ static void init(enum start_kind kind)
 {
 	if (kind != START_FRESH)
 		return;
+	state.console = LOG_LEVEL + 1;          /* as on Linux, debugging is not shown */
 	strlcpy(state.name[ID_RS], "rs", NAME);
 	strlcpy(state.name[ID_LOG], "log", NAME);
 	strlcpy(state.name[PRIV_PROGRAM], "program", NAME);
