@@ -118,6 +118,7 @@ class Machine:
         self.kernel = kernel or os.path.join(BUILD, 'kernel', 'skink.elf')
         self.initrd = initrd or os.path.join(BUILD, 'boot.img')
         self.extra = list(extra)
+        self.reboots = False            # a reset boots again, instead of ending it
         self.overlays = list(overlays)
         self.root_option = root_option  # more for QEMU's -drive
         self.ram_root = ram_root
@@ -138,9 +139,11 @@ class Machine:
         strict=on: the firmware leaves disks alone that it does not boot from. Else it takes memory
         for each of them, at the end, where QEMU puts the boot archive afterwards."""
         args = [QEMU, '-accel', self.accel, '-machine', 'q35', '-cpu', 'max,-erms', '-smp', '1',
-                '-m', self.memory, '-boot', 'strict=on', '-nodefaults', '-no-reboot',
+                '-m', self.memory, '-boot', 'strict=on', '-nodefaults',
                 '-display', self.display or 'none',
                 '-device', 'isa-debug-exit,iobase=0xf4,iosize=4']
+        if not self.reboots:
+            args += ['-no-reboot']
         if self.vga:
             args += ['-vga', 'std']
         if self.icount:

@@ -109,6 +109,7 @@ def main():
     try:
         options.append += terminal_size()
         guest = machine.from_options(options)
+        guest.reboots = not (options.gdb or options.stopped)
         if guest.root == machine.FRESH and not guest.overlays:
             guest.root = kept_disk()
         if guest.root not in (machine.FRESH, None):

@@ -60,6 +60,12 @@ def at_the_terminal(folder):
             other = subprocess.run(RUN + ['--root', disk], stdin=subprocess.DEVNULL,
                                    capture_output=True, text=True, timeout=30)
             assert other.returncode == 2 and 'in use' in other.stderr, other
+        with scenario('reboot boots again, from the same disk'):
+            terminal.type('echo kept > /root/note; reboot\n')
+            terminal.expect(r'kernel: Skink')
+            terminal.expect(r'/ # ')
+            terminal.type('cat /root/note\n')
+            terminal.expect(r'\nkept\r')
         with scenario('poweroff ends it with status 0, and the terminal is as it was'):
             terminal.type('poweroff\n')
             terminal.expect(r'switching the machine off')
