@@ -200,7 +200,7 @@ dd if=/dev/zero of=/tmp/big bs=1M count=32 2> /dev/null
 sha256sum /tmp/big /tmp/big > /dev/null
 tar cf /tmp/tar /bin /usr 2> /dev/null
 for name in vfs pm vm ext2 virtio_blk tty ds tmpfs; do service kill $name; sleep 1; done
-for name in procfs ext2 vfs; do service restart $name; sleep 1; done
+for name in procfs ext2; do service restart $name; sleep 1; done
 /usr/lib/skink/mbench -t 5 -d /tmp -f 200 proc mem > /dev/null
 kill -9 -1
 """

@@ -171,6 +171,11 @@ static int change(uint32_t type, const char *name)
 	if (!name_fits(req.name, sizeof(req.name), name))
 		return 1;
 	err = ask(ID_RS, type, &req, sizeof(req), &req, 0, NULL, 0);
+	if (type == RS_RESTART && err == -EBUSY) {
+		fprintf(stderr, "service: %s: it would forget all programs, and they would end "
+			"(service kill %s lets it recover)\n", name, name);
+		return 1;
+	}
 	return err == 0 ? 0 : fail(name, err);
 }
 

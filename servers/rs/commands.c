@@ -181,8 +181,8 @@ static err_t do_rs_restart(const struct call *c, const struct rs_restart_request
 		return -ENOENT;
 	if (!alive(s))
 		return do_rs_start(c, (const struct rs_start_request *)req);
-	if (id == ID_RS)
-		return -EPERM;
+	if (id == ID_RS || answers_programs(manifest_of(id)))
+		return -EBUSY;
 	s->fresh = true;
 	s->waiter = c->client;
 	s->waiter_serial = c->serial;
