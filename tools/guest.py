@@ -99,7 +99,8 @@ class Guest:
         self.errors = open(os.path.join(self.workdir, 'stderr'), 'w+b')
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=self.errors,
-                                        pass_fds=[theirs.fileno()], preexec_fn=die_with_parent)
+                                        pass_fds=[theirs.fileno()], preexec_fn=die_with_parent,
+                                        start_new_session=True)         # Ctrl-C is for us
         theirs.close()
 
     def alive(self):

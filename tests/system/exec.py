@@ -6,8 +6,10 @@ Limit: 240
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 
 import machine
 from guest import finish, scenario
@@ -56,6 +58,20 @@ with scenario('a test that waits in vain leaves what each process waited for in 
                     r'linux 0, args.* ROW_WAITS, QUEUE_PIPE_READ', r'line 0: in 0 bytes',
                     r'wire 0: reads out 4', r'reads held 4', r'send +\d+ -> 6 +linux 59 '):
         assert re.search(pattern, state), (pattern, name[1])
+with scenario('an interrupt ends it with status 130, and nothing is left of the guest'):
+    with tempfile.TemporaryDirectory(prefix='skink-exec-') as folder:
+        process = subprocess.Popen(EXEC + ['--', 'sh', '-c', 'echo begun; sleep 100'],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, start_new_session=True,
+                                   env={**os.environ, 'TMPDIR': folder})
+        assert process.stdout.readline() == b'begun\n'
+        os.killpg(process.pid, signal.SIGINT)
+        errors = process.communicate(timeout=30)[1]
+        assert (process.returncode, errors, os.listdir(folder)) == (130, b'', []), errors
+with scenario('who has closed standard input has an empty one'):
+    done = subprocess.run(['sh', '-c', 'exec "$@" <&-', 'sh'] + EXEC + ['--', 'wc', '-c'],
+                          capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, b'0\n'), done
 with scenario('a wrong option is status 2, with a message'):
     done = run('true', options=('--memory', 'lots'))
     assert done.returncode == 2 and b'--memory' in done.stderr, done

@@ -122,8 +122,8 @@ with Guest() as guest:
             assert status == 2 and text in out.split('\n')[0], (wrong, out)
         assert guest.run('service --help')[0] == 0
         for wrong, text in (('status nosuch', 'no such service'), ('start vfs', 'already running'),
-                            ('stop vfs', 'cannot be stopped'), ('restart vfs', 'forget all programs'),
-                            ('restart rs', 'forget all programs'), ('kill -FOO toy', 'no such signal')):
+                            ('stop vfs', 'cannot be stopped'), ('restart vfs', 'would forget'),
+                            ('restart rs', 'would forget'), ('kill -FOO toy', 'no such signal')):
             status, out = guest.run('service ' + wrong)
             assert status != 0 and text in out.split('\n')[0], (wrong, out)
     with scenario('service kill rs ends rs once, and succeeds'):
