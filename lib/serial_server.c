@@ -210,4 +210,8 @@ void serial_server_init(struct serial_line *l, const struct serial_driver *d, en
 	line = l;
 	driver = d;
 	open_ring(kind == START_FRESH);
+	if (kind == START_FRESH || memory == NULL)
+		return;
+	ring_server_publish(&line->ring, memory);       /* the crash may have come before that */
+	tell();
 }

@@ -296,8 +296,11 @@ void wire_open(void)
 	}
 }
 
+/* The crash may have come before a publication, or before the drivers were told. */
 void wire_recovered(void)
 {
-	for (unsigned w = 0; w < NR_WIRES; w++)
+	for (unsigned w = 0; w < NR_WIRES; w++) {
 		ring_client_publish(&state.wire[w].ring, &wire_memory[w]);
+		tell(w);
+	}
 }

@@ -412,6 +412,7 @@ static void server_here(unsigned server, endpoint_t who)
 		print("board of %s not lent\n", known[server].name);
 		s->who.v = 0;
 	}
+	queue_wake(state.short_queue);  /* a grant to its predecessor may have been refused */
 }
 
 static void look_for(unsigned server)
