@@ -274,8 +274,7 @@ def take_root(disk):
     if not is_ext2(held):
         raise UsageError('the root disk %s is not an ext2 file system (./skink image makes one)'
                          % disk)
-    done = subprocess.run(['e2fsck', '-p', disk], capture_output=True, text=True, env={
-        **os.environ, 'PATH': os.environ.get('PATH', '') + ':/usr/sbin:/sbin'})
+    done = subprocess.run(['e2fsck', '-p', disk], capture_output=True, text=True)
     if done.returncode & ~3:
         raise UsageError('the root disk %s needs e2fsck:\n%s'
                          % (disk, (done.stdout + done.stderr).strip()))
