@@ -9,6 +9,8 @@
  */
 #include "ext2.h"
 
+enum { GROUPS_NEAR = 512 };
+
 static const struct volume *v = &state.volume;
 
 uint32_t group_first(uint32_t group)
@@ -43,12 +45,11 @@ static bool is_metadata(const struct ext2_group *g, uint32_t block)
 	       block - g->table < v->table_blocks;
 }
 
-/* One of a group, at `from` or behind it. -ENOSPC: none. */
-static err_t take_in_group(uint32_t group, uint32_t from, uint32_t *block)
+/* A free one of a group, from `from` on or below. -ENOSPC: none. */
+static err_t block_in_group(uint32_t group, uint32_t from, uint32_t *bit)
 {
-	uint32_t end = blocks_of(group), bit;
+	uint32_t end = blocks_of(group);
 	struct ext2_group *g;
-	struct ext2_super *s;
 	uint8_t *map;
 	err_t err = group_get(group, &g);
 
@@ -56,15 +57,66 @@ static err_t take_in_group(uint32_t group, uint32_t from, uint32_t *block)
 		return -ENOSPC;
 	if (err == 0)
 		err = block_get(g->block_bitmap, &map);
+	if (err != 0)
+		return err;
+	*bit = clear_bit(map, from, end);
+	if (*bit == end)
+		*bit = clear_bit(map, 0, end);
+	return *bit == end ? -ENOSPC : 0;
+}
+
+static err_t inode_in_group(uint32_t group, uint32_t from, uint32_t *bit)
+{
+	struct ext2_group *g;
+	uint8_t *map;
+	err_t err = group_get(group, &g);
+
+	if (err == 0 && g->free_inodes == 0)
+		return -ENOSPC;
+	if (err == 0)
+		err = block_get(g->inode_bitmap, &map);
+	if (err != 0)
+		return err;
+	*bit = clear_bit(map, group == 0 && from < v->first_ino - 1 ? v->first_ino - 1 : from,
+			 v->inodes_per_group);
+	return *bit == v->inodes_per_group ? -ENOSPC : 0;
+}
+
+/* The next group from `first` on that has one, around all. There may be more groups than buffers.
+ * When one is freed they are looked at again: walk_forget. */
+static err_t find_group(enum walk_kind kind, uint32_t first, uint32_t from, uint32_t *group,
+			uint32_t *bit)
+{
+	uint32_t k = walk_at(kind, first, 0, "");
+	err_t err = -ENOSPC;
+
+	for (; k < v->groups && err == -ENOSPC; k += err == -ENOSPC) {
+		*group = (first + k) % v->groups;
+		look_begin();
+		err = kind == WALK_BLOCK ? block_in_group(*group, k == 0 ? from : 0, bit) :
+			inode_in_group(*group, 0, bit);
+		look_end();
+	}
+	if (err == WAIT)
+		walk_to(kind, first, 0, "", k);
+	else if (err == -ENOSPC)
+		walk_forget(kind, first);
+	return err;
+}
+
+static err_t take_block(uint32_t group, uint32_t bit, uint32_t *block)
+{
+	struct ext2_group *g;
+	struct ext2_super *s;
+	uint8_t *map;
+	err_t err = group_get(group, &g);
+
+	if (err == 0)
+		err = block_get(g->block_bitmap, &map);
 	if (err == 0)
 		err = super_get(&s);
 	if (err != 0)
 		return err;
-	bit = clear_bit(map, from, end);
-	if (bit == end)
-		bit = clear_bit(map, 0, end);
-	if (bit == end)
-		return -ENOSPC;
 	*block = group_first(group) + bit;
 	if (is_metadata(g, *block) || s->free_blocks == 0)
 		return -EIO;
@@ -79,16 +131,18 @@ static err_t take_in_group(uint32_t group, uint32_t from, uint32_t *block)
 
 err_t block_alloc(uint32_t goal, uint32_t *block)
 {
-	uint32_t first, from;
-	err_t err = -ENOSPC;
+	uint32_t first, group, bit;
+	struct ext2_super *s;
+	err_t err = super_get(&s);
 
+	if (err == 0 && s->free_blocks == 0)
+		err = -ENOSPC;
 	if (goal < v->first_data || goal >= v->blocks)
 		goal = v->first_data;
 	first = (goal - v->first_data) / v->blocks_per_group;
-	from = goal - group_first(first);
-	for (uint32_t k = 0; k < v->groups && err == -ENOSPC; k++)
-		err = take_in_group((first + k) % v->groups, k == 0 ? from : 0, block);
-	return err;
+	if (err == 0)
+		err = find_group(WALK_BLOCK, first, goal - group_first(first), &group, &bit);
+	return err == 0 ? take_block(group, bit, block) : err;
 }
 
 err_t block_free(uint32_t block)
@@ -113,6 +167,7 @@ err_t block_free(uint32_t block)
 	if (is_metadata(g, block) || !(map[bit / 8] >> bit % 8 & 1) ||
 	    g->free_blocks >= blocks_of(group) || s->free_blocks >= v->blocks)
 		return -EIO;
+	walk_forget(WALK_BLOCK, WALK_ANY);
 	edit(map);
 	edit(g);
 	edit(s);
@@ -124,27 +179,19 @@ err_t block_free(uint32_t block)
 
 /* ---- inodes ---- */
 
-static err_t take_inode(uint32_t group, bool dir, uint32_t *ino)
+static err_t take_inode(uint32_t group, uint32_t bit, bool dir, uint32_t *ino)
 {
-	uint32_t from = group == 0 ? v->first_ino - 1 : 0, bit;
 	struct ext2_group *g;
 	struct ext2_super *s;
 	uint8_t *map;
 	err_t err = group_get(group, &g);
 
-	if (err == 0 && g->free_inodes == 0)
-		return -ENOSPC;
 	if (err == 0)
 		err = block_get(g->inode_bitmap, &map);
 	if (err == 0)
 		err = super_get(&s);
 	if (err != 0)
 		return err;
-	bit = clear_bit(map, from, v->inodes_per_group);
-	if (bit == v->inodes_per_group)
-		return -ENOSPC;
-	if (s->free_inodes == 0)
-		return -EIO;
 	edit(map);
 	edit(g);
 	edit(s);
@@ -156,13 +203,14 @@ static err_t take_inode(uint32_t group, bool dir, uint32_t *ino)
 	return 0;
 }
 
-/* A directory begins a new neighbourhood: where the most blocks are free. */
+/* A directory begins a new neighbourhood: where, not too far away, the most blocks are free. */
 static err_t best_group(uint32_t parent, uint32_t *best)
 {
 	uint32_t most = 0;
 
 	*best = parent;
-	for (uint32_t k = 0; k < v->groups; k++) {
+	for (uint32_t n = 0; n < v->groups && n < GROUPS_NEAR; n++) {
+		uint32_t k = (parent + n) % v->groups;
 		struct ext2_group *g;
 		err_t err = group_get(k, &g);
 
@@ -178,14 +226,17 @@ static err_t best_group(uint32_t parent, uint32_t *best)
 
 err_t inode_alloc(uint32_t parent, bool dir, uint32_t *ino)
 {
-	uint32_t first = (parent - 1) / v->inodes_per_group;
-	err_t err = dir ? best_group(first, &first) : 0;
+	uint32_t first = (parent - 1) / v->inodes_per_group, group, bit;
+	struct ext2_super *s;
+	err_t err = super_get(&s);
 
-	if (err == 0)
+	if (err == 0 && s->free_inodes == 0)
 		err = -ENOSPC;
-	for (uint32_t k = 0; k < v->groups && err == -ENOSPC; k++)
-		err = take_inode((first + k) % v->groups, dir, ino);
-	return err;
+	if (err == 0 && dir)
+		err = best_group(first, &first);
+	if (err == 0)
+		err = find_group(WALK_INODE, first, 0, &group, &bit);
+	return err == 0 ? take_inode(group, bit, dir, ino) : err;
 }
 
 err_t inode_free(uint32_t ino, bool dir)
@@ -205,6 +256,7 @@ err_t inode_free(uint32_t ino, bool dir)
 	if (!(map[bit / 8] >> bit % 8 & 1) || (dir && g->dirs == 0) ||
 	    g->free_inodes >= v->inodes_per_group || s->free_inodes >= v->inodes)
 		return -EIO;
+	walk_forget(WALK_INODE, WALK_ANY);
 	edit(map);
 	edit(g);
 	edit(s);

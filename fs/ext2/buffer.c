@@ -68,6 +68,25 @@ static void make_dirty(struct buffer *b)
 	cache.dirty++;
 }
 
+/* Used by the operation that goes on, or by its step. */
+static bool is_pinned(const struct buffer *b)
+{
+	return b->op == cache.op || (cache.looking != 0 && b->op == cache.looking);
+}
+
+static void pin(struct buffer *b)
+{
+	if (b->op != cache.op)
+		b->op = cache.looking != 0 ? cache.looking : cache.op;
+}
+
+/* No buffer can be had now. If nothing is under way either, none will ever be: the disk takes
+ * nothing any more, or one operation wants all there are. */
+static err_t lack(void)
+{
+	return cache.reading == 0 && cache.writing == 0 ? -EIO : WAIT;
+}
+
 /* A buffer without a block: the next that is clean, and not used for a round of the hand. */
 static struct buffer *take(void)
 {
@@ -77,7 +96,7 @@ static struct buffer *take(void)
 		cache.hand = (cache.hand + 1) % NR_BUFFERS;
 		if (b->flags == 0)
 			return b;
-		if (b->flags & (B_DIRTY | B_READING | B_WRITING) || b->op == cache.op)
+		if (b->flags & (B_DIRTY | B_READING | B_WRITING) || is_pinned(b))
 			continue;
 		if (b->flags & B_RECENT) {
 			b->flags &= ~(uint32_t)B_RECENT;
@@ -102,16 +121,17 @@ static struct buffer *take_for(uint32_t block, uint32_t flags)
 	return b;
 }
 
-static struct buffer *begin_read(uint32_t block)
+static err_t begin_read(uint32_t block)
 {
 	struct buffer *b = take_for(block, B_READING);
 
-	if (b != NULL && !io_read(number(b))) {
+	if (b == NULL)
+		return lack();
+	if (!io_read(number(b)))
 		drop(b);
-		return NULL;
-	}
-	cache.reading += b != NULL;
-	return b;
+	else
+		cache.reading++;
+	return WAIT;
 }
 
 err_t block_get(uint32_t block, void *at)
@@ -119,15 +139,15 @@ err_t block_get(uint32_t block, void *at)
 	struct buffer *b = find(block);
 
 	if (b == NULL)
-		b = begin_read(block);
-	if (b == NULL || b->flags & B_READING)
+		return begin_read(block);
+	if (b->flags & B_READING)
 		return WAIT;
 	if (b->flags & B_ERROR) {
 		drop(b);
 		return -EIO;
 	}
 	b->flags |= B_RECENT;
-	b->op = cache.op;
+	pin(b);
 	*(uint8_t **)at = bytes[number(b)];
 	return 0;
 }
@@ -185,11 +205,11 @@ err_t block_zero(uint32_t block, void *at)
 	if (b == NULL)
 		b = take_for(block, B_VALID);
 	if (b == NULL)
-		return WAIT;
+		return lack();
 	if (!in_journal(b))
 		journal_add(b, true);
 	b->flags = (b->flags | B_VALID | B_RECENT) & ~(uint32_t)B_ERROR;
-	b->op = cache.op;
+	pin(b);
 	memset(bytes[number(b)], 0, BUFFER_SIZE);
 	make_dirty(b);
 	*(uint8_t **)at = bytes[number(b)];
@@ -203,10 +223,12 @@ err_t block_over(uint32_t block, void *at)
 
 	if (b == NULL)
 		b = take_for(block, B_VALID);
-	if (b == NULL || b->flags & B_READING)
+	if (b == NULL)
+		return lack();
+	if (b->flags & B_READING)
 		return WAIT;
 	b->flags = (b->flags | B_VALID | B_RECENT) & ~(uint32_t)B_ERROR;
-	b->op = cache.op;
+	pin(b);
 	*(uint8_t **)at = bytes[number(b)];
 	return 0;
 }
@@ -227,8 +249,23 @@ void edit_data(const void *at)
 
 void op_begin(void)
 {
-	assert(cache.journal_used == 0);
-	cache.op++;
+	assert(cache.journal_used == 0 && cache.looking == 0);
+	cache.op = ++cache.serial;
+}
+
+void look_begin(void)
+{
+	cache.looking = ++cache.serial;
+}
+
+void look_end(void)
+{
+	cache.looking = 0;
+}
+
+bool is_edited(const void *at)
+{
+	return in_journal(buffer_of(at));
 }
 
 static void take_back(void)
@@ -245,6 +282,7 @@ static void take_back(void)
 
 err_t op_end(err_t err)
 {
+	look_end();
 	if (err != 0)
 		take_back();
 	index_settle(err != 0);
@@ -262,14 +300,27 @@ void write_some(void)
 	for (unsigned n = 0; n < NR_BUFFERS && cache.dirty != 0; n++) {
 		struct buffer *b = &cache.buffer[n];
 
-		if ((b->flags & (B_DIRTY | B_WRITING)) != B_DIRTY)
+		if ((b->flags & (B_DIRTY | B_WRITING | B_FAILED)) != B_DIRTY)
 			continue;
 		if (!io_write(n))
 			break;
+		cache.writing++;
 		b->writing_since = b->dirty_since;
 		b->flags = (b->flags | B_WRITING) & ~(uint32_t)B_DIRTY;
 		cache.dirty--;
 	}
+}
+
+void write_again(void)
+{
+	for (unsigned n = 0; n < NR_BUFFERS; n++)
+		cache.buffer[n].flags &= ~(uint32_t)B_FAILED;
+	write_some();
+}
+
+bool buffers_busy(void)
+{
+	return cache.reading != 0 || cache.writing != 0;
 }
 
 bool dirty_before(uint64_t change)
@@ -290,9 +341,11 @@ void buffer_done(unsigned buffer, bool write, err_t err)
 
 	if (write && b->flags & B_WRITING) {
 		b->flags &= ~(uint32_t)B_WRITING;
+		cache.writing--;
 		if (err != 0) {
 			cache.write_errors++;
 			make_dirty(b);
+			b->flags |= B_FAILED;
 		}
 	}
 	if (!write && b->flags & B_READING) {
@@ -307,16 +360,22 @@ void buffers_init(void)
 {
 	memset(&cache, 0, sizeof(cache));
 	index_forget();
+	walks_forget();
 }
 
-/* Errors that were never collected may stay: they are no content. */
+/* What is dirty as well: somebody was told that it could not be written. */
 void buffers_forget(void)
 {
 	index_forget();
-	for (unsigned n = 0; n < NR_BUFFERS; n++)
-		if (cache.buffer[n].flags & (B_VALID | B_ERROR) &&
-		    !(cache.buffer[n].flags & (B_DIRTY | B_WRITING)))
-			drop(&cache.buffer[n]);
+	walks_forget();
+	for (unsigned n = 0; n < NR_BUFFERS; n++) {
+		struct buffer *b = &cache.buffer[n];
+
+		if (b->flags == 0 || b->flags & (B_READING | B_WRITING))
+			continue;
+		cache.dirty -= (b->flags & B_DIRTY) != 0;
+		drop(b);
+	}
 }
 
 static uint8_t under_way[NR_BUFFERS];
@@ -324,6 +383,7 @@ static uint8_t under_way[NR_BUFFERS];
 void buffers_recover(void)
 {
 	take_back();
+	cache.looking = 0;
 	memset(under_way, 0, sizeof(under_way));
 }
 
@@ -336,7 +396,7 @@ void buffer_open(unsigned buffer, bool write)
 void buffers_settle(void)
 {
 	memset(cache.bucket, 0, sizeof(cache.bucket));
-	cache.dirty = cache.reading = 0;
+	cache.dirty = cache.reading = cache.writing = 0;
 	cache.hand %= NR_BUFFERS;
 	for (unsigned n = 0; n < NR_BUFFERS; n++) {
 		struct buffer *b = &cache.buffer[n];
@@ -352,6 +412,7 @@ void buffers_settle(void)
 			cache.dirty++;
 		}
 		cache.reading += (b->flags & B_READING) != 0;
+		cache.writing += (b->flags & B_WRITING) != 0;
 		if (b->flags != 0)
 			chain(b);
 	}

@@ -10,6 +10,8 @@
  */
 #include "ext2.h"
 
+enum { AHEAD = 16 };                    /* blocks */
+
 static const struct volume *v = &state.volume;
 
 err_t dir_get(uint64_t ino, struct ext2_inode **i)
@@ -85,16 +87,44 @@ static err_t find_in_block(uint8_t *at, const char *name, uint32_t len, struct e
 	return -ENOENT;
 }
 
-static err_t search(const struct ext2_inode *dir, const char *name, struct spot *s)
+/* One block, which stays in the buffers if the name is in it. */
+static err_t search_block(const struct ext2_inode *dir, uint32_t n, const char *name,
+			  struct spot *s)
 {
-	uint32_t len = (uint32_t)strlen(name);
+	err_t err;
+
+	look_begin();
+	err = dir_block(dir, n, &s->block);
+	s->base = n << v->shift;
+	if (err == 0)
+		err = find_in_block(s->block, name, (uint32_t)strlen(name), &s->entry);
+	look_end();
+	return err == 0 ? dir_block(dir, n, &s->block) : err;
+}
+
+/* Those that come next are read as well. */
+static void ahead(const struct ext2_inode *dir, uint32_t n)
+{
+	uint32_t end = dir_blocks(dir) - n > AHEAD ? n + AHEAD : dir_blocks(dir), block;
+
+	while (++n < end)
+		if (map_get(dir, n, &block) == 0 && block != 0)
+			block_ahead(block, false);
+}
+
+static err_t search(uint32_t ino, const struct ext2_inode *dir, const char *name, struct spot *s)
+{
+	uint32_t n = walk_at(WALK_NAME, ino, 0, name);
 	err_t err = -ENOENT;
 
-	for (uint32_t n = 0; n < dir_blocks(dir) && err == -ENOENT; n++) {
-		err = dir_block(dir, n, &s->block);
-		s->base = n << v->shift;
-		if (err == 0)
-			err = find_in_block(s->block, name, len, &s->entry);
+	for (; n < dir_blocks(dir); n++) {
+		err = search_block(dir, n, name, s);
+		if (err != -ENOENT)
+			break;
+	}
+	if (err == WAIT) {
+		walk_to(WALK_NAME, ino, 0, name, n);
+		ahead(dir, n);
 	}
 	return err;
 }
@@ -103,13 +133,32 @@ err_t dir_find(uint32_t ino, const struct ext2_inode *dir, const char *name, str
 {
 	err_t err = index_find(ino, dir, name, s);
 
-	return err == NOT_INDEXED ? search(dir, name, s) : err;
+	return err == NOT_INDEXED ? search(ino, dir, name, s) : err;
+}
+
+err_t dir_again(const char *name, struct spot *s)
+{
+	err_t err = find_in_block(s->block, name, (uint32_t)strlen(name), &s->entry);
+
+	return err == -ENOENT ? -EIO : err;
+}
+
+/* In the first block, whoever made it. */
+err_t dir_parent(const struct ext2_inode *dir, struct spot *s)
+{
+	err_t err = dir_block(dir, 0, &s->block);
+
+	s->base = 0;
+	return err == 0 ? dir_again("..", s) : err;
 }
 
 /* ---- changing ---- */
 
-static void changed(struct ext2_inode *dir)
+static void changed(uint32_t ino, struct ext2_inode *dir)
 {
+	walk_forget(WALK_NAME, ino);
+	walk_forget(WALK_ROOM, ino);
+	walk_forget(WALK_EMPTY, ino);
 	inode_touch(dir, FILE_SET_MTIME | FILE_SET_CTIME);
 	dir->flags &= ~(uint32_t)INODE_DIR_INDEX;
 	dir->version++;
@@ -129,32 +178,47 @@ static void entry_fill(struct ext2_dirent *e, const char *name, uint32_t child, 
 	e->type = v->filetype ? type_of[mode >> 12 & 15] : 0;
 }
 
-/* In the first gap from *offset on, which becomes the entry's. */
-static err_t add_in_block(uint8_t *at, uint32_t *offset, const char *name, uint32_t child,
-			  uint32_t mode)
+static uint32_t used_by(const struct ext2_dirent *e)
 {
-	uint32_t need = record((uint32_t)strlen(name)), used;
-	struct ext2_dirent *e, *next;
+	return e->inode != 0 ? record(e->name_len) : 0;
+}
+
+/* The entry from *offset on with a gap behind it, or that is one. */
+static err_t room_in_block(uint8_t *at, uint32_t *offset, uint32_t need)
+{
+	struct ext2_dirent *e;
 
 	for (; *offset < v->size; *offset += e->len) {
 		e = dir_entry(at, *offset);
 		if (e == NULL)
 			return -EIO;
-		used = e->inode != 0 ? record(e->name_len) : 0;
-		if (e->len - used < need)
-			continue;
-		edit(at);
-		*offset += used;
-		if (used != 0) {
-			next = (struct ext2_dirent *)((uint8_t *)e + used);
-			next->len = (uint16_t)(e->len - used);
-			e->len = (uint16_t)used;
-			e = next;
-		}
-		entry_fill(e, name, child, mode);
-		return 0;
+		if (e->len - used_by(e) >= need)
+			return 0;
 	}
 	return -ENOSPC;
+}
+
+/* In the first gap from *offset on, which becomes the entry's. */
+static err_t add_in_block(uint8_t *at, uint32_t *offset, const char *name, uint32_t child,
+			  uint32_t mode)
+{
+	err_t err = room_in_block(at, offset, record((uint32_t)strlen(name)));
+	struct ext2_dirent *e = (struct ext2_dirent *)(at + *offset), *next;
+	uint32_t used;
+
+	if (err != 0)
+		return err;
+	used = used_by(e);
+	edit(at);
+	*offset += used;
+	if (used != 0) {
+		next = (struct ext2_dirent *)((uint8_t *)e + used);
+		next->len = (uint16_t)(e->len - used);
+		e->len = (uint16_t)used;
+		e = next;
+	}
+	entry_fill(e, name, child, mode);
+	return 0;
 }
 
 static err_t new_block(uint32_t ino, struct ext2_inode *dir, uint8_t **at)
@@ -174,30 +238,53 @@ static err_t new_block(uint32_t ino, struct ext2_inode *dir, uint8_t **at)
 	return err;
 }
 
+/* The first block from *n on that has room, from *offset on. */
+static err_t find_room(uint32_t ino, const struct ext2_inode *dir, uint32_t need, uint32_t *n,
+		       uint32_t *offset)
+{
+	uint32_t from = walk_at(WALK_ROOM, ino, need, "");
+	err_t err = -ENOSPC;
+	uint8_t *at;
+
+	if (from > *n) {
+		*n = from;
+		*offset = 0;
+	}
+	while (*n < dir_blocks(dir)) {
+		look_begin();
+		err = dir_block(dir, *n, &at);
+		if (err == 0)
+			err = room_in_block(at, offset, need);
+		look_end();
+		if (err != -ENOSPC)
+			break;
+		++*n;
+		*offset = 0;
+	}
+	if (err == WAIT) {
+		walk_to(WALK_ROOM, ino, need, "", *n);
+		ahead(dir, *n);
+	}
+	return err;
+}
+
 err_t dir_add(uint32_t ino, struct ext2_inode *dir, const char *name, uint32_t child,
 	      uint32_t mode)
 {
 	uint32_t need = record((uint32_t)strlen(name)), from = index_room(ino, need);
 	uint32_t n = from >> v->shift, offset = from & (v->size - 1);
-	err_t err = -ENOSPC;
+	err_t err = find_room(ino, dir, need, &n, &offset);
 	uint8_t *at;
 
-	for (; n < dir_blocks(dir) && err == -ENOSPC; n++) {
+	if (err == 0)
 		err = dir_block(dir, n, &at);
-		if (err == 0)
-			err = add_in_block(at, &offset, name, child, mode);
-		if (err == -ENOSPC)
-			offset = 0;
-	}
-	if (err == -ENOSPC) {
+	else if (err == -ENOSPC)
 		err = new_block(ino, dir, &at);
-		n = dir_blocks(dir);
-		if (err == 0)
-			err = add_in_block(at, &offset, name, child, mode);
-	}
+	if (err == 0)
+		err = add_in_block(at, &offset, name, child, mode);
 	if (err == 0) {
-		changed(dir);
-		index_added(ino, name, need, ((n - 1) << v->shift) + offset);
+		changed(ino, dir);
+		index_added(ino, name, need, (n << v->shift) + offset);
 	}
 	return err;
 }
@@ -221,16 +308,17 @@ void dir_remove(uint32_t ino, struct ext2_inode *dir, const struct spot *s)
 	if (before != NULL)
 		before->len = (uint16_t)(before->len + s->entry->len);
 	s->entry->inode = 0;
-	changed(dir);
+	changed(ino, dir);
 	index_removed(ino, s->entry->name, s->entry->name_len, s->base + end,
 		      s->base + (before != NULL ? at : end));
 }
 
-void dir_set(struct ext2_inode *dir, struct ext2_dirent *e, uint32_t child, uint32_t mode)
+void dir_set(uint32_t ino, struct ext2_inode *dir, struct ext2_dirent *e, uint32_t child,
+	     uint32_t mode)
 {
 	edit(e);
 	entry_fill(e, NULL, child, mode);
-	changed(dir);
+	changed(ino, dir);
 }
 
 /* The first block of a new directory. */
@@ -255,25 +343,37 @@ static bool is_dots(const struct ext2_dirent *e)
 	return e->name[0] == '.' && (e->name_len == 1 || (e->name_len == 2 && e->name[1] == '.'));
 }
 
-err_t dir_is_empty(const struct ext2_inode *dir)
+static err_t block_is_empty(const struct ext2_inode *dir, uint32_t n)
 {
 	struct ext2_dirent *e;
 	uint8_t *at;
+	err_t err = dir_block(dir, n, &at);
 
-	for (uint32_t n = 0; n < dir_blocks(dir); n++) {
-		err_t err = dir_block(dir, n, &at);
-
-		if (err != 0)
-			return err;
-		for (uint32_t offset = 0; offset < v->size; offset += e->len) {
-			e = dir_entry(at, offset);
-			if (e == NULL)
-				return -EIO;
-			if (e->inode != 0 && !is_dots(e))
-				return -ENOTEMPTY;
-		}
+	for (uint32_t offset = 0; err == 0 && offset < v->size; offset += e->len) {
+		e = dir_entry(at, offset);
+		if (e == NULL)
+			return -EIO;
+		if (e->inode != 0 && !is_dots(e))
+			err = -ENOTEMPTY;
 	}
-	return 0;
+	return err;
+}
+
+err_t dir_is_empty(uint32_t ino, const struct ext2_inode *dir)
+{
+	uint32_t n = walk_at(WALK_EMPTY, ino, 0, "");
+	err_t err = 0;
+
+	for (; n < dir_blocks(dir) && err == 0; n += err == 0) {
+		look_begin();
+		err = block_is_empty(dir, n);
+		look_end();
+	}
+	if (err == WAIT) {
+		walk_to(WALK_EMPTY, ino, 0, "", n);
+		ahead(dir, n);
+	}
+	return err;
 }
 
 static bool emit(const struct ext2_dirent *e, uint64_t next, struct file_dirents *d)
@@ -298,6 +398,8 @@ err_t dir_list(uint64_t ino, uint64_t pos, struct file_dirents *d)
 	for (uint64_t n = pos >> v->shift; err == 0 && n < dir_blocks(dir); n++) {
 		uint64_t base = n << v->shift;
 
+		look_end();
+		look_begin();
 		err = dir_block(dir, (uint32_t)n, &at);
 		for (uint32_t offset = 0; err == 0 && offset < v->size; offset += e->len) {
 			e = dir_entry(at, offset);

@@ -174,6 +174,7 @@ static err_t settle(const struct call *c)
 		p->change = cache.changes;
 		p->write_errors = cache.write_errors;
 		p->step = 1;
+		write_again();
 	}
 	if (p->step == 1) {
 		if (p->write_errors != cache.write_errors)
@@ -215,6 +216,8 @@ static err_t do_file_unmount(const struct call *c)
 	if (!mounted())
 		return ended(c, 0);
 	err = leave_clean(c, true);
+	if (err != 0 && buffers_busy())
+		err = WAIT;
 	if (err != WAIT) {
 		close_volume();
 		buffers_forget();
@@ -496,6 +499,7 @@ static void on_alarm(void)
 {
 	alarm_is_set = false;
 	writing_back = true;
+	write_again();
 	on_notify(0);
 }
 

@@ -35,13 +35,29 @@ err_t block_get(uint32_t block, void *at) MUST_CHECK;  /* *at: its bytes */
 err_t block_zero(uint32_t block, void *at) MUST_CHECK;   /* zeros, dirty */
 err_t block_over(uint32_t block, void *at) MUST_CHECK;  /* unread, to be overwritten */
 void block_ahead(uint32_t block, bool wanted);       /* will be wanted soon */
+/* A step of a search: what it gets may be evicted after the step. Ends before the next. */
+void look_begin(void);
+void look_end(void);
+bool is_edited(const void *at);         /* by the operation that goes on */
 void edit(const void *at);              /* before the block that `at` lies in changes */
 void edit_data(const void *at);         /* the same for what needs not be taken back */
 unsigned journal_room(void);
 void op_begin(void);
 err_t op_end(err_t err);                /* commit if 0, else take back; returns err */
 void write_some(void);                  /* begin to write what is dirty */
+void write_again(void);                 /* also what could not be written before */
+bool buffers_busy(void);                /* transfers are under way */
 bool dirty_before(uint64_t change);
+
+/* ---- walk.c: where a search goes on after it had to wait; 0: at its beginning ---- */
+enum walk_kind { WALK_NONE, WALK_NAME, WALK_ROOM, WALK_EMPTY, WALK_BELOW, WALK_ORPHAN, WALK_BLOCK,
+		 WALK_INODE };
+#define WALK_ANY UINT32_MAX
+uint32_t walk_at(enum walk_kind kind, uint32_t what, uint32_t more, const char *name);
+void walk_to(enum walk_kind kind, uint32_t what, uint32_t more, const char *name, uint32_t at);
+void walk_forget(enum walk_kind kind, uint32_t what);
+void walk_forget_at(enum walk_kind kind, uint32_t at);
+void walks_forget(void);
 
 /* ---- super.c ---- */
 err_t volume_open(uint64_t disk_size, bool readonly) MUST_CHECK;
@@ -89,14 +105,19 @@ err_t dir_block(const struct ext2_inode *dir, uint32_t n, uint8_t **at) MUST_CHE
 struct ext2_dirent *dir_entry(uint8_t *at, uint32_t offset);    /* NULL: it makes no sense */
 bool dir_matches(const struct ext2_dirent *e, const char *name, uint32_t len);
 err_t dir_spot(const struct ext2_inode *dir, uint32_t position, struct spot *s) MUST_CHECK;
+/* The entry once more, after others of its block have changed. */
+err_t dir_again(const char *name, struct spot *s) MUST_CHECK;
+err_t dir_parent(const struct ext2_inode *dir, struct spot *s) MUST_CHECK;      /* its `..` */
 err_t dir_find(uint32_t ino, const struct ext2_inode *dir, const char *name, struct spot *s)
 	MUST_CHECK;
 err_t dir_add(uint32_t ino, struct ext2_inode *dir, const char *name, uint32_t child,
 	      uint32_t mode) MUST_CHECK;
 void dir_remove(uint32_t ino, struct ext2_inode *dir, const struct spot *s);
-void dir_set(struct ext2_inode *dir, struct ext2_dirent *e, uint32_t child, uint32_t mode);
+void dir_set(uint32_t ino, struct ext2_inode *dir, struct ext2_dirent *e, uint32_t child,
+	     uint32_t mode);
 err_t dir_make(uint32_t ino, struct ext2_inode *i, uint32_t parent) MUST_CHECK;
-err_t dir_is_empty(const struct ext2_inode *dir) MUST_CHECK;    /* or -ENOTEMPTY */
+/* Or -ENOTEMPTY. */
+err_t dir_is_empty(uint32_t ino, const struct ext2_inode *dir) MUST_CHECK;
 err_t dir_list(uint64_t ino, uint64_t pos, struct file_dirents *d) MUST_CHECK;
 
 /* ---- index.c: positions are bytes of the directory ---- */

@@ -129,7 +129,8 @@ err_t fs_link(uint64_t dir, uint64_t file, const char *name, struct file_attr *a
 	return 0;
 }
 
-static err_t may_go(const struct ext2_inode *d, const struct ext2_inode *i, bool rmdir)
+static err_t may_go(const struct ext2_inode *d, uint32_t ino, const struct ext2_inode *i,
+		    bool rmdir)
 {
 	bool dir = inode_type(i) == TYPE_DIR;
 
@@ -139,7 +140,7 @@ static err_t may_go(const struct ext2_inode *d, const struct ext2_inode *i, bool
 		return -EISDIR;
 	if (i->links == 0 || (dir && d->links < 3))
 		return -EIO;
-	return dir ? dir_is_empty(i) : 0;
+	return dir ? dir_is_empty(ino, i) : 0;
 }
 
 err_t fs_unlink(uint64_t dir, const char *name, bool rmdir, struct file_attr *a)
@@ -161,7 +162,7 @@ err_t fs_unlink(uint64_t dir, const char *name, bool rmdir, struct file_attr *a)
 		err = ino == ROOT_INO || ino == dir ? -EIO : inode_get(ino, &i);
 	}
 	if (err == 0)
-		err = may_go(d, i, rmdir);
+		err = may_go(d, ino, i, rmdir);
 	if (err == 0 && (rmdir || i->links == 1))
 		err = orphan_add(ino, i);
 	if (err != 0)

@@ -49,33 +49,55 @@ err_t orphan_next(uint32_t *ino)
 	return 0;
 }
 
+/* The one before it in the list. */
+static err_t find_before(uint32_t ino, uint32_t first, uint32_t *before)
+{
+	uint32_t at = walk_at(WALK_ORPHAN, ino, 0, ""), next = 0;
+	uint32_t steps = walk_at(WALK_ORPHAN, ino, 0, "steps");
+	err_t err = 0;
+
+	for (at = at != 0 ? at : first; err == 0 && next != ino; steps++) {
+		struct ext2_inode *i;
+
+		at = next != 0 ? next : at;
+		look_begin();
+		err = steps > v->inodes ? -EIO : inode_get(at, &i);
+		next = err == 0 ? i->dtime : 0;
+		look_end();
+		if (err == 0 && next == 0)
+			err = -EIO;
+	}
+	if (err == WAIT) {
+		walk_to(WALK_ORPHAN, ino, 0, "", at);
+		walk_to(WALK_ORPHAN, ino, 0, "steps", steps - 1);
+	}
+	*before = at;
+	return err;
+}
+
 static err_t unlist(uint32_t ino, const struct ext2_inode *gone)
 {
 	struct ext2_super *s;
 	struct ext2_inode *i;
-	uint32_t at;
+	uint32_t before;
 	err_t err = super_get(&s);
 
+	if (err == 0 && s->last_orphan != ino)
+		err = find_before(ino, s->last_orphan, &before);
+	if (err == 0 && s->last_orphan != ino)
+		err = inode_get(before, &i);
 	if (err != 0)
 		return err;
+	walk_forget_at(WALK_ORPHAN, ino);
+	walk_forget(WALK_ORPHAN, ino);
 	if (s->last_orphan == ino) {
 		edit(s);
 		s->last_orphan = gone->dtime <= v->inodes ? gone->dtime : 0;
 		return 0;
 	}
-	at = s->last_orphan;
-	for (uint32_t steps = 0; at != 0; steps++) {
-		err = steps > v->inodes ? -EIO : inode_get(at, &i);
-		if (err != 0)
-			return err;
-		if (i->dtime == ino) {
-			edit(i);
-			i->dtime = gone->dtime;
-			return 0;
-		}
-		at = i->dtime;
-	}
-	return -EIO;
+	edit(i);
+	i->dtime = gone->dtime;
+	return 0;
 }
 
 static bool has_map(const struct ext2_inode *i)

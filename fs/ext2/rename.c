@@ -25,27 +25,39 @@ static bool is_dir(const struct ext2_inode *i)
 	return inode_type(i) == TYPE_DIR;
 }
 
-/* 0: `dir` does not lie below `top`, nor is it. */
-static err_t not_below(uint32_t dir, uint32_t top)
+static err_t parent_of(uint32_t dir, uint32_t *parent)
 {
 	struct ext2_inode *i;
 	struct spot s;
+	err_t err;
 
-	for (unsigned steps = 0; steps < DEPTH_MAX; steps++) {
-		err_t err;
+	look_begin();
+	err = dir_get(dir, &i);
+	if (err == 0)
+		err = dir_parent(i, &s);
+	if (err == 0)
+		*parent = s.entry->inode;
+	look_end();
+	return err == 0 || err == WAIT ? err : -EIO;
+}
 
-		if (dir == top)
+/* 0: `dir` does not lie below `top`, nor is it. */
+static err_t not_below(uint32_t dir, uint32_t top)
+{
+	uint32_t at = walk_at(WALK_BELOW, dir, top, "");
+	uint32_t steps = walk_at(WALK_BELOW, dir, top, "steps");
+	err_t err = 0;
+
+	for (at = at != 0 ? at : dir; err == 0 && at != ROOT_INO; steps++) {
+		if (at == top)
 			return -EINVAL;
-		if (dir == ROOT_INO)
-			return 0;
-		err = dir_get(dir, &i);
-		if (err == 0)
-			err = dir_find(dir, i, "..", &s);
-		if (err != 0)
-			return err == WAIT ? err : -EIO;
-		dir = s.entry->inode;
+		err = steps < DEPTH_MAX ? parent_of(at, &at) : -EIO;
 	}
-	return -EIO;
+	if (err == WAIT) {
+		walk_to(WALK_BELOW, dir, top, "", at);
+		walk_to(WALK_BELOW, dir, top, "steps", steps - 1);
+	}
+	return err;
 }
 
 static err_t find(const struct file_rename_request *req, const char *name, const char *name2,
@@ -80,11 +92,12 @@ static err_t find(const struct file_rename_request *req, const char *name, const
 static err_t set_parent(uint32_t ino, struct ext2_inode *i, uint32_t parent)
 {
 	struct spot s;
-	err_t err = dir_find(ino, i, "..", &s);
+	err_t err = dir_parent(i, &s);
 
 	if (err != 0)
-		return err == WAIT ? err : -EIO;
-	dir_set(i, s.entry, parent, TYPE_DIR);
+		return err;
+	walk_forget(WALK_BELOW, WALK_ANY);
+	dir_set(ino, i, s.entry, parent, TYPE_DIR);
 	return 0;
 }
 
@@ -116,8 +129,8 @@ static err_t exchange(struct move *m)
 		err = move_parent(m->old, m->o, m->d2, m->d, m->dir);
 	if (err != 0)
 		return err;
-	dir_set(m->d, m->s.entry, m->old, m->o->mode);
-	dir_set(m->d2, m->s2.entry, m->ino, m->i->mode);
+	dir_set(m->dir, m->d, m->s.entry, m->old, m->o->mode);
+	dir_set(m->dir2, m->d2, m->s2.entry, m->ino, m->i->mode);
 	inode_touch(m->i, FILE_SET_CTIME);
 	inode_touch(m->o, FILE_SET_CTIME);
 	return 0;
@@ -134,12 +147,12 @@ static err_t replace(struct move *m)
 	if (m->o->links == 0 || (dir && m->d2->links < 3))
 		return -EIO;
 	if (dir)
-		err = dir_is_empty(m->o);
+		err = dir_is_empty(m->old, m->o);
 	if (err == 0 && (dir || m->o->links == 1))
 		err = orphan_add(m->old, m->o);
 	if (err != 0)
 		return err;
-	dir_set(m->d2, m->s2.entry, m->ino, m->i->mode);
+	dir_set(m->dir2, m->d2, m->s2.entry, m->ino, m->i->mode);
 	m->d2->links = (uint16_t)(m->d2->links - dir);
 	inode_touch(m->o, FILE_SET_CTIME);
 	m->o->links = dir ? 0 : (uint16_t)(m->o->links - 1);
@@ -169,7 +182,7 @@ err_t fs_rename(const struct file_rename_request *req, const char *name, const c
 	if (err == 0)
 		err = move_parent(m.ino, m.i, m.d, m.d2, m.dir2);
 	if (err == 0)           /* adding may have split the entry: found anew */
-		err = dir_find(m.dir, m.d, name, &m.s);
+		err = dir_again(name, &m.s);
 	if (err != 0)
 		return err;
 	dir_remove(m.dir, m.d, &m.s);

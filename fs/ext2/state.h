@@ -4,6 +4,7 @@
  * E1 A block has at most one buffer; a buffer with a block is in its hash chain.
  * E2 READING: the disk fills it, nobody looks. WRITING: the disk reads it; it may be changed, which
  *    makes it DIRTY again. Never both, and one request for a buffer at a time.
+ *    FAILED: it is DIRTY, and the disk did not take it; it is tried again at the next tick or sync.
  * E3 While a transaction is open the pre-image of each block that it changed is in `journal`.
  */
 #ifndef EXT2_STATE_H
@@ -16,7 +17,8 @@
 
 enum { NR_BUFFERS = 1024, BUFFER_SIZE = 4096, NR_BUCKETS = 1024, JOURNAL_MAX = 128 };
 
-enum { B_VALID = 1, B_DIRTY = 2, B_READING = 4, B_WRITING = 8, B_ERROR = 16, B_RECENT = 32 };
+enum { B_VALID = 1, B_DIRTY = 2, B_READING = 4, B_WRITING = 8, B_ERROR = 16, B_RECENT = 32,
+       B_FAILED = 64 };
 
 struct buffer {
 	uint32_t block;                 /* flags 0: none */
@@ -49,7 +51,8 @@ struct state {
 struct cache {
 	struct buffer buffer[NR_BUFFERS];
 	uint32_t bucket[NR_BUCKETS];
-	uint32_t hand, op, dirty, reading, write_errors;
+	uint32_t hand, op, dirty, reading, writing, write_errors;
+	uint32_t serial, looking;       /* of operations and looks; of the one that goes on, or 0 */
 	uint64_t changes;
 	uint32_t journal_used;
 	struct { uint32_t buffer, fresh; } journal[JOURNAL_MAX];

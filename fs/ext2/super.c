@@ -97,10 +97,10 @@ static bool geometry(const struct ext2_super *s, uint64_t disk_size, struct volu
 	    n->blocks <= n->first_data + 8 || n->inode_size == 0 || n->inode_size > n->size)
 		return false;
 	n->groups = (n->blocks - n->first_data - 1) / n->blocks_per_group + 1;
-	n->group_blocks = (n->groups * (uint32_t)sizeof(struct ext2_group) + n->size - 1) / n->size;
+	n->group_blocks = (n->groups - 1) / (n->size / (uint32_t)sizeof(struct ext2_group)) + 1;
 	n->table_blocks = n->inodes_per_group / (n->size / n->inode_size);
 	return inodes_make_sense(s, n) && n->table_blocks < n->blocks &&
-	       n->first_data + n->group_blocks < n->blocks;
+	       n->group_blocks < n->blocks - n->first_data;
 }
 
 static err_t read_super(struct ext2_super **s)

@@ -24,6 +24,7 @@ static uint8_t *disk;
 static size_t disk_size;
 static struct { unsigned buffer; bool write; } queue[QUEUE];
 static unsigned queued, quiet = 1;
+static bool disk_takes_nothing;         /* every write fails */
 static uint32_t seed = 12345;
 
 static uint32_t random_below(uint32_t n)
@@ -101,7 +102,7 @@ static bool disk_step(void)
 	write = queue[n].write;
 	queue[n] = queue[--queued];
 	at = (size_t)cache.buffer[buffer].block << state.volume.shift;
-	if (at + len > disk_size) {
+	if (at + len > disk_size || (write && disk_takes_nothing)) {
 		buffer_done(buffer, write, -EIO);
 		return true;
 	}
