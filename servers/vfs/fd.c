@@ -163,20 +163,25 @@ void table_release(unsigned n, endpoint_t owner)
 	struct table *t = &state.table[n];
 
 	assert(t->refs > 0);            /* F4 */
-	if (--t->refs > 0)
+	if (t->refs > 1) {
+		t->refs--;
 		return;
+	}
 	for (unsigned k = 0; k < TABLE_CHUNKS; k++) {
 		unsigned c = t->chunk[k];
 
 		if (c == 0)
 			continue;
-		for (unsigned i = 0; i < CHUNK_FDS; i++)
-			if (state.chunk[c].fd[i].file != 0)
-				close_slot(&state.chunk[c].fd[i], owner);
+		for (unsigned i = 0; i < CHUNK_FDS; i++) {
+			if (state.chunk[c].fd[i].file == 0)
+				continue;
+			close_slot(&state.chunk[c].fd[i], owner);
+			undo_commit();          /* each frees up to all that a pipe holds */
+		}
 		t->chunk[k] = 0;
 		chunk_free(c);
-		undo_commit();
 	}
+	t->refs = 0;                    /* last: if we die before, it is released again */
 }
 
 void table_exec(unsigned n, endpoint_t owner)
@@ -195,6 +200,7 @@ void table_exec(unsigned n, endpoint_t owner)
 		close_slot(d, owner);
 		if (fd < t->first_free)
 			t->first_free = (uint16_t)fd;
+		undo_commit();          /* there is no way back to the old program */
 	}
 }
 
@@ -233,8 +239,8 @@ void process_gone(struct process *p)
 	unsigned exe = p->exe, dir = p->exe_dir, name = p->exe_name;
 
 	rows_of_process_gone(who);
-	memset(p, 0, sizeof(*p));
 	table_release(table, who);
+	memset(p, 0, sizeof(*p));
 	inode_release(cwd);
 	inode_release(root);
 	text_release(exe);

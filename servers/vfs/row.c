@@ -8,6 +8,8 @@
  * On crash: rows stay. What was being done is rolled back and done again.
  *
  * A queue is a ring of rows; the head is the first, its prev the last. Each row is in one or none.
+ * All that wait in a queue become ready at once, however many they are: the ring becomes part of
+ * the ring of those that are ready, and the rows still name the queue they waited in.
  */
 #include "vfs.h"
 
@@ -59,19 +61,15 @@ static void enqueue(struct row *r, unsigned queue, unsigned object)
 
 void row_dequeue(struct row *r)
 {
-	uint16_t *head;
+	uint16_t *head, n = (uint16_t)row_index(r);
 
 	if (r->queue == QUEUE_NONE)
 		return;
-	head = head_of(r->queue, r->object);
-	if (r->next == row_index(r)) {
-		*head = 0;
-	} else {
-		state.row[r->prev].next = r->next;
-		state.row[r->next].prev = r->prev;
-		if (*head == row_index(r))
-			*head = r->next;
-	}
+	head = state.ready == n ? &state.ready : head_of(r->queue, r->object);
+	if (*head == n)
+		*head = r->next == n ? 0 : r->next;
+	state.row[r->prev].next = r->next;
+	state.row[r->next].prev = r->prev;
 	r->queue = QUEUE_NONE;
 }
 
@@ -92,14 +90,20 @@ void queue_wake_one(uint16_t head)
 
 void queue_wake(uint16_t head)
 {
-	uint16_t n = head;
+	struct row *first = &state.row[head], *ready = &state.row[state.ready];
+	uint16_t last = first->prev;
 
-	while (n != 0) {
-		uint16_t next = state.row[n].next;
-
-		row_ready(&state.row[n]);
-		n = next == n || next == head ? 0 : next;
+	if (head == 0 || head == state.ready)
+		return;
+	*head_of(first->queue, first->object) = 0;
+	if (state.ready == 0) {
+		state.ready = head;
+		return;
 	}
+	first->prev = ready->prev;
+	state.row[ready->prev].next = head;
+	state.row[last].next = state.ready;
+	ready->prev = last;
 }
 
 void polls_wake(void)
@@ -351,9 +355,15 @@ int64_t vfs_linux_call(const struct delivery *d)
 
 void rows_of_process_gone(endpoint_t owner)
 {
-	for (unsigned i = FIRST_PROGRAM; i < NR_PROCS; i++)
-		if (state.row[i].phase != ROW_FREE && endpoint_eq(state.row[i].owner, owner))
-			row_free(&state.row[i]);
+	unsigned count = 0;
+
+	for (unsigned i = FIRST_PROGRAM; i < NR_PROCS; i++) {
+		if (state.row[i].phase == ROW_FREE || !endpoint_eq(state.row[i].owner, owner))
+			continue;
+		row_free(&state.row[i]);
+		if (++count % 64 == 0)
+			undo_commit();          /* who is gone is asked for again after a crash */
+	}
 }
 
 /* A signal for a program that waits. What a server works on is waited for: it comes soon. */
@@ -422,6 +432,7 @@ void alarm_soon(void)
 void on_alarm(void)
 {
 	uint64_t now = clock_monotonic_ns();
+	unsigned count = 0;
 
 	state.alarm = 0;
 	for (unsigned i = 1; i < NR_PROCS && state.timed != 0; i++) {
@@ -433,6 +444,8 @@ void on_alarm(void)
 		r->timed_out = 1;
 		if (r->request == 0)
 			row_ready(r);
+		if (++count % 64 == 0)
+			undo_commit();          /* each stands by itself */
 	}
 	if (state.init_wait_ns != 0 && state.init_wait_ns <= now)
 		init_look();
