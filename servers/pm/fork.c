@@ -20,6 +20,7 @@ enum {
 	CLONE_CHILD_CLEARTID_ = 0x200000, CLONE_CHILD_SETTID_ = 0x1000000,
 	CLONE_NEW_ = 0x7e020000,
 };
+enum { ROOT_ROWS = 32 };
 
 static err_t check_flags(uint64_t flags, uint64_t stack)
 {
@@ -38,13 +39,25 @@ static err_t check_flags(uint64_t flags, uint64_t stack)
 	return flags & CLONE_THREAD_ && !stack ? -EINVAL : 0;
 }
 
-static unsigned processes_of_user(uint32_t uid)
+/* RLIMIT_NPROC counts threads, and zombies. Some rows are root's, whatever users do. */
+static bool has_room(const struct process *p)
 {
-	unsigned n = 0;
+	unsigned mine = 0, threads = 0, processes = 0;
 
-	for (unsigned i = 0; i < NR_PROCESSES; i++)
-		n += state.process[i].state != PROCESS_FREE && state.process[i].uid == uid;
-	return n;
+	if (p->uid == 0)
+		return true;
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		const struct process *q = &state.process[i];
+		unsigned n = q->threads != 0 ? q->threads : 1;
+
+		if (q->state == PROCESS_FREE)
+			continue;
+		processes++;
+		threads += n;
+		mine += q->uid == p->uid ? n : 0;
+	}
+	return mine < p->limit[RLIMIT_NPROC_].soft && processes + ROOT_ROWS < NR_PROCESSES &&
+	       threads + ROOT_ROWS < NR_THREADS;
 }
 
 /* The process row of a child: a copy, with what a child does not inherit cleared. */
@@ -52,7 +65,7 @@ static struct process *process_copy(const struct process *p, uint64_t flags, uin
 {
 	struct process *q = process_new();
 
-	if (!q || (p->uid != 0 && processes_of_user(p->uid) >= p->limit[RLIMIT_NPROC_].soft))
+	if (!q)
 		return NULL;
 	memcpy(q, p, sizeof(*q));
 	q->state = PROCESS_LIVE;
@@ -177,6 +190,8 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 	if (err != 0 || req->signal > NR_SIGNALS)
 		return -EINVAL;
 	p = q = process_of(parent);
+	if (!has_room(p))
+		return -EAGAIN;
 	if (!(req->flags & CLONE_THREAD_)) {
 		q = process_copy(p, req->flags, req->signal);
 		if (!q)
@@ -260,7 +275,7 @@ static void default_limits(struct process *p)
 	p->limit[RLIMIT_STACK_].soft = 8 << 20;
 	p->limit[RLIMIT_CORE_].soft = 0;
 	p->limit[RLIMIT_NOFILE_] = (struct limit){ 1024, 1024 };
-	p->limit[RLIMIT_NPROC_] = (struct limit){ NR_PROCESSES / 2, NR_PROCESSES };
+	p->limit[RLIMIT_NPROC_] = (struct limit){ NR_PROCESSES / 2, NR_THREADS };
 	p->limit[RLIMIT_SIGPENDING_] = (struct limit){ NR_QUEUED / 2, NR_QUEUED / 2 };
 	p->limit[RLIMIT_MSGQUEUE_] = (struct limit){ 819200, 819200 };
 	p->limit[RLIMIT_NICE_] = (struct limit){ 0, 0 };
