@@ -40,6 +40,12 @@ static void keep(const void *at)
 		in_reply[nr_in_reply++] = (uint32_t)((va - CACHE_VA) / PAGE_SIZE);
 }
 
+/* What vm could not do for want of memory is asked again when there is some; o NULL: as a row. */
+static int64_t short_of_memory(struct op *o)
+{
+	return o == NULL ? -ENODATA : row_wait(o, QUEUE_SHORT, 0, 0);
+}
+
 static int64_t bring(struct op *o, endpoint_t client, uint64_t address, bool write)
 {
 	struct vm_populate_request req = {
@@ -50,6 +56,8 @@ static int64_t bring(struct op *o, endpoint_t client, uint64_t address, bool wri
 	unsigned inode;
 	int64_t got;
 
+	if (err == -ENOMEM)
+		return short_of_memory(o);
 	if (err != -ENODATA)
 		return err == 0 ? 0 : -EFAULT;
 	inode = inode_of_file(reply.file);
@@ -64,7 +72,10 @@ static int64_t bring(struct op *o, endpoint_t client, uint64_t address, bool wri
 		if (got != 0)
 			return got == -PARKED ? got : -EFAULT;
 	}
-	return vm_populate(&vm, &req, &reply) == 0 ? 0 : -EFAULT;
+	err = vm_populate(&vm, &req, &reply);
+	if (err == -ENOMEM)
+		return short_of_memory(o);
+	return err == 0 ? 0 : -EFAULT;
 }
 
 /* The server loop's copy met an absent page. If it is one of a file that must be read first, the

@@ -70,6 +70,8 @@ static void on_notify(uint64_t services)
 {
 	if (services & BIT(ID_VM) && !faults_pull())
 		cache_pressure();
+	if (services & BIT(ID_VM) && state.short_queue != 0)
+		queue_wake(state.short_queue);
 	if (services & BIT(ID_PM))
 		jobs_pull();
 	if (services & BIT(ID_DS))

@@ -95,6 +95,8 @@ err_t do_vm_attach(const struct call *c, const struct vm_attach_request *req)
 	old = u->space;
 	if (old != 0)
 		wait_end(slot);
+	if (state.init == 0)
+		state.init = (uint16_t)slot;
 	state.space[req->space].processes++;
 	*u = (struct user){ .proc = req->proc, .space = req->space };
 	leave(old);
@@ -196,6 +198,7 @@ err_t do_vm_populate(const struct call *c, const struct vm_populate_request *req
 	struct want w = {
 		.space = space_of(req->proc), .address = req->address,
 		.access = req->write ? WRITE : READ, .slot = vfs ? req->slot : NO_SLOT,
+		.urgent = is_pm(c),
 	};
 	struct missing m;
 	err_t err;
@@ -210,7 +213,7 @@ err_t do_vm_populate(const struct call *c, const struct vm_populate_request *req
 			wait_populate(endpoint_slot(c->client), req->proc, w.space, w.address, &m);
 	}
 	if (err == -ENOMEM)
-		pressure();
+		wait_for_memory_of(endpoint_slot(c->client), req->proc, w.space);
 	return err == -EACCES || err == -EINVAL ? -EFAULT : err;
 }
 

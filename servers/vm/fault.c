@@ -21,6 +21,11 @@ static void count_page(unsigned space)
 		pressure();
 }
 
+static bool has_frame(const struct want *w)
+{
+	return w->urgent ? frames_left(1) : frames_plenty(1);
+}
+
 /* ---- private pages ---- */
 
 static err_t page_zeroed(const struct want *w, const struct region *r)
@@ -30,7 +35,7 @@ static err_t page_zeroed(const struct want *w, const struct region *r)
 	err_t err;
 
 	run.pfn = *frames_peek(1, &have);
-	if (have == 0 || !frames_plenty(1))
+	if (have == 0 || !has_frame(w))
 		return -ENOMEM;
 	err = pages_map(w->space, &run, 1, 1);
 	if (err == 0)
@@ -48,7 +53,7 @@ static err_t page_copied(const struct want *w, const struct region *r)
 	err_t err;
 
 	run.pfn = *frames_peek(1, &have);
-	if (have == 0 || !frames_plenty(1))
+	if (have == 0 || !has_frame(w))
 		return -ENOMEM;
 	err = pages_map(w->space, &run, 1, 1);
 	if (err == 0)
@@ -303,10 +308,11 @@ int64_t page_for_call(const struct delivery *d, uint64_t address, bool write)
 	err = page_in(&w, &m);
 	if (err == 0)
 		return 0;
-	if (err != -ENODATA)
-		return -EFAULT;
-	wait_for_page(d, w.space, address, &m);
-	return NO_REPLY;
+	if (err == -ENODATA)
+		wait_for_page(d, w.space, address, &m);
+	else if (err == -ENOMEM)
+		wait_for_memory(d, w.space);
+	return err == -ENODATA || err == -ENOMEM ? NO_REPLY : -EFAULT;
 }
 
 static int64_t user_copy(const struct delivery *d, uint32_t dir, uint64_t remote, void *local,

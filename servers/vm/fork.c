@@ -31,6 +31,7 @@ static err_t share_pages(unsigned from, unsigned to, uint64_t start, uint64_t en
 		req.pages = (end - start) / PAGE_SIZE;
 		err = sys_space_share(&req, &reply);
 		frames_taken(0, 0, reply.used);
+		state.space[to].tables += reply.used;
 		start += reply.done * PAGE_SIZE;
 		if (err != 0 && (err != -ENOMEM || (reply.used == 0 && reply.done == 0)))
 			return -ENOMEM;

@@ -82,6 +82,12 @@ bool frames_plenty(unsigned n)
 	return nr_free >= n + RESERVE;
 }
 
+/* For who cannot wait: half of the reserve as well. */
+bool frames_left(unsigned n)
+{
+	return nr_free >= n + RESERVE / 2;
+}
+
 /* Some more than what is lacking, so that not each page asks. */
 uint32_t frames_wanted(void)
 {

@@ -92,10 +92,12 @@ static err_t map(unsigned space, const struct map_run *run, unsigned n, unsigned
 		err = sys_space_map(&req, &reply);
 		if (err == -ENOMEM && reply.used != 0) {
 			frames_taken(own, 0, reply.used);       /* tables; the runs go again */
+			state.space[space].tables += reply.used;
 			continue;
 		}
 		used = reply.done + own > total ? reply.done + own - total : 0;
 		frames_taken(own, used - reply.kept, reply.used);
+		state.space[space].tables += reply.used;
 		*done = reply.done;
 		return err;
 	}

@@ -74,6 +74,7 @@ struct space {
 	uint64_t search;                /* where to look for room first, downwards */
 	uint64_t limit_total, limit_data;       /* limit.c; 0: none */
 	uint32_t resident;              /* pages */
+	uint32_t tables;                /* frames of its page tables, which it keeps */
 	uint16_t processes;
 	uint16_t regions;
 	uint16_t first, root;           /* list, tree */
@@ -151,6 +152,7 @@ struct state {
 	uint16_t dead_objects;          /* objects with refs 0 that still have pages */
 	uint16_t hungry;                /* waits for memory */
 	uint16_t victim;                /* space that has to die for want of memory, 0: none */
+	uint16_t init;                  /* slot of the first program */
 	uint32_t tickets;
 	uint64_t arrivals;
 	uint64_t faults;

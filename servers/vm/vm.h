@@ -74,6 +74,7 @@ const pfn_t *frames_peek(unsigned want, unsigned *have);
 void frames_taken(unsigned own, unsigned used, unsigned spares);
 void frames_put(const pfn_t *f, unsigned n);
 /* May a page of a program be taken? The reserve is for page tables. */
+bool frames_left(unsigned n);
 bool frames_plenty(unsigned n);
 uint32_t frames_wanted(void);           /* that the page cache ought to give back */
 bool frames_for_cache(unsigned n);      /* may it have so many more? */
@@ -116,6 +117,7 @@ struct want {
 	uint64_t address;
 	unsigned access;                /* READ, WRITE, EXEC */
 	bool present;                   /* the page is there, but not for this access */
+	bool urgent;                    /* who asks cannot wait for memory */
 	uint32_t slot;                  /* of the page cache that holds it, NO_SLOT: not known */
 };
 
@@ -140,6 +142,7 @@ void range_populate(unsigned space, uint64_t start, uint64_t end, bool write);
 void wait_for_page(const struct delivery *d, unsigned space, uint64_t address,
 		   const struct missing *m);
 void wait_for_memory(const struct delivery *d, unsigned space);
+void wait_for_memory_of(unsigned asker, endpoint_t proc, unsigned space);
 void wait_populate(unsigned asker, endpoint_t proc, unsigned space, uint64_t address,
 		   const struct missing *m);
 void wait_end(unsigned slot);           /* out of every list */

@@ -16,6 +16,7 @@
 
 #define MEMORY_PATIENCE_NS 500000000ull
 enum { ENOUGH = SPARES };               /* what any fault is content with */
+enum { VICTIMS = 10 };                  /* times that a fault waits for one before it is refused */
 
 static uint64_t armed;                  /* what the alarm is set to; 0: not */
 
@@ -175,9 +176,22 @@ void wait_for_memory(const struct delivery *d, unsigned space)
 	struct wait *w = begin(d, space, WAIT_MEMORY);
 
 	w->told = 0;
+	w->asker = 0;
 	state.hungry++;
 	wait_set_deadline(endpoint_slot(d->m.peer), clock_monotonic_ns() + MEMORY_PATIENCE_NS);
 	pressure();
+}
+
+/* A server lacks a page of its caller. One that asks again goes on waiting. */
+void wait_for_memory_of(unsigned asker, endpoint_t proc, unsigned space)
+{
+	struct delivery d = { .m.peer = proc };
+	struct wait *w = &state.wait[endpoint_slot(proc)];
+
+	if (w->kind != WAIT_NONE && endpoint_eq(w->client, proc))
+		return;
+	wait_for_memory(&d, space);
+	w->asker = (uint8_t)asker;
 }
 
 /* ---- answers ---- */
@@ -194,10 +208,16 @@ void call_again(const struct wait *w)
 {
 	struct delivery d = { .m = { .peer = w->client, .type = w->type }, .serial = w->serial };
 	int64_t result;
+	bool asked;
 
 	for (unsigned i = 0; i < COUNT(w->w); i++)
 		d.m.w[i] = w->w[i];
+	asked = w->kind == WAIT_MEMORY && w->asker != 0;
 	wait_end(endpoint_slot(w->client));
+	if (asked) {
+		notify(w->asker);
+		return;
+	}
 	result = d.m.type == TYPE_FAULT ? vm_fault(&d) : vm_linux(&d);
 	if (result != NO_REPLY)
 		answer(w, result);
@@ -260,18 +280,41 @@ void waits_for_memory_again(void)
 			call_again(&state.wait[n]);
 }
 
+static uint32_t frames_of(unsigned space)
+{
+	return state.space[space].resident + state.space[space].tables;
+}
+
+/* Init is not for killing. */
 static unsigned biggest_space(void)
 {
-	unsigned best = 0;
+	unsigned best = 0, init = state.user[state.init].space;
 
 	for (unsigned n = FIRST_SPACE; n < NR_SPACES; n++)
-		if (space_is_live(n) && state.space[n].processes != 0 &&
-		    (best == 0 || state.space[n].resident > state.space[best].resident))
+		if (space_is_live(n) && state.space[n].processes != 0 && n != init &&
+		    (best == 0 || frames_of(n) > frames_of(best)))
 			best = n;
 	return best;
 }
 
-/* vfs had its time. The biggest program dies; if that is another one, pm has to see to it. */
+static void choose_victim(unsigned space)
+{
+	state.victim = (uint16_t)space;
+	notify(ID_PM);
+}
+
+/* Nothing has helped. Who is in a call has to be ended by pm. */
+static void refuse(unsigned slot)
+{
+	struct wait *w = &state.wait[slot];
+
+	if (w->type != TYPE_FAULT)
+		choose_victim(w->space);
+	wait_end(slot);
+	answer(w, w->type == TYPE_FAULT ? fault_refused(-ENOMEM) : -EFAULT);
+}
+
+/* vfs had its time. The biggest program dies; if that is not who faults, pm has to see to it. */
 static void out_of_memory(unsigned slot)
 {
 	struct wait *w = &state.wait[slot];
@@ -281,14 +324,13 @@ static void out_of_memory(unsigned slot)
 		call_again(w);
 		return;
 	}
-	if (w->told || victim == w->space || victim == 0) {
-		wait_end(slot);
-		answer(w, fault_refused(-ENOMEM));
+	if (w->asker == 0 && slot != state.init &&
+	    (w->told == VICTIMS || victim == w->space || victim == 0)) {
+		refuse(slot);
 		return;
 	}
-	w->told = 1;
-	state.victim = (uint16_t)victim;
-	notify(ID_PM);
+	w->told += w->told < VICTIMS;
+	choose_victim(victim);
 	wait_set_deadline(slot, clock_monotonic_ns() + 2 * MEMORY_PATIENCE_NS);
 }
 
@@ -325,7 +367,7 @@ void waits_cancel(void)
 		struct wait *w = &state.wait[slot];
 		bool timed = w->kind == WAIT_FUTEX && w->timed;
 
-		if (w->kind == WAIT_NONE || w->kind == WAIT_POPULATE ||
+		if (w->kind == WAIT_NONE || w->kind == WAIT_POPULATE || w->serial == 0 ||
 		    !endpoint_eq(w->client, c.client) || w->serial != c.serial)
 			continue;
 		wait_end(slot);

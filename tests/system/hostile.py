@@ -20,7 +20,7 @@ def memory(guest):
 
 
 def run(guest, part, timeout):
-    before = memory(guest)
+    before, shell = memory(guest), guest.run('echo $$')[1]
     status, out = guest.run(HOSTILE + part, timeout)
     print(out, end='')
     with scenario('%s: no service has crashed and the memory is free again' % part):
@@ -32,6 +32,7 @@ def run(guest, part, timeout):
             assert words[3:6] == ['running', '0', '0'], row
         after = memory(guest)
         assert before - after < SLACK_KB, (before, after)
+        assert guest.run('echo $$')[1] == shell, 'another shell'
         processes = guest.run('ps | wc -l')[1]
         assert int(processes) < 12, processes
 

@@ -28,7 +28,7 @@ static void check_clean(void)
 		abort();
 	fclose(f);
 	snprintf(command, sizeof(command),
-		 "e2fsck -fn %s > %s/log 2>&1 || { tail -25 %s/log; false; }", path, folder, folder);
+		 "cd %s; e2fsck -fn disk > log 2>&1 || { tail -25 log; false; }", folder);
 	CHECK_EQ(system(command), 0);
 }
 

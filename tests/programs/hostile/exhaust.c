@@ -32,6 +32,15 @@ static int processes(void)
 	return n;
 }
 
+static int wait_for_child(pid_t pid)
+{
+	int status;
+
+	if (pid == 0)
+		_exit(0);
+	return waitpid(pid, &status, 0) > 0 ? status : -1;
+}
+
 /* Each child stays until the group is killed. What the end of the children leaves is nothing. */
 static void bomb(unsigned limit)
 {
@@ -95,6 +104,53 @@ static void eat_together(long a)
 	while (wait(NULL) > 0)
 		;
 	CHECK(errno == ECHILD);
+}
+
+static pid_t start(void (*f)(long), long argument)
+{
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		f(argument);
+		_exit(0);
+	}
+	return pid;
+}
+
+/* Whoever is not the biggest goes on, also in calls that need a new page. */
+static void small_beside_big(long a)
+{
+	int fd = open("/bin/busybox", O_RDONLY);
+
+	CHECK(fd >= 0);
+	while (a-- > 0) {
+		pid_t pid = start(eat_memory, 1 << 20);
+
+		while (waitpid(pid, NULL, WNOHANG) == 0) {
+			char *at = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+			CHECK(at != MAP_FAILED && pread(fd, at, 8 * PAGE, 0) == 8 * PAGE);
+			CHECK(syscall(SYS_clock_gettime, 0, at + 9 * PAGE) == 0);
+			CHECK(munmap(at, 16 * PAGE) == 0);
+		}
+	}
+}
+
+/* One page for each page table, and then not even that. */
+static void eat_tables(long a)
+{
+	char *at = (char *)(1ul << 32);
+
+	(void)a;
+	for (; at < (char *)(120ul << 40); at += 2ul << 20) {
+		if (mmap(at, PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+			return;
+		*at = 1;
+		munmap(at, PAGE);
+	}
 }
 
 static void map_limit(long a)
@@ -206,6 +262,69 @@ static void all_threads(long a)
 		n++;
 	CHECK((err == EAGAIN || err == ENOMEM || n == 5000) && n > 100);
 	_exit(0);
+}
+
+static void allow(rlim_t tasks)
+{
+	CHECK(setrlimit(RLIMIT_NPROC, &(struct rlimit){ tasks, tasks }) == 0);
+}
+
+static void become_user(void)
+{
+	CHECK(setgid(PLAIN_USER) == 0 && setuid(PLAIN_USER) == 0);
+}
+
+/* A user takes all that there is; root can still fork. */
+static void threads_of_user(long a)
+{
+	int done[2], n;
+	char byte;
+
+	(void)a;
+	CHECK(pipe(done) == 0);
+	allow(900);
+	for (int k = 0; k < 4; k++) {
+		pid_t pid = fork();
+		pthread_t t;
+
+		CHECK(pid >= 0);
+		if (pid > 0) {
+			CHECK(read(done[0], &byte, 1) == 1);
+			continue;
+		}
+		become_user();
+		for (n = 0; n < 5000; n++)
+			if (pthread_create(&t, NULL, wait_for_ever, NULL) != 0)
+				break;
+		CHECK(write(done[1], "", 1) == 1);
+		pause();
+	}
+	CHECK(wait_for_child(fork()) == 0);
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	while (wait(NULL) > 0)
+		;
+}
+
+/* They all wake at once. */
+static void lock_waiters(long count)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_len = 1 };
+	int fd = open("/tmp/hostile.wait", O_RDWR | O_CREAT, 0666);
+
+	CHECK(fd >= 0 && unlink("/tmp/hostile.wait") == 0 && fcntl(fd, F_SETLKW, &l) == 0);
+	for (long n = 0; n < count; n++) {
+		pid_t pid = fork();
+
+		CHECK(pid >= 0);
+		if (pid == 0)
+			_exit(fcntl(fd, F_SETLKW, &l) != 0);
+	}
+	usleep(500000);
+	l.l_type = F_UNLCK;
+	CHECK(fcntl(fd, F_SETLKW, &l) == 0);
+	while (count-- > 0)
+		CHECK(wait_for_child(-1) == 0);
 }
 
 static void all_signals(long a)
@@ -326,6 +445,79 @@ static void unlinked_files(long a)
 	}
 }
 
+/* All that they hold goes at once, with a sync behind it. */
+static void files_until_exec(long a)
+{
+	char name[40];
+
+	for (long n = 0; n < a; n++) {
+		int fd;
+
+		snprintf(name, sizeof(name), "/root/h.gone-%ld", n);
+		fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		CHECK(fd >= 0 && write(fd, "some bytes", 10) == 10 && unlink(name) == 0);
+	}
+	execl("/bin/busybox", "sync", NULL);
+}
+
+static void full_pipes(long a)
+{
+	static char block[65536];
+	int p[2];
+
+	while (a-- > 0)
+		CHECK(pipe(p) == 0 && write(p[1], block, sizeof(block)) == sizeof(block));
+}
+
+static void *read_for_ever(void *pipe)
+{
+	char byte;
+
+	return read(*(int *)pipe, &byte, 1) < 0 ? pipe : NULL;
+}
+
+/* They end together, while they wait; or what they wait for ends. */
+static void readers(long killed)
+{
+	pthread_t t[400];
+	pthread_attr_t small;
+	int p[2];
+
+	allow(600);
+	CHECK(pipe(p) == 0);
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 16384);
+	for (unsigned n = 0; n < 400; n++)
+		CHECK(pthread_create(&t[n], &small, read_for_ever, &p[0]) == 0);
+	usleep(300000);
+	if (killed)
+		kill(getpid(), SIGKILL);
+	close(p[1]);
+	for (unsigned n = 0; n < 400; n++)
+		pthread_join(t[n], NULL);
+}
+
+static void *poll_a_while(void *unused)
+{
+	poll(NULL, 0, 1000);
+	return unused;
+}
+
+static void sleepers(long a)
+{
+	pthread_t t[400];
+	pthread_attr_t small;
+
+	(void)a;
+	allow(600);
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 16384);
+	for (unsigned n = 0; n < 400; n++)
+		CHECK(pthread_create(&t[n], &small, poll_a_while, NULL) == 0);
+	for (unsigned n = 0; n < 400; n++)
+		pthread_join(t[n], NULL);
+}
+
 static void long_arguments(long a)
 {
 	static char *argv[40000];
@@ -359,6 +551,8 @@ static const struct attack all[] = {
 	{ "anonymous memory until there is no more", eat_memory, 1 << 20, PLAIN_USER, -1 },
 	{ "anonymous memory in one large piece", eat_memory, 1 << 28, PLAIN_USER, -1 },
 	{ "eight processes that take memory", eat_together, 0, 0, 0 },
+	{ "a small program beside one that takes all memory", small_beside_big, 3, PLAIN_USER, 0 },
+	{ "page tables until there is no more memory", eat_tables, 0, PLAIN_USER, SIGKILL },
 	{ "mappings until there is no more room for them", map_limit, 0, PLAIN_USER, 0 },
 	{ "recursion without end", deep_recursion, 0, PLAIN_USER, SIGSEGV },
 	{ "descriptors up to the limit", all_descriptors, 0, PLAIN_USER, 0 },
@@ -366,12 +560,19 @@ static const struct attack all[] = {
 	{ "pipes up to the table's size", all_pipes, 0, PLAIN_USER, 0 },
 	{ "record locks", all_locks, 0, PLAIN_USER, 0 },
 	{ "threads", all_threads, 0, PLAIN_USER, 0 },
+	{ "threads of a user, and root forks", threads_of_user, 0, 0, 0 },
+	{ "250 programs that wait for a record lock", lock_waiters, 250, PLAIN_USER, 0 },
 	{ "queued signals", all_signals, 0, PLAIN_USER, SIGUSR1 },
 	{ "loops of symbolic links", link_loops, 0, PLAIN_USER, 0 },
 	{ "long names", long_names, 0, PLAIN_USER, 0 },
 	{ "folders a thousand deep", deep_folders, 0, PLAIN_USER, 0 },
 	{ "20000 files in a folder", many_files, 20000, PLAIN_USER, 0 },
 	{ "900 open files without a name", unlinked_files, 900, PLAIN_USER, 0 },
+	{ "900 open files without a name, closed by exec", files_until_exec, 900, 0, 0 },
+	{ "400 full pipes", full_pipes, 400, PLAIN_USER, 0 },
+	{ "400 threads that read a pipe, killed", readers, 1, PLAIN_USER, SIGKILL },
+	{ "400 threads that read a pipe, closed", readers, 0, PLAIN_USER, 0 },
+	{ "400 threads whose time is up", sleepers, 0, PLAIN_USER, 0 },
 	{ "arguments without end", long_arguments, 0, PLAIN_USER, 0 },
 };
 
