@@ -188,6 +188,8 @@ void calls(unsigned user)
 		}
 		if (killed && n != SYS_pause && n != SYS_rt_sigsuspend)
 			printf("call %ld had to be ended\n", n);
+		if (n == SYS_clone || n == SYS_fork || n == SYS_vfork || n == SYS_clone3)
+			run_child(end_all_of_user, 0, PLAIN_USER, SECONDS, &killed);
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
 	}

@@ -23,12 +23,21 @@ static void nap(void)
 	nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
 }
 
-/* -1: still there. */
-static int wait_for(pid_t pid, int tries)
+static time_t now(void)
 {
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+/* -1: still there. By the clock: beside hundreds of others a nap is long. */
+static int wait_for(pid_t pid, int seconds)
+{
+	time_t end = now() + seconds;
 	int status;
 
-	for (int n = 0; n < tries; n++) {
+	for (int n = 0; n < 10 || now() <= end; n++) {
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			return status;
 		if (n > 10)
@@ -52,12 +61,12 @@ int run_child(void (*f)(long), long argument, unsigned user, int seconds, int *k
 		f(argument);
 		_exit(0);
 	}
-	status = wait_for(pid, seconds * 500);
+	status = wait_for(pid, seconds);
 	if (status >= 0)
 		return status;
 	*killed = 1;
 	kill(pid, SIGKILL);
-	return wait_for(pid, 2000);
+	return wait_for(pid, 20);
 }
 
 static int wants(int argc, char **argv, const char *part)
