@@ -26,6 +26,7 @@ enum {
 	PAGE_BUSY = 4,                  /* a server works on it */
 	PAGE_TOUCHED = 8,
 	PAGE_PIPE = 16,                 /* it belongs to no file */
+	PAGE_FAILED = 32,               /* it was written once in vain */
 };
 
 struct page {

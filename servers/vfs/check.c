@@ -86,12 +86,11 @@ static void check_slot(uint32_t slot, uint32_t *dirty, uint32_t *memory)
 	if (!(p->flags & PAGE_DIRTY))
 		return;
 	of_inode[p->inode].dirty++;
-	if (mount_flags(&state.inode[p->inode]) & FILE_MOUNT_MEMORY) {
-		mount_pages[state.inode[p->inode].mount]++;
+	mount_pages[state.inode[p->inode].mount]++;
+	if (mount_flags(&state.inode[p->inode]) & FILE_MOUNT_MEMORY)
 		(*memory)++;
-	} else {
+	else
 		(*dirty)++;
-	}
 }
 
 static uint32_t count_bits(const uint64_t *bits)
@@ -116,8 +115,7 @@ void pages_check(void)
 	REPAIR(state.pages_free, count_bits(state.page_free));
 	REPAIR(state.pages_absent, count_bits(state.page_absent));
 	for (unsigned n = 1; n < NR_MOUNTS; n++)
-		if (state.mount[n].flags & FILE_MOUNT_MEMORY)
-			REPAIR(state.mount[n].pages, mount_pages[n]);
+		REPAIR(state.mount[n].pages, mount_pages[n]);
 	for (unsigned n = 1; n < state.inode_top; n++) {
 		struct inode *i = &state.inode[n];
 

@@ -220,10 +220,12 @@ struct mount {
 	uint8_t server;
 	uint8_t flags;                  /* FILE_MOUNT_ */
 	uint8_t ready;
+	uint8_t failed;                 /* the latest write of pages */
 	uint16_t root;                  /* inode, counted */
 	uint16_t covers;                /* inode, counted; 0: the root of all */
 	uint32_t block;
-	uint32_t pages;                 /* in the cache, of a tree in memory */
+	uint32_t pages;                 /* dirty ones; of a tree in memory all */
+	uint32_t writes;                /* requests that write pages of it */
 	uint32_t room;                  /* of a disk: pages that may be added before it is asked */
 	uint64_t room_stamp;            /* when it was asked */
 	uint32_t ms_flags;

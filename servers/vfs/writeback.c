@@ -41,9 +41,9 @@ void page_set_dirty(uint32_t slot)
 		return;
 	p->flags |= PAGE_DIRTY;
 	i->dirty_pages++;
+	state.mount[i->mount].pages++;
 	if (in_memory(p->inode)) {
 		state.pages_memory++;
-		state.mount[i->mount].pages++;
 		return;
 	}
 	state.pages_dirty++;
@@ -68,12 +68,11 @@ void page_set_clean(uint32_t slot)
 
 	p->flags &= (uint8_t)~PAGE_DIRTY;
 	i->dirty_pages--;
-	if (in_memory(p->inode)) {
+	state.mount[i->mount].pages--;
+	if (in_memory(p->inode))
 		state.pages_memory--;
-		state.mount[i->mount].pages--;
-	} else {
+	else
 		state.pages_dirty--;
-	}
 }
 
 /* ---- writing ---- */
@@ -133,6 +132,7 @@ static unsigned ask_write(unsigned inode, uint32_t slot)
 	}
 	state.pages_busy += n;
 	i->writes++;
+	state.mount[i->mount].writes++;
 	q->inode = (uint16_t)inode;
 	req = (struct file_write_request *)e->w;
 	req->file = i->attr.file;
@@ -142,9 +142,27 @@ static unsigned ask_write(unsigned inode, uint32_t slot)
 	return n;
 }
 
+/* It is tried once more, at the next tick. Then its bytes are lost: a dead disk must not have all
+ * memory for ever. */
+static void write_failed(uint32_t slot, bool failed)
+{
+	struct page *p = page(slot);
+
+	if (failed && !(p->flags & PAGE_FAILED)) {
+		p->flags |= PAGE_FAILED;
+		page_set_dirty(slot);
+	} else {
+		p->flags &= (uint8_t)~PAGE_FAILED;
+	}
+}
+
 void pages_written(struct request *q, err_t err)
 {
+	struct mount *m = &state.mount[state.inode[q->inode].mount];
+
 	state.inode[q->inode].writes--;
+	m->writes--;
+	m->failed = err == -EIO;
 	for (unsigned k = 0; k < q->pages; k++) {
 		uint32_t slot = q->slot - 1 + k;
 		struct page *p = page(slot);
@@ -155,8 +173,7 @@ void pages_written(struct request *q, err_t err)
 			continue;
 		}
 		p->flags &= (uint8_t)~PAGE_BUSY;
-		if (err == -EIO)
-			page_set_dirty(slot);           /* once more at the next tick */
+		write_failed(slot, err == -EIO);
 	}
 	if (err != 0)
 		state.inode[q->inode].error = (uint8_t)-err;
@@ -278,7 +295,9 @@ int64_t disk_room(struct op *o, unsigned mount)
 	}
 	row_get(o);
 	if (m->room_stamp > o->began) {
-		if (state.pages_dirty == 0 && state.pages_busy == 0 && state.forgets == 0)
+		if (m->failed)
+			return -EIO;
+		if (m->pages == 0 && m->writes == 0 && state.forgets == 0)
 			return -ENOSPC;
 		m->room_stamp = 0;      /* less is on its way after this, and the disk knows more */
 		write_some();
