@@ -81,6 +81,7 @@ static void on_parked(void)
 
 		if (t)
 			parked(t, &e);
+		undo_commit();          /* hundreds may stand still at once */
 	}
 }
 
@@ -357,8 +358,10 @@ static void init(enum start_kind kind)
 static void threads_again(void)
 {
 	for (unsigned i = 0; i < NR_THREADS; i++)
-		if (state.thread[i].alive && state.thread[i].parked)
+		if (state.thread[i].alive && state.thread[i].parked) {
 			unpark(&state.thread[i]);
+			undo_commit();
+		}
 }
 
 static err_t check_thread(const struct thread *t)
