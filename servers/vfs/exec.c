@@ -376,7 +376,7 @@ static void find_init_option(void)
 
 static int64_t open_console(struct op *o)
 {
-	struct file *f = file_new();
+	struct file *f = file_new(o);
 	int64_t err, fd;
 
 	if (f == NULL)

@@ -49,10 +49,12 @@ struct file *fd_file(struct op *o, int fd)
 	return d == NULL || d->file == 0 ? NULL : &state.file[d->file];
 }
 
-static unsigned chunk_new(void)
+static unsigned chunk_new(struct op *o)
 {
 	unsigned n = state.chunk_free;
 
+	if (state.chunks >= NR_CHUNKS - ROOT_CHUNKS && !is_root(o))
+		return 0;
 	if (n != 0) {
 		state.chunk_free = state.chunk[n].next;
 	} else {
@@ -64,6 +66,7 @@ static unsigned chunk_new(void)
 	}
 	memset(&state.chunk[n], 0, sizeof(state.chunk[n]));
 	state.chunk[n].used = 1;
+	state.chunks++;
 	return n;
 }
 
@@ -72,17 +75,18 @@ static void chunk_free(unsigned n)
 	state.chunk[n].used = 0;
 	state.chunk[n].next = state.chunk_free;
 	state.chunk_free = (uint16_t)n;
+	state.chunks--;
 }
 
 /* Make descriptor fd exist in the table. */
-static struct fd *fd_make(struct table *t, int fd)
+static struct fd *fd_make(struct op *o, struct table *t, int fd)
 {
 	unsigned n = (unsigned)fd / CHUNK_FDS;
 
 	if (n >= TABLE_CHUNKS)
 		return NULL;
 	if (t->chunk[n] == 0)
-		t->chunk[n] = (uint16_t)chunk_new();
+		t->chunk[n] = (uint16_t)chunk_new(o);
 	return t->chunk[n] == 0 ? NULL : fd_slot(t, fd);
 }
 
@@ -99,7 +103,7 @@ int64_t fd_new(struct op *o, unsigned file, int from, bool cloexec)
 	if (fd >= soft)
 		return -EMFILE;
 	if (d == NULL)
-		d = fd_make(t, fd);
+		d = fd_make(o, t, fd);
 	if (d == NULL)
 		return fd >= NR_FDS ? -EMFILE : -ENFILE;
 	d->file = (uint16_t)file;
@@ -120,7 +124,7 @@ unsigned table_new(void)
 	return 0;
 }
 
-unsigned table_copy(unsigned from)
+unsigned table_copy(struct op *o, unsigned from)
 {
 	unsigned n = table_new();
 
@@ -130,7 +134,7 @@ unsigned table_copy(unsigned from)
 
 		if (state.table[from].chunk[k] == 0)
 			continue;
-		m = chunk_new();
+		m = chunk_new(o);
 		if (m == 0) {
 			table_release(n, ENDPOINT_NONE);
 			return 0;
@@ -250,13 +254,14 @@ void process_gone(struct process *p)
 
 /* ---- open files ---- */
 
-struct file *file_new(void)
+struct file *file_new(struct op *o)
 {
 	for (unsigned i = 0; i < NR_FILES; i++) {
 		unsigned n = (state.file_hint + i) % NR_FILES;
 		struct file *f = &state.file[n];
 
-		if (n == 0 || f->kind != FILE_FREE)
+		if (n == 0 || f->kind != FILE_FREE ||
+		    (n >= NR_FILES - ROOT_FILES && !is_root(o)))
 			continue;
 		memset(f, 0, sizeof(*f));
 		f->refs = 1;
@@ -349,7 +354,7 @@ static int64_t dup_to(struct op *o, int fd, int to, bool cloexec)
 
 	if (f == NULL || to < 0 || to >= limit_fds(o))
 		return -EBADF;
-	d = fd_make(table_of(o), to);
+	d = fd_make(o, table_of(o), to);
 	if (d == NULL)
 		return -ENFILE;
 	f->refs++;

@@ -52,7 +52,7 @@ static int64_t do_fork(struct op *o, struct pm_fork_request *req)
 			table = o->p->table;
 			state.table[table].refs++;
 		} else {
-			table = table_copy(o->p->table);
+			table = table_copy(o, o->p->table);
 		}
 		if (table == 0)
 			return -EAGAIN;

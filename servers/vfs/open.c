@@ -79,7 +79,7 @@ static void give_up(struct file *f)
 int64_t open_found(struct op *o, const struct found *found, uint32_t flags, struct file **out)
 {
 	struct inode *i = &state.inode[found->inode];
-	struct file *f = file_new();
+	struct file *f = file_new(o);
 	int64_t err = 0, fd;
 
 	if (f == NULL)

@@ -14,12 +14,12 @@
 
 enum { PIPE_BYTES = PIPE_PAGES * PAGE_SIZE, ATOMIC = PAGE_SIZE };
 
-static unsigned pipe_new(void)
+static unsigned pipe_new(struct op *o)
 {
 	for (unsigned i = 0; i < NR_PIPES; i++) {
 		unsigned n = (state.pipe_hint + i) % NR_PIPES;
 
-		if (n == 0 || state.pipe[n].used)
+		if (n == 0 || state.pipe[n].used || (n >= NR_PIPES - ROOT_PIPES && !is_root(o)))
 			continue;
 		memset(&state.pipe[n], 0, sizeof(state.pipe[n]));
 		state.pipe[n].used = 1;
@@ -245,13 +245,13 @@ int64_t linux_pipe2(struct op *o)
 	err = user_touch(o, o->a[0], sizeof(pair), true);
 	if (err != 0)
 		return err;
-	n = pipe_new();
-	in = n != 0 ? file_new() : NULL;
+	n = pipe_new(o);
+	in = n != 0 ? file_new(o) : NULL;
 	if (in != NULL) {
 		in->flags = O_RDONLY_ | (flags & O_NONBLOCK_);
 		open_end(in, n);
 	}
-	out = in != NULL ? file_new() : NULL;
+	out = in != NULL ? file_new(o) : NULL;
 	if (out == NULL) {
 		if (in != NULL)
 			file_release(file_index(in));
@@ -322,7 +322,7 @@ int64_t fifo_open(struct op *o, struct file *f, unsigned inode)
 	unsigned n = i->pipe;
 
 	if (n == 0) {
-		n = pipe_new();
+		n = pipe_new(o);
 		if (n == 0)
 			return -ENFILE;
 		i->pipe = (uint16_t)n;

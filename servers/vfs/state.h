@@ -43,6 +43,9 @@ enum {
 	INODE_BUCKETS = 8192,
 	NAME_BUCKETS = 16384,
 	SOURCE = 32,
+	ROOT_FILES = 256,               /* of each, the last are root's, whatever users do */
+	ROOT_CHUNKS = 128,
+	ROOT_PIPES = 32,
 	ROW_INIT = 1,                   /* rows of vfs's own */
 	ROW_MOUNT = 2,                  /* .. + automounts */
 	ROW_FAULT = 16,                 /* .. ROW_FAULT_END: pages that programs wait for */
@@ -275,7 +278,7 @@ struct state {
 	uint8_t refusals;               /* so often before vm is asked for frames again */
 	uint8_t pressed;                /* vm still wants frames */
 	uint8_t unfinished;             /* there was no room to write all that should be */
-	uint16_t file_hint, chunk_free, chunk_top, pipe_hint;
+	uint16_t file_hint, chunk_free, chunk_top, chunks, pipe_hint;   /* chunks: in use */
 	uint16_t ready;                 /* queue of rows to do again */
 	uint16_t poll_all;              /* rows that poll something without a queue */
 	uint16_t short_queue;           /* rows that lack a grant or a page, whoever has it */

@@ -223,6 +223,12 @@ void op_cred(struct op *o)
 	o->pid = reply.word[PUBLIC_PID];
 }
 
+bool is_root(struct op *o)
+{
+	op_cred(o);
+	return o->uid == 0;
+}
+
 bool may(struct op *o, const struct inode *i, unsigned want)
 {
 	unsigned mode = i->attr.mode;

@@ -93,6 +93,7 @@ err_t populate(const struct delivery *d, uint64_t address);
 void reply_begin(void);
 bool page_in_reply(uint32_t slot);
 void op_cred(struct op *o);
+bool is_root(struct op *o);
 bool may(struct op *o, const struct inode *i, unsigned want);   /* 4 read, 2 write, 1 execute */
 uint64_t stamp_next(void);
 
@@ -241,12 +242,12 @@ struct process *process_of(endpoint_t owner);
 struct file *fd_file(struct op *o, int fd);             /* NULL: EBADF */
 struct fd *fd_slot(struct table *t, int fd);
 int64_t fd_new(struct op *o, unsigned file, int from, bool cloexec);   /* takes a reference */
-struct file *file_new(void);                            /* NULL: ENFILE */
+struct file *file_new(struct op *o);                    /* NULL: ENFILE */
 unsigned file_index(const struct file *f);
 void file_release(unsigned n);
 int64_t fd_close(struct table *t, int fd);
 unsigned table_new(void);
-unsigned table_copy(unsigned from);
+unsigned table_copy(struct op *o, unsigned from);
 void table_release(unsigned n, endpoint_t owner);
 void table_exec(unsigned n, endpoint_t owner);
 void process_gone(struct process *p);

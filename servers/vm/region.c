@@ -39,13 +39,18 @@ static void row_give(unsigned n)
 	state.region_free = (uint16_t)n;
 }
 
+/* The last rows are for small programs: a few that map thousands of things do not stop all others
+ * from being started. */
 bool region_room(unsigned space, unsigned count)
 {
+	enum { FEW_REGIONS = 32, REGIONS_KEPT = NR_REGIONS / 8 };
 	unsigned n = state.region_free;
 	unsigned unused = NR_REGIONS - 1u - state.region_top;
 
 	if (state.space[space].regions + count > REGIONS_PER_SPACE)
 		return false;
+	if (state.space[space].regions + count > FEW_REGIONS)
+		count += REGIONS_KEPT;
 	for (; count > unused && n != 0; n = region(n)->next)
 		count--;
 	return count <= unused;

@@ -39,7 +39,8 @@ def run(guest, part, timeout):
 
 with Guest(memory=256) as guest:
     guest.shell()
-    for part, timeout in (('faults', 60), ('calls', 120), ('rootcalls', 120), ('exhaust', 200)):
+    for part, timeout in (('faults', 60), ('calls', 120), ('rootcalls', 120), ('exhaust', 200),
+                          ('crowd', 100)):
         run(guest, part, timeout)
     with scenario('the shell works as before'):
         assert guest.run('echo $((6 * 7)) | cat') == (0, '42\n')

@@ -35,6 +35,10 @@ int64_t lock_fcntl(struct op *op, struct file *f, uint32_t command, uint64_t add
 {
 	return op && f && command && address ? 0 : 0;
 }
+bool is_root(struct op *op)
+{
+	return op->uid == 0;
+}
 int limit_fds(struct op *op)
 {
 	return op ? 256 : 0;
@@ -54,7 +58,7 @@ static void setup(void)
 
 static int64_t open_one(bool cloexec)
 {
-	struct file *f = file_new();
+	struct file *f = file_new(&o);
 	int64_t fd;
 
 	f->kind = FILE_CHAR;
@@ -128,7 +132,7 @@ static void t_fork(void)
 	setup();
 	for (int i = 0; i < 40; i++)
 		open_one(false);
-	copy = table_copy(o.p->table);
+	copy = table_copy(&o, o.p->table);
 	CHECK(copy != 0);
 	do_call(linux_close_range, 0, 100, 0);
 	CHECK_EQ(closed, 0);

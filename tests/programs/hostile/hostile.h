@@ -33,5 +33,6 @@ int run_child(void (*f)(long), long argument, unsigned user, int seconds, int *k
 void faults(void);                      /* cpu.c */
 void calls(unsigned user);              /* calls.c */
 void exhaust(void);                     /* exhaust.c */
+void crowd(void);                       /* crowd.c */
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * main.c - hostile [PART...]: programs that do everything wrong; the rest of the system goes on.
  *
- * Parts: faults, calls, rootcalls, exhaust. It also runs on Linux as root, where all of it passes
- * (`rootcalls` and `exhaust` are rude to the machine).
+ * Parts: faults, calls, rootcalls, exhaust, crowd. It also runs on Linux as root, where all of it
+ * passes (all but `faults` and `calls` are rude to the machine).
  */
 #include "hostile.h"
 
@@ -88,5 +88,7 @@ int main(int argc, char **argv)
 		calls(0);
 	if (wants(argc, argv, "exhaust"))
 		exhaust();
+	if (wants(argc, argv, "crowd"))
+		crowd();
 	return failed != 0;
 }

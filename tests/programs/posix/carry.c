@@ -161,8 +161,29 @@ static void t_files_and_pipes_are_no_terminals(void)
 	CHECK(open("/dev/tty", O_RDWR) < 0 && errno == ENXIO);
 }
 
+/* A short count first; then the signal and the error. */
+static void t_sendfile_heeds_the_limit_of_file_sizes(void)
+{
+	int in = file_with("/tmp/sl.in", BYTES), out = open("/tmp/sl.out", O_RDWR | O_CREAT, 0644);
+	struct rlimit limit = { 50500, RLIM_INFINITY };
+	off_t at = 0;
+
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	CHECK(sendfile(out, in, NULL, BYTES) == 50500 && lseek(in, 0, SEEK_CUR) == 50500);
+	CHECK(sendfile(out, in, NULL, BYTES) < 0 && errno == EFBIG);
+	CHECK(copy_file_range(in, &at, out, NULL, BYTES, 0) < 0 && errno == EFBIG);
+	CHECK(ftruncate(out, 0) == 0 && lseek(out, 0, SEEK_SET) == 0);
+	CHECK(copy_file_range(in, &at, out, NULL, BYTES, 0) == 50500 && at == 50500);
+	CHECK(lseek(out, 0, SEEK_SET) == 0);
+	check_bytes(out, 0, 50500);
+	unlink("/tmp/sl.in");
+	unlink("/tmp/sl.out");
+}
+
 const struct test carry_tests[] = {
-	T(sendfile_fills_files_and_pipes), T(copy_file_range_copies_between_files),
+	T(sendfile_fills_files_and_pipes), T(sendfile_heeds_the_limit_of_file_sizes),
+	T(copy_file_range_copies_between_files),
 	T(there_are_no_sockets_and_that_is_said), T(the_file_of_a_running_program_is_busy),
 	T(supplementary_groups_open_files), T(files_and_pipes_are_no_terminals), { NULL, NULL },
 };
