@@ -196,7 +196,7 @@ static bool is_below(const struct node *dir, const struct node *n)
 	for (unsigned steps = 0; steps < NR_NODES; steps++) {
 		if (dir == n)
 			return true;
-		if (node_number(dir) == ROOT)
+		if (dir->parent == node_number(dir))    /* a tree's root */
 			return false;
 		dir = &state.node[dir->parent];
 	}

@@ -201,7 +201,7 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code)
 	}
 	say("<4>%s: %s %u", s->name, cause_text(cause), code);
 	if (cause != RS_CAUSE_OPERATOR)
-		scene_say(id);
+		scene_say(id, cause == RS_CAUSE_KILLED ? 7 : 4);
 	if (manifest_of(id)->restart == RESTART_NEVER && cause != RS_CAUSE_OPERATOR) {
 		struct proc_destroy_request req = { .proc = service_endpoint(id) };
 

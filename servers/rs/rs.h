@@ -40,7 +40,7 @@ void start_what_can(void);
 uint64_t guard_next_ns(void);
 
 /* scene.c: where a frozen service stopped, into the log. */
-void scene_say(unsigned id);
+void scene_say(unsigned id, unsigned level);
 
 /* outbox.c: what rs tells others, who may never make it wait. */
 void outbox_flush(void);

@@ -64,7 +64,7 @@ static unsigned stack_read(unsigned id, uint64_t sp, uint64_t *word)
 	return sys_proc_copy(&req, &reply) == 0 ? (unsigned)(req.len / sizeof(*word)) : 0;
 }
 
-void scene_say(unsigned id)
+void scene_say(unsigned id, unsigned level)
 {
 	static uint64_t word[WORDS];
 	struct user_regs regs;
@@ -85,5 +85,5 @@ void scene_say(unsigned id)
 			n += format(line + n, sizeof(line) - n, " 0x%lx", (unsigned long)word[i]);
 			depth++;
 		}
-	say("<4>%s: at %s", state.service[id].name, line);
+	say("<%u>%s: at %s", level, state.service[id].name, line);
 }

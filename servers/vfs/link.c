@@ -14,20 +14,12 @@ enum { RENAME_NOREPLACE_ = 1, RENAME_EXCHANGE_ = 2 };
 
 static char text[PATH_MAX_ + 1];
 
-static bool is_below(unsigned dir, unsigned above)
-{
-	for (unsigned n = dir; n != 0; n = state.inode[n].parent)
-		if (n == above)
-			return true;
-	return false;
-}
-
 static int64_t check_target(struct op *o, const struct found *f, const struct found *t,
 			    uint32_t flags)
 {
 	const struct inode *from = &state.inode[f->inode], *to = &state.inode[t->inode];
 
-	if (is_dir(from) && is_below(t->dir, f->inode))
+	if (is_dir(from) && dir_is_below(t->dir, f->inode))
 		return -EINVAL;
 	if (t->inode == 0)
 		return flags & RENAME_EXCHANGE_ ? -ENOENT :

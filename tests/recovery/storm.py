@@ -30,8 +30,8 @@ work() {
 }
 n=0
 while :; do
-	for s in vfs uart screen keyboard vm tmpfs pm tty procfs log ds sched devfs is acpi \
-			rsguard toy; do
+	for s in vfs uart ext2 screen keyboard vm virtio_blk tmpfs pm tty rs procfs log ds sched \
+			pci devfs is acpi rsguard rtc toy; do
 		service kill $s || echo "BAD kill $s"
 		n=$((n + 1))
 		echo $n > /tmp/kills
