@@ -20,8 +20,9 @@ import machine
 from guest import Guest, finish, scenario
 
 LONG = bool(os.environ.get('SKINK_LONG'))
-FILE_MB, MEMORY, DEATHS = (256, 160, 200) if LONG else (72, 112, 36)
-SLOW = ',throttling.bps-total=8388608'  # as a disk is; or nothing would ever be under way
+FILE_MB, MEMORY, DEATHS, DISK_MB = (256, 160, 200, 8) if LONG else (72, 112, 36, 4)
+# Slow as a disk is, or nothing would ever be under way; slower still where the host may be busy.
+SLOW = ',throttling.bps-total=%d' % (DISK_MB << 20)
 RECORD = 64 * 1024
 RECORDS, PATTERNS = 500, 8           # no multiple: a record that is written again differs
 KILLER = r'''
