@@ -129,10 +129,11 @@ static void look_at(struct row *r, const struct proc_info_reply *p)
 	r->sunk = 0;
 }
 
-/* A service that is ready works for a program that waits in a call; rs, log and we do not. */
-static bool counts(uint32_t slot, const struct proc_info_reply *p)
+/* Services that are ready work for a program that waits in a call: they count as one, however many
+ * answer their heartbeats just now. rs, log and we work for nobody. */
+static bool serves(uint32_t slot)
 {
-	return p->state == 0 && slot != ID_RS && slot != ID_LOG && slot != ID_SCHED;
+	return slot < FIRST_PROGRAM && slot != ID_RS && slot != ID_LOG && slot != ID_SCHED;
 }
 
 static void sample(unsigned ready)
@@ -144,7 +145,7 @@ static void sample(unsigned ready)
 
 static void look(void)
 {
-	unsigned ready = 0;
+	unsigned programs = 0, services = 0;
 
 	for (uint32_t slot = 0; slot < NR_PROCS; slot++) {
 		struct proc_info_request req = { .slot = slot };
@@ -157,13 +158,14 @@ static void look(void)
 			r->proc = (endpoint_t){ 0 };
 			continue;
 		}
-		ready += counts(slot, &p);
+		programs += p.state == 0 && slot >= FIRST_PROGRAM;
+		services += p.state == 0 && serves(slot);
 		look_at(r, &p);
 		undo_commit();                          /* each row stands for itself */
 	}
 	if (state.looked_ns - state.sampled_ns >= SAMPLE_NS) {
 		state.sampled_ns = state.looked_ns;
-		sample(ready);
+		sample(programs + (services > 0));
 	}
 }
 
