@@ -27,10 +27,8 @@ static void answer(struct board *b, unsigned n, endpoint_t asker)
 	ipc_notify(asker);
 }
 
-bool board_asked(struct board *b, unsigned n, endpoint_t asker)
+bool board_is_new(struct board *b, unsigned n, endpoint_t asker)
 {
-	if (b->phase[n] != BOARD_ASKED)
-		return false;
 	board_barrier();
 	if (done[n] == 0 || done[n] != b->number[n])
 		return true;

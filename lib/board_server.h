@@ -8,8 +8,8 @@
 #include <abi/kernel.h>
 #include <lib/board.h>
 
-/* Whether request n is to be done now. One that was done before we died is answered instead. */
-bool board_asked(struct board *b, unsigned n, endpoint_t asker);
+/* Whether request n, which is ASKED, is to be done; if it was before we died, it is answered. */
+bool board_is_new(struct board *b, unsigned n, endpoint_t asker);
 /* Request n is done, and its answer stands in the entry: commit, and tell the asker. */
 void board_done(struct board *b, unsigned n, endpoint_t asker);
 /* The board that `from` lends under this key; EINVAL if it has fewer bytes. */

@@ -86,7 +86,7 @@ void chardev_server_notified(uint64_t services)
 	if (!has_board())
 		return;
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
-		if (board_asked(board, n, vfs.at))
+		if (board->phase[n] == BOARD_ASKED && board_is_new(board, n, vfs.at))
 			serve(n);
 }
 

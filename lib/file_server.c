@@ -86,7 +86,7 @@ void file_server_notified(uint64_t services)
 	if (board == NULL && board_borrow(vfs.at, FILE_BOARD_KEY, FILE_BOARD_BYTES, &board) != 0)
 		return;
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
-		if (!busy[n] && board_asked(board, n, vfs.at))
+		if (board->phase[n] == BOARD_ASKED && !busy[n] && board_is_new(board, n, vfs.at))
 			serve(n);
 }
 

@@ -45,6 +45,7 @@ static err_t ended(const struct call *c, err_t err)
 {
 	struct progress *p = progress_of(c);
 
+	walks_end(c->serial, err == WAIT);
 	if (err != WAIT) {
 		*p = (struct progress){ .parked = false };
 		return err;

@@ -50,13 +50,15 @@ bool buffers_busy(void);                /* transfers are under way */
 bool dirty_before(uint64_t change);
 
 /* ---- walk.c: where a search goes on after it had to wait; 0: at its beginning ---- */
-enum walk_kind { WALK_NONE, WALK_NAME, WALK_ROOM, WALK_EMPTY, WALK_BELOW, WALK_ORPHAN, WALK_BLOCK,
+enum walk_kind { WALK_NAME, WALK_ROOM, WALK_EMPTY, WALK_BELOW, WALK_ORPHAN, WALK_BLOCK,
 		 WALK_INODE };
 #define WALK_ANY UINT32_MAX
 uint32_t walk_at(enum walk_kind kind, uint32_t what, uint32_t more, const char *name);
 void walk_to(enum walk_kind kind, uint32_t what, uint32_t more, const char *name, uint32_t at);
 void walk_forget(enum walk_kind kind, uint32_t what);
 void walk_forget_at(enum walk_kind kind, uint32_t at);
+/* A request stops running: its searches are kept while it waits. */
+void walks_end(uint32_t request, bool waits);
 void walks_forget(void);
 
 /* ---- super.c ---- */
