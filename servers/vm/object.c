@@ -44,7 +44,7 @@ err_t object_page(uint64_t address, pfn_t *pfn)
 
 void objects_reap(void)
 {
-	unsigned next;
+	unsigned next, count = 0;
 
 	if (state.dead_objects == 0)
 		return;
@@ -57,5 +57,7 @@ void objects_reap(void)
 			continue;
 		region_remove(n);
 		pages_unmap(HOLDER, start, end);
+		if (++count % 32 == 0)
+			undo_commit();          /* check.c counts and reaps the others */
 	}
 }

@@ -276,8 +276,10 @@ void wait_supplied(unsigned slot, uint32_t cache_slot, err_t error)
 void waits_for_memory_again(void)
 {
 	for (unsigned n = FIRST_PROGRAM; state.hungry != 0 && n < NR_PROCS; n++)
-		if (state.wait[n].kind == WAIT_MEMORY && frames_plenty(ENOUGH))
+		if (state.wait[n].kind == WAIT_MEMORY && frames_plenty(ENOUGH)) {
 			call_again(&state.wait[n]);
+			undo_commit();
+		}
 }
 
 static uint32_t frames_of(unsigned space)
@@ -347,10 +349,10 @@ void waits_alarm(void)
 
 		if (state.wait[slot].kind == WAIT_MEMORY) {
 			out_of_memory(slot);
-			continue;
+		} else {
+			wait_end(slot);
+			answer(&state.wait[slot], -ETIMEDOUT);
 		}
-		wait_end(slot);
-		answer(&state.wait[slot], -ETIMEDOUT);
 		undo_commit();
 	}
 	arm();
@@ -372,6 +374,7 @@ void waits_cancel(void)
 			continue;
 		wait_end(slot);
 		answer(w, timed ? -ERESTARTNOHAND : -ERESTARTSYS);
+		undo_commit();
 	}
 }
 
