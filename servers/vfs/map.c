@@ -47,6 +47,8 @@ int64_t linux_mmap(struct op *o)
 	if (mode == O_WRONLY_ ||
 	    (flags & VM_MAP_SHARED && o->a[2] & VM_PROT_WRITE && mode != O_RDWR_))
 		return -EACCES;
+	if (mode != O_RDWR_)
+		flags |= VM_MAP_READ_ONLY;
 	state.inode[f->inode].flags |= INODE_MAPPED;
 	return map(o, inode_file(f->inode), flags);
 }

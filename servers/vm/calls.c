@@ -161,6 +161,8 @@ err_t do_vm_map(const struct call *c, const struct vm_map_request *req,
 		return -EINVAL;
 	if (r.kind == REGION_FILE)
 		r.tail = (uint16_t)req->tail;
+	if (r.kind == REGION_FILE_SHARED && req->flags & VM_MAP_READ_ONLY)
+		r.flags = REGION_READ_ONLY;
 	if (r.kind == REGION_ANON && req->flags & VM_MAP_GROWSDOWN) {
 		r.flags = REGION_GROWS;
 		if (limit > STACK_LIMIT_MAX)

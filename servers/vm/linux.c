@@ -198,7 +198,8 @@ static int64_t linux_mprotect(unsigned space, const struct delivery *d)
 	for (unsigned n = region_find(space, start); n != 0 && region(n)->start < end;) {
 		uint64_t next = region(n)->end;
 
-		if (region(n)->kind == REGION_FIXED)
+		if (region(n)->kind == REGION_FIXED ||
+		    (region(n)->flags & REGION_READ_ONLY && prot & WRITE))
 			return -EACCES;
 		protect(n, prot);
 		region_join(n);

@@ -44,6 +44,7 @@ enum {
 	REGION_FORKED = 2,              /* its pages may be shared copy-on-write */
 	REGION_NO_FORK = 4,             /* MADV_DONTFORK */
 	REGION_WIPE = 8,                /* MADV_WIPEONFORK */
+	REGION_READ_ONLY = 16,          /* shared, of a file that was not opened for writing */
 };
 
 struct region {
