@@ -35,6 +35,11 @@ static struct copy copies[COPIES_MAX];
 static const struct server *self;
 static struct { uint64_t messages, refused; } count;   /* since the start, or the last recovery */
 
+uint64_t server_message(void)
+{
+	return count.messages;
+}
+
 unsigned server_attempt(void)
 {
 	return row.attempt;

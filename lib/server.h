@@ -82,6 +82,9 @@ struct server {
 /* The main loop. Notifies rs when init is done (that is `ready`) and at each of its heartbeats. */
 __attribute__((noreturn)) void server_run(const struct server *s);
 
+/* Which message is being handled, since the start. */
+uint64_t server_message(void);
+
 /* How often the request being handled has crashed us already: 0 or 1. */
 unsigned server_attempt(void);
 

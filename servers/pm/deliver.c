@@ -82,8 +82,6 @@ static bool is_stop(int n)
 
 static void stop_process(struct process *p, int signal)
 {
-	struct process *parent = &state.process[p->parent];
-
 	p->stopped = 1;
 	p->stop_signal = (uint8_t)signal;
 	p->untold = UNTOLD_STOP;
@@ -94,21 +92,16 @@ static void stop_process(struct process *p, int signal)
 		if (!t->parked && sys_proc_stop(&req, &reply) != 0)
 			continue;
 	}
-	if (parent->state != PROCESS_LIVE)
-		return;
-	if (!(parent->action[SIG_CHLD - 1].flags & SA_NOCLDSTOP_))
-		signal_process(parent, &(struct signal_info){ SIG_CHLD, CLD_STOPPED_, p->pid,
-							      p->uid, (uint64_t)signal });
-	wait_look(parent);
+	tell_parent(p, CLD_STOPPED_, signal);
 }
 
 /* An orphaned group: nobody in its session could continue it. */
-static bool is_orphaned(const struct process *p)
+bool is_orphaned(uint32_t pgid)
 {
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		const struct process *q = &state.process[i], *up = &state.process[q->parent];
 
-		if (q->state == PROCESS_LIVE && q->pgid == p->pgid && up->state == PROCESS_LIVE &&
+		if (q->state == PROCESS_LIVE && q->pgid == pgid && up->state == PROCESS_LIVE &&
 		    up->sid == q->sid && up->pgid != q->pgid)
 			return false;
 	}
@@ -164,7 +157,7 @@ static int take_one(struct thread *t, struct user_regs *r, const struct signal_i
 		return DELIVER_DEAD;
 	}
 	if (is_stop(n)) {
-		if (n != SIG_STOP && is_orphaned(p))
+		if (n != SIG_STOP && is_orphaned(p->pgid))
 			return DELIVER_RUN;
 		stop_process(p, n);
 		return DELIVER_STOPPED;

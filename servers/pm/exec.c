@@ -258,6 +258,9 @@ static void reset_signals(struct process *p, struct thread *t)
 static void change_ids(struct process *p)
 {
 	p->secure = 0;
+	p->keep_caps = 0;
+	if (p->no_new_privs)
+		image.set_uid = image.set_gid = UINT32_MAX;
 	if (image.set_uid != UINT32_MAX) {
 		p->secure |= p->euid != image.set_uid || p->uid != image.set_uid;
 		p->euid = image.set_uid;
@@ -266,8 +269,16 @@ static void change_ids(struct process *p)
 		p->secure |= p->egid != image.set_gid || p->gid != image.set_gid;
 		p->egid = image.set_gid;
 	}
+	p->dumpable = !p->secure;
+	if (p->secure)
+		p->death_signal = 0;
 	p->suid = p->fsuid = p->euid;
 	p->sgid = p->fsgid = p->egid;
+}
+
+static bool has_to_stop(const struct thread *t)
+{
+	return deliverable(t) || process_of(t)->stopped;
 }
 
 /* The kernel process goes and comes back under the same endpoint, in the new space. */
@@ -293,7 +304,7 @@ static err_t start(struct thread *t, uint16_t space, uint64_t sp)
 		return err;
 	publish_ids(t);
 	sched_tell(t);
-	return deliverable(t) ? 0 : sys_proc_resume(&resume);
+	return has_to_stop(t) ? 0 : sys_proc_resume(&resume);
 }
 
 static err_t read_image(const struct call *c)
@@ -339,7 +350,7 @@ err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_reques
 	p->did_exec = 1;
 	vfork_release(p);
 	reply->client = endpoint_of(t);
-	if (deliverable(t)) {
+	if (has_to_stop(t)) {
 		t->parked = 1;
 		unpark(t);
 	}

@@ -15,8 +15,8 @@ enum { WNOHANG_ = 1, WUNTRACED_ = 2, WEXITED_ = 4, WCONTINUED_ = 8, WNOWAIT_ = 0
        WNOTHREAD_ = 0x20000000,
        WALL_ = 0x40000000, WCLONE_ = (int)0x80000000 };
 enum { P_ALL_, P_PID_, P_PGID_ };
-enum { ROBUST_MAX = 2048, FUTEX_WAITERS_ = (int)0x80000000, FUTEX_OWNER_DIED_ = 0x40000000,
-       FUTEX_TID_MASK_ = 0x3fffffff };
+enum { ROBUST_MAX = 2048, ROBUST_ALL = 4 * ROBUST_MAX, FUTEX_WAITERS_ = (int)0x80000000,
+       FUTEX_OWNER_DIED_ = 0x40000000, FUTEX_TID_MASK_ = 0x3fffffff };
 
 /* ---- threads ---- */
 
@@ -44,6 +44,20 @@ static void robust_mark(const struct thread *t, uint64_t address)
 		futex_wake(t, address);
 }
 
+/* A thread's list has at most ROBUST_MAX entries, as in Linux. Of all threads that one message ends
+ * pm looks at ROBUST_ALL: it has a heartbeat to keep. */
+static bool robust_more(void)
+{
+	static uint64_t message;
+	static unsigned done;
+
+	if (message != server_message()) {
+		message = server_message();
+		done = 0;
+	}
+	return done++ < ROBUST_ALL;
+}
+
 static void robust_walk(const struct thread *t)
 {
 	struct {
@@ -56,7 +70,7 @@ static void robust_walk(const struct thread *t)
 	if (!t->robust_list || user_read(t, t->robust_list, &head, sizeof(head)) != 0)
 		return;
 	at = head.next;
-	for (unsigned n = 0; n < ROBUST_MAX && at != t->robust_list; n++) {
+	for (unsigned n = 0; n < ROBUST_MAX && at != t->robust_list && robust_more(); n++) {
 		uint64_t next;
 
 		if (user_read(t, at & ~1ull, &next, sizeof(next)) != 0)
@@ -126,11 +140,51 @@ static void report_exit(struct process *p)
 	wait_look(parent);
 }
 
+/* Who gets the children of p: the nearest process above that wants them (prctl), or process 1. */
+static struct process *reaper_of(const struct process *p)
+{
+	struct process *up = &state.process[p->parent];
+
+	while (up->pid != 1 && !(up->state == PROCESS_LIVE && up->subreaper) &&
+	       up != &state.process[up->parent])
+		up = &state.process[up->parent];
+	return up->state == PROCESS_LIVE ? up : process_by_pid(1);
+}
+
+static void signal_group(uint32_t pgid, int signal)
+{
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		struct process *q = &state.process[i];
+
+		if (q->state != PROCESS_LIVE || q->pgid != pgid)
+			continue;
+		signal_process(q, &(struct signal_info){ .signal = signal, .code = SI_KERNEL_ });
+		undo_commit();
+	}
+}
+
+/* q's group has lost a parent `up`, outside of it and in its session. If that was the last one and
+ * members are stopped, nobody could continue them. */
+static void group_lost(const struct process *q, const struct process *up)
+{
+	bool stopped = false;
+
+	if (q->pgid == up->pgid || q->sid != up->sid || !is_orphaned(q->pgid))
+		return;
+	for (unsigned i = 0; i < NR_PROCESSES; i++)
+		stopped |= state.process[i].state == PROCESS_LIVE &&
+			   state.process[i].pgid == q->pgid && state.process[i].stopped;
+	if (!stopped)
+		return;
+	signal_group(q->pgid, SIG_HUP);
+	signal_group(q->pgid, SIG_CONT);
+}
+
 /* Before it becomes a zombie. Done again from its start after a crash. */
 static void give_children_away(const struct process *p)
 {
 	struct signal_info info = { .code = SI_USER_, .pid = p->pid, .uid = p->uid };
-	struct process *init = process_by_pid(1);
+	struct process *init = reaper_of(p);
 	unsigned me = process_index(p);
 
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
@@ -145,6 +199,7 @@ static void give_children_away(const struct process *p)
 			info.signal = (int)q->death_signal;
 			if (info.signal)
 				signal_process(q, &info);
+			group_lost(q, p);
 		} else if (q->state == PROCESS_ZOMBIE && init) {
 			report_exit(q);         /* init is told anew */
 		}
@@ -152,7 +207,7 @@ static void give_children_away(const struct process *p)
 	}
 }
 
-/* A group that loses its last outside parent and has stopped members gets SIGHUP and SIGCONT. */
+/* A leader that had a terminal takes its session along. */
 static void hang_up_session(const struct process *p)
 {
 	for (unsigned i = 0; p->pid == p->sid && p->tty && i < NR_PROCESSES; i++) {
@@ -175,6 +230,7 @@ static void job_finish(uint32_t number)
 		return;
 	if (j->kind == PM_JOB_EXIT && p->state == PROCESS_EXITING) {
 		give_children_away(p);
+		group_lost(p, &state.process[p->parent]);
 		hang_up_session(p);
 		report_exit(p);
 	}
@@ -213,8 +269,8 @@ void vfork_release(struct process *p)
 		return;
 	t = &state.thread[p->vfork_thread];
 	p->vfork_thread = NONE;
-	if (!t->alive || t->wait != WAIT_VFORK)
-		return;
+	if (!t->alive || t->wait != WAIT_VFORK || t->wait_arg[0] != p->pid % TID_STEP)
+		return;                 /* it was killed; the row may be another's by now */
 	t->wait = WAIT_NOT;
 	call_reply_linux(endpoint_of(t), t->serial, finish(t, p->pid));
 }
@@ -300,6 +356,12 @@ static bool fits(const struct process *p, const struct process *q, int32_t pid)
 	return pid == -1 || q->pgid == (uint32_t)-pid;
 }
 
+/* A child that does not end with SIGCHLD is a `clone` child: waited for on request only. */
+static bool is_kind(const struct process *q, uint32_t options)
+{
+	return options & WALL_ || (q->exit_signal != SIG_CHLD) == !!(options & WCLONE_);
+}
+
 static bool has_news(const struct process *q, uint32_t options, struct found *f)
 {
 	if (q->state == PROCESS_ZOMBIE && options & WEXITED_) {
@@ -325,7 +387,8 @@ static struct found look(const struct process *p, int32_t pid, uint32_t options)
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		struct process *q = &state.process[i];
 
-		if (q->state == PROCESS_FREE || q->parent != me || q == p || !fits(p, q, pid))
+		if (q->state == PROCESS_FREE || q->parent != me || q == p ||
+		    !fits(p, q, pid) || !is_kind(q, options))
 			continue;
 		f.any = true;
 		if (has_news(q, options, &f)) {
@@ -349,6 +412,11 @@ static void told(struct process *p, struct process *child, uint32_t options)
 	}
 }
 
+static uint64_t ticks_with_children(const struct process *p)
+{
+	return process_ticks(p) + p->child_ticks;
+}
+
 static int64_t wait4_answer(struct thread *t, const struct found *f, uint64_t status_at,
 			    uint64_t rusage_at, uint32_t options)
 {
@@ -357,7 +425,7 @@ static int64_t wait4_answer(struct thread *t, const struct found *f, uint64_t st
 
 	if (status_at && user_write(t, status_at, &status, sizeof(status)) != 0)
 		return -EFAULT;
-	if (rusage_at && rusage_write(t, rusage_at, f->child->dead_ticks) != 0)
+	if (rusage_at && rusage_write(t, rusage_at, ticks_with_children(f->child)) != 0)
 		return -EFAULT;
 	told(process_of(t), f->child, options);
 	return pid;
@@ -378,7 +446,7 @@ static int64_t waitid_answer(struct thread *t, const struct found *f, uint64_t i
 		info.u.child.status = (int32_t)(f->status & 0x7f);
 	if (info_at && user_write(t, info_at, &info, sizeof(info)) != 0)
 		return -EFAULT;
-	if (rusage_at && rusage_write(t, rusage_at, f->child->dead_ticks) != 0)
+	if (rusage_at && rusage_write(t, rusage_at, ticks_with_children(f->child)) != 0)
 		return -EFAULT;
 	told(process_of(t), f->child, options);
 	return 0;
@@ -393,6 +461,16 @@ static int64_t answer(struct thread *t, const struct found *f)
 	return wait4_answer(t, f, t->wait_arg[0], t->wait_arg[1], t->wait_options);
 }
 
+/* Children there are, but nothing to tell: waitid says so in siginfo as well. */
+static int64_t nobody(struct thread *t)
+{
+	const struct linux_siginfo none = { 0 };
+
+	if (t->wait_options & OPTION_WAITID && t->wait_arg[0])
+		return user_write(t, t->wait_arg[0], &none, sizeof(none));
+	return 0;
+}
+
 static int64_t wait_begin(struct thread *t, const struct delivery *d)
 {
 	struct found f = look(process_of(t), t->wait_pid, t->wait_options);
@@ -402,7 +480,10 @@ static int64_t wait_begin(struct thread *t, const struct delivery *d)
 	if (!f.any)
 		return -ECHILD;
 	if (t->wait_options & WNOHANG_)
-		return 0;
+		return nobody(t);
+	for (unsigned i = 0; i < 2; i++)
+		if (t->wait_arg[i] && user_touch(t, t->wait_arg[i]) != 0 && page_missing(t))
+			return -EFAULT;         /* the call comes again when the page is there */
 	t->wait = WAIT_CHILD;
 	t->serial = d->serial;
 	return NO_REPLY;
@@ -416,7 +497,8 @@ int64_t call_wait4(struct thread *t, const struct delivery *d)
 				  WNOTHREAD_))
 		return -EINVAL;
 	t->wait_pid = (int32_t)d->m.w[0];
-	t->wait_options = (options & (WNOHANG_ | WUNTRACED_ | WCONTINUED_)) | WEXITED_;
+	t->wait_options = (options & (WNOHANG_ | WUNTRACED_ | WCONTINUED_ | WALL_ | WCLONE_)) |
+			  WEXITED_;
 	t->wait_arg[0] = d->m.w[1];
 	t->wait_arg[1] = d->m.w[3];
 	return wait_begin(t, d);
@@ -427,7 +509,9 @@ int64_t call_waitid(struct thread *t, const struct delivery *d)
 	uint32_t options = (uint32_t)d->m.w[3];
 	int32_t id = (int32_t)d->m.w[1];
 
-	if (!(options & (WEXITED_ | WUNTRACED_ | WCONTINUED_)))
+	if (!(options & (WEXITED_ | WUNTRACED_ | WCONTINUED_)) ||
+	    options & ~(uint32_t)(WNOHANG_ | WUNTRACED_ | WEXITED_ | WCONTINUED_ | WNOWAIT_ |
+				  WALL_ | WCLONE_ | WNOTHREAD_))
 		return -EINVAL;
 	switch (d->m.w[0]) {
 	case P_ALL_:
@@ -444,8 +528,8 @@ int64_t call_waitid(struct thread *t, const struct delivery *d)
 		return -EINVAL;
 	}
 	t->wait_pid = id;
-	t->wait_options = (options & (WNOHANG_ | WUNTRACED_ | WEXITED_ | WCONTINUED_ | WNOWAIT_)) |
-			  OPTION_WAITID;
+	t->wait_options = (options & (WNOHANG_ | WUNTRACED_ | WEXITED_ | WCONTINUED_ | WNOWAIT_ |
+				      WALL_ | WCLONE_)) | OPTION_WAITID;
 	t->wait_arg[0] = d->m.w[2];
 	t->wait_arg[1] = d->m.w[4];
 	return wait_begin(t, d);

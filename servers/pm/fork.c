@@ -76,6 +76,7 @@ static struct process *process_copy(const struct process *p, uint64_t flags, uin
 	q->vfork_thread = NONE;
 	q->threads = 0;
 	q->death_signal = 0;
+	q->subreaper = 0;
 	q->pending = 0;
 	q->dead_ticks = q->child_ticks = 0;
 	q->itimer_ns = q->itimer_interval_ns = 0;
@@ -255,6 +256,8 @@ int64_t call_forked(struct thread *parent, const struct delivery *d)
 
 	if (!t->alive || sys_proc_resume(&req) != 0)
 		return -EAGAIN;
+	if (deliverable(t) || process_of(t)->stopped)
+		kick(t);                /* it was sent a signal before it began */
 	if (parent->wait_arg[1] & CLONE_VFORK_ && process_of(t)->vfork_thread != NONE) {
 		parent->wait = WAIT_VFORK;
 		parent->serial = d->serial;

@@ -6,8 +6,23 @@
  * Touches:  memory of programs that pm manages.
  * Trusts:   vm to say what a program may not access.
  * On crash: holds no state.
+ *
+ * A page of a file may have to be read first. vm orders it and notifies pm when it is there; the
+ * call is done again then (pm.c).
  */
 #include "pm.h"
+
+static struct { const struct thread *thread; uint64_t page; } missing;
+
+uint64_t page_missing(const struct thread *t)
+{
+	return missing.thread == t ? missing.page : 0;
+}
+
+void page_missing_forget(void)
+{
+	missing.thread = NULL;
+}
 
 static err_t copy(const struct thread *t, uint32_t dir, uint64_t remote, uint64_t local, size_t len)
 {
@@ -28,6 +43,10 @@ static err_t copy(const struct thread *t, uint32_t dir, uint64_t remote, uint64_
 			struct vm_populate_reply where;
 
 			err = vm_populate(&vm, &p, &where);
+			if (err == -ENODATA) {
+				missing.thread = t;
+				missing.page = reply.fault & ~(uint64_t)(PAGE_SIZE - 1);
+			}
 		}
 		if (err != 0)
 			return err == -ENOMEM ? err : -EFAULT;
@@ -44,4 +63,11 @@ err_t user_read(const struct thread *t, uint64_t from, void *to, size_t len)
 err_t user_write(const struct thread *t, uint64_t to, const void *from, size_t len)
 {
 	return copy(t, COPY_OUT, to, (uint64_t)from, len);
+}
+
+err_t user_touch(const struct thread *t, uint64_t at)
+{
+	char byte = 0;
+
+	return user_read(t, at, &byte, sizeof(byte));
 }

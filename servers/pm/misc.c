@@ -195,7 +195,10 @@ int64_t call_get_robust_list(struct thread *t, const struct delivery *d)
 
 enum { PR_SET_PDEATHSIG_ = 1, PR_GET_PDEATHSIG_ = 2, PR_GET_DUMPABLE_ = 3, PR_SET_DUMPABLE_ = 4,
        PR_SET_NAME_ = 15, PR_GET_NAME_ = 16, PR_CAPBSET_READ_ = 23, PR_GET_SECUREBITS_ = 27,
-       PR_GET_TIMERSLACK_ = 30, PR_GET_NO_NEW_PRIVS_ = 39, PR_CAP_AMBIENT_ = 47, CAP_LAST_ = 40 };
+       PR_GET_KEEPCAPS_ = 7, PR_SET_KEEPCAPS_ = 8, PR_SET_TIMERSLACK_ = 29,
+       PR_GET_TIMERSLACK_ = 30, PR_SET_CHILD_SUBREAPER_ = 36, PR_GET_CHILD_SUBREAPER_ = 37,
+       PR_SET_NO_NEW_PRIVS_ = 38, PR_GET_NO_NEW_PRIVS_ = 39, CAP_LAST_ = 40 };
+enum { TIMER_SLACK_NS = 50000 };
 
 static int64_t name_set(struct thread *t, uint64_t at)
 {
@@ -240,8 +243,32 @@ int64_t call_prctl(struct thread *t, const struct delivery *d)
 	case PR_CAPBSET_READ_:
 		return d->m.w[1] > CAP_LAST_ ? -EINVAL : 1;
 	case PR_GET_SECUREBITS_:
-	case PR_GET_NO_NEW_PRIVS_:
 		return 0;
+	case PR_GET_KEEPCAPS_:
+		return p->keep_caps;
+	case PR_SET_KEEPCAPS_:
+		if (d->m.w[1] > 1)
+			return -EINVAL;
+		p->keep_caps = (uint8_t)d->m.w[1];
+		return 0;
+	case PR_SET_TIMERSLACK_:        /* timers are exact */
+		return 0;
+	case PR_GET_TIMERSLACK_:
+		return TIMER_SLACK_NS;
+	case PR_SET_CHILD_SUBREAPER_:
+		p->subreaper = d->m.w[1] != 0;
+		return 0;
+	case PR_GET_CHILD_SUBREAPER_:
+		number = p->subreaper;
+		return user_write(t, d->m.w[1], &number, sizeof(number));
+	case PR_SET_NO_NEW_PRIVS_:
+		if (d->m.w[1] != 1 || d->m.w[2] || d->m.w[3] || d->m.w[4])
+			return -EINVAL;
+		p->no_new_privs = 1;
+		return 0;
+	case PR_GET_NO_NEW_PRIVS_:
+		return d->m.w[1] || d->m.w[2] || d->m.w[3] || d->m.w[4] ? -EINVAL
+									: p->no_new_privs;
 	default:
 		return -EINVAL;
 	}

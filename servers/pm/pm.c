@@ -16,6 +16,25 @@ struct peer vm = { .name = "vm" }, ds = { .name = "ds" };
 
 /* ---- calls of programs ---- */
 
+/* The call needs a page of a file that is not in memory. It is done again when vm has it; as it has
+ * not been answered, nothing of it remains. A page that is missing twice cannot be had. */
+static int64_t wait_for_page(struct thread *t, const struct delivery *d)
+{
+	uint64_t page = page_missing(t);
+
+	if (t->page_tried == page) {
+		t->page_tried = 0;
+		return finish(t, -EFAULT);
+	}
+	undo_rollback();
+	t->page_tried = page;
+	t->wait = WAIT_PAGE;
+	t->serial = d->serial;
+	t->call[0] = d->m.type;
+	memcpy(&t->call[1], d->m.w, sizeof(t->call) - sizeof(t->call[0]));
+	return NO_REPLY;
+}
+
 static int64_t linux_call(const struct delivery *d)
 {
 	struct thread *t = thread_of(d->m.peer);
@@ -25,10 +44,36 @@ static int64_t linux_call(const struct delivery *d)
 		return -ESRCH;
 	if (d->m.type >= linux_table_size || !linux_table[d->m.type])
 		return -ENOSYS;
+	page_missing_forget();
 	serving_begin(t);
 	result = linux_table[d->m.type](t, d);
 	serving_end(t, result);
+	if (result == -EFAULT && page_missing(t))
+		return wait_for_page(t, d);
+	if (t->page_tried)
+		t->page_tried = 0;
 	return finish(t, result);
+}
+
+/* vm has a page for somebody: all who wait for one try again. */
+static void pages_again(void)
+{
+	for (unsigned i = 0; i < NR_THREADS; i++) {
+		struct thread *t = &state.thread[i];
+		struct delivery d = { .serial = t->serial };
+		int64_t result;
+
+		if (!t->alive || t->wait != WAIT_PAGE)
+			continue;
+		d.m.peer = endpoint_of(t);
+		d.m.type = (uint32_t)t->call[0];
+		memcpy(d.m.w, &t->call[1], sizeof(t->call) - sizeof(t->call[0]));
+		undo_commit();
+		t->wait = WAIT_NOT;
+		result = linux_call(&d);
+		if (result != NO_REPLY)
+			call_reply_linux(d.m.peer, d.serial, result);
+	}
 }
 
 /* ---- programs that stand still ---- */
@@ -69,6 +114,7 @@ static void parked(struct thread *t, const struct proc_next_reply *e)
 		}
 		signal_force(t, &info);
 	}
+	undo_commit();          /* the kernel tells once: what it told is remembered first */
 	unpark(t);
 }
 
@@ -354,14 +400,30 @@ static void init(enum start_kind kind)
 	first_process();
 }
 
-/* A stopped process was being continued: none of its threads stays behind. */
+/* Or about to begin, after execve. */
+static bool stands_still(const struct thread *t)
+{
+	struct proc_info_request req = { .slot = FIRST_PROGRAM + thread_index(t) };
+	struct proc_info_reply reply;
+
+	return sys_proc_info(&req, &reply) == 0 &&
+	       (reply.state & STATE_PARKED || (t->parked && reply.state & STATE_NEW));
+}
+
+/* A stopped process was being continued: none of its threads stays behind; nor one that the kernel
+ * told of when pm died. If that was an exception, it has it again. */
 static void threads_again(void)
 {
-	for (unsigned i = 0; i < NR_THREADS; i++)
-		if (state.thread[i].alive && state.thread[i].parked) {
-			unpark(&state.thread[i]);
-			undo_commit();
-		}
+	for (unsigned i = 0; i < NR_THREADS; i++) {
+		struct thread *t = &state.thread[i];
+
+		if (!t->alive)
+			continue;
+		t->parked = stands_still(t);
+		if (t->parked)
+			unpark(t);
+		undo_commit();
+	}
 }
 
 static err_t check_thread(const struct thread *t)
@@ -371,7 +433,7 @@ static err_t check_thread(const struct thread *t)
 	if (t->tid && t->tid % TID_STEP != i)                           /* Q1 */
 		return -EINVAL;
 	if (t->alive && (t->process >= NR_PROCESSES ||
-			 process_of(t)->state == PROCESS_FREE || t->wait > WAIT_LOG))
+			 process_of(t)->state == PROCESS_FREE || t->wait > WAIT_PAGE))
 		return -EINVAL;
 	return 0;
 }
@@ -395,13 +457,14 @@ static err_t check(void)
 			return -EINVAL;
 	}
 	exits_again();
-	threads_again();
 	on_parked();
+	threads_again();
 	alarm_plan();
 	return 0;
 }
 
-/* vfs has (re)started: it asks for all jobs that are not finished. vm is out of memory. */
+/* vfs has (re)started: it asks for all jobs that are not finished. vm has a page that was missing,
+ * or is out of memory. */
 static void on_notify(uint64_t services)
 {
 	struct vm_victim_next_reply victim;
@@ -410,6 +473,8 @@ static void on_notify(uint64_t services)
 		state.job_given = state.job_first;
 	if (services & BIT(ID_LOG))
 		log_more();
+	if (services & BIT(ID_VM))
+		pages_again();
 	while (services & BIT(ID_VM) && vm_victim_next(&vm, &victim) == 0) {
 		struct thread *t = thread_of(victim.proc);
 

@@ -48,6 +48,11 @@ uint64_t process_ticks(const struct process *p);
 /* ---- memory.c: bytes of programs ---- */
 err_t user_read(const struct thread *t, uint64_t from, void *to, size_t len) MUST_CHECK;
 err_t user_write(const struct thread *t, uint64_t to, const void *from, size_t len) MUST_CHECK;
+/* What a call will write when it has waited: -EFAULT now rather than then. */
+err_t user_touch(const struct thread *t, uint64_t at) MUST_CHECK;
+/* The page of a file for whose sake the latest copy for t failed; 0: none. */
+uint64_t page_missing(const struct thread *t);
+void page_missing_forget(void);
 
 /* ---- signal.c: sending ---- */
 struct signal_info { int signal; int code; uint32_t pid, uid; uint64_t value; };
@@ -55,12 +60,14 @@ struct signal_info { int signal; int code; uint32_t pid, uid; uint64_t value; };
 void serving_begin(const struct thread *t);
 void serving_end(struct thread *t, int64_t result);
 void signal_process(struct process *p, const struct signal_info *info);
+void kick(struct thread *t);                            /* it looks at what is pending */
+void tell_parent(const struct process *p, int code, int signal);
 void signal_thread(struct thread *t, const struct signal_info *info);
 /* One that cannot be ignored: an exception. */
 void signal_force(struct thread *t, const struct signal_info *info);
 bool signal_is_shielded(const struct process *p, int signal);
 bool signal_is_ignored(const struct process *p, int signal);
-bool signal_is_shielded(const struct process *p, int signal);
+void drop_signals(struct process *p, uint64_t set);     /* pending ones, with their siginfo */
 uint64_t deliverable(const struct thread *t);
 bool queue_full(const struct process *p);                /* RLIMIT_SIGPENDING, or no row */
 bool queue_take(struct thread *t, int signal, struct signal_info *info);
@@ -76,6 +83,7 @@ enum { DELIVER_RUN, DELIVER_STOPPED, DELIVER_DEAD };
 int64_t finish(struct thread *t, int64_t result);
 /* Parked: handle what is pending, let it run. */
 void unpark(struct thread *t);
+bool is_orphaned(uint32_t pgid);
 int64_t call_sigreturn(struct thread *t, const struct delivery *d);
 
 /* ---- frame.c ---- */

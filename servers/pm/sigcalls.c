@@ -25,11 +25,8 @@ static bool is_signal(uint64_t n)
 /* An ignored signal that is pending is thrown away. */
 static void drop_ignored(struct process *p, int n)
 {
-	if (!signal_is_ignored(p, n))
-		return;
-	p->pending &= ~SIGNAL_BIT(n);
-	FOR_THREADS(p, t)
-		t->pending &= ~SIGNAL_BIT(n);
+	if (signal_is_ignored(p, n))
+		drop_signals(p, SIGNAL_BIT(n));
 }
 
 int64_t call_rt_sigaction(struct thread *t, const struct delivery *d)
@@ -194,6 +191,8 @@ int64_t call_rt_sigtimedwait(struct thread *t, const struct delivery *d)
 		return got;
 	if (d->m.w[2] && ts.sec == 0 && ts.nsec == 0)
 		return -EAGAIN;
+	if (d->m.w[1] && user_touch(t, d->m.w[1]) != 0 && page_missing(t))
+		return -EFAULT;         /* the call comes again when the page is there */
 	t->wait = WAIT_SIGTIMED;
 	t->serial = d->serial;
 	t->wait_arg[0] = set;

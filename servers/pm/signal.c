@@ -6,7 +6,7 @@
  * Speaks:   kernel call proc_stop.
  * Touches:  pending sets, state.queued.
  * Trusts:   its callers in pm to have checked permission.
- * On crash: pending sets are state; a thread parked meanwhile is told of again by the kernel.
+ * On crash: pending sets are state; a thread that parked meanwhile is found (pm.c).
  * Spec:     POSIX.1-2017 2.4; signal(7).
  */
 #include "pm.h"
@@ -130,19 +130,25 @@ void queue_flush(const struct process *p, const struct thread *t)
 		state.nr_queued -= gone;
 }
 
-static void drop_signals(struct process *p, uint64_t set)
+void drop_signals(struct process *p, uint64_t set)
 {
-	p->pending &= ~set;
+	unsigned gone = 0;
+
+	if (p->pending & set)
+		p->pending &= ~set;
 	FOR_THREADS(p, t)
-		t->pending &= ~set;
+		if (t->pending & set)
+			t->pending &= ~set;
 	for (unsigned i = 0; i < NR_QUEUED && state.nr_queued; i++) {
 		struct queued *q = &state.queued[i];
 
 		if (q->signal && q->process == process_index(p) && (set & SIGNAL_BIT(q->signal))) {
 			q->signal = 0;
-			state.nr_queued--;
+			gone++;
 		}
 	}
+	if (gone)
+		state.nr_queued -= gone;
 }
 
 /* ---- stopping who must act ---- */
@@ -157,7 +163,7 @@ uint64_t deliverable(const struct thread *t)
 static struct { const struct thread *thread; bool kicked; } serving;
 
 /* Bring t to the boundary; what is pending is looked at when it stands still. */
-static void kick(struct thread *t)
+void kick(struct thread *t)
 {
 	struct proc_stop_request req = { .proc = endpoint_of(t), .flags = STOP_SIGNAL };
 	struct proc_stop_reply reply;
@@ -195,6 +201,19 @@ static bool wants(const struct thread *t, int signal)
 	       (t->wait == WAIT_SIGTIMED && t->wait_arg[0] & SIGNAL_BIT(signal));
 }
 
+/* p has stopped or goes on. */
+void tell_parent(const struct process *p, int code, int signal)
+{
+	struct process *parent = &state.process[p->parent];
+
+	if (parent->state != PROCESS_LIVE)
+		return;
+	if (!(parent->action[SIG_CHLD - 1].flags & SA_NOCLDSTOP_))
+		signal_process(parent, &(struct signal_info){ SIG_CHLD, code, p->pid, p->uid,
+							      (uint64_t)signal });
+	wait_look(parent);
+}
+
 static void continue_process(struct process *p)
 {
 	drop_signals(p, STOPS);
@@ -202,8 +221,7 @@ static void continue_process(struct process *p)
 		return;
 	p->stopped = 0;
 	p->untold = UNTOLD_CONTINUE;
-	if (state.process[p->parent].state == PROCESS_LIVE)
-		wait_look(&state.process[p->parent]);
+	tell_parent(p, CLD_CONTINUED_, SIG_CONT);
 	FOR_THREADS(p, t) {
 		if (t->parked)
 			unpark(t);

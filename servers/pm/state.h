@@ -26,7 +26,8 @@ enum {
 };
 
 /* What a thread waits for in a call to pm. */
-enum wait { WAIT_NOT, WAIT_CHILD, WAIT_SLEEP, WAIT_SIGNAL, WAIT_SIGTIMED, WAIT_VFORK, WAIT_LOG };
+enum wait { WAIT_NOT, WAIT_CHILD, WAIT_SLEEP, WAIT_SIGNAL, WAIT_SIGTIMED, WAIT_VFORK, WAIT_LOG,
+	    WAIT_PAGE };
 
 struct thread {
 	uint32_t tid;                   /* 0: the row is free */
@@ -44,6 +45,8 @@ struct thread {
 	uint64_t clear_tid, robust_list;
 	uint64_t wake_ns;               /* WAIT_SLEEP, WAIT_SIGTIMED: 0: never */
 	uint64_t wait_arg[3];
+	uint64_t page_tried;            /* the latest page that such a call waited for */
+	uint64_t call[7];               /* WAIT_PAGE: type and words of the call to do again */
 	int32_t wait_pid;
 	char name[NAME];
 };
@@ -65,6 +68,7 @@ struct process {
 	uint8_t did_exec;
 	uint8_t secure;                 /* ids changed at exec: AT_SECURE */
 	uint8_t dumpable;
+	uint8_t subreaper, no_new_privs, keep_caps;     /* prctl */
 	uint32_t pid, pgid, sid;
 	uint16_t parent;                /* row */
 	uint16_t vfork_thread;          /* waits for our exec or exit; NONE */

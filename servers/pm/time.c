@@ -27,12 +27,18 @@ static void earlier(uint64_t *first, uint64_t when)
 		*first = when;
 }
 
+/* A sleep that was interrupted leaves its deadline behind, for call_restart. */
+static bool is_timed(const struct thread *t)
+{
+	return t->alive && t->wake_ns && (t->wait == WAIT_SLEEP || t->wait == WAIT_SIGTIMED);
+}
+
 void alarm_plan(void)
 {
 	struct alarm_set_request req = { 0 };
 
 	for (unsigned i = 0; i < NR_THREADS; i++)
-		if (state.thread[i].alive && state.thread[i].wait != WAIT_NOT)
+		if (is_timed(&state.thread[i]))
 			earlier(&req.deadline_ns, state.thread[i].wake_ns);
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		if (state.process[i].state != PROCESS_LIVE)
@@ -72,8 +78,7 @@ void on_alarm(void)
 	for (unsigned i = 0; i < NR_THREADS; i++) {
 		struct thread *t = &state.thread[i];
 
-		if (t->alive && t->wake_ns && t->wake_ns <= now &&
-		    (t->wait == WAIT_SLEEP || t->wait == WAIT_SIGTIMED))
+		if (is_timed(t) && t->wake_ns <= now)
 			wake(t);
 	}
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
@@ -83,6 +88,7 @@ void on_alarm(void)
 			itimer_fire(p, now);
 		if (p->state == PROCESS_LIVE && p->cpu_check_ns && p->cpu_check_ns <= now)
 			cpu_look(p, now);
+		undo_commit();          /* a deadline that is past is gone from the row */
 	}
 	alarm_plan();
 }

@@ -40,7 +40,7 @@ def run(guest, part, timeout):
 with Guest(memory=256) as guest:
     guest.shell()
     for part, timeout in (('faults', 60), ('calls', 120), ('rootcalls', 120), ('exhaust', 200),
-                          ('crowd', 100)):
+                          ('crowd', 100), ('together', 60)):
         run(guest, part, timeout)
     with scenario('the shell works as before'):
         assert guest.run('echo $((6 * 7)) | cat') == (0, '42\n')

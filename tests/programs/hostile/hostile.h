@@ -34,5 +34,6 @@ void faults(void);                      /* cpu.c */
 void calls(unsigned user);              /* calls.c */
 void exhaust(void);                     /* exhaust.c */
 void crowd(void);                       /* crowd.c */
+void together(void);                    /* together.c */
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * main.c - hostile [PART...]: programs that do everything wrong; the rest of the system goes on.
  *
- * Parts: faults, calls, rootcalls, exhaust, crowd. It also runs on Linux as root, where all of it
- * passes (all but `faults` and `calls` are rude to the machine).
+ * Parts: faults, calls, rootcalls, exhaust, crowd, together. It also runs on Linux as root, where
+ * all of it passes (all but `faults` and `calls` are rude to the machine).
  */
 #include "hostile.h"
 
@@ -90,5 +90,7 @@ int main(int argc, char **argv)
 		exhaust();
 	if (wants(argc, argv, "crowd"))
 		crowd();
+	if (wants(argc, argv, "together"))
+		together();
 	return failed != 0;
 }

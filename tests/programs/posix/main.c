@@ -73,7 +73,7 @@ int main(int argc, char **argv)
 {
 	static const struct test *const groups[] = {
 		process_tests, signal_tests, memory_tests, file_tests, thread_tests, start_tests,
-		carry_tests,
+		family_tests, carry_tests,
 	};
 	int failed = 0;
 

@@ -45,7 +45,7 @@ struct test {
 #define T(name) { #name, t_##name }
 
 extern const struct test process_tests[], signal_tests[], memory_tests[], file_tests[];
-extern const struct test thread_tests[], start_tests[], carry_tests[];
+extern const struct test thread_tests[], start_tests[], carry_tests[], family_tests[];
 
 /* What the handlers below saw last. */
 extern volatile sig_atomic_t caught, caught_code;
