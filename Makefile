@@ -272,10 +272,14 @@ ROOT_BIN := $(COMMANDS:%=$(BUILD)/rootfs/usr/sbin/%) \
 	$(PROGRAMS:%=$(BUILD)/rootfs/usr/lib/skink/%) $(BENCHES:%=$(BUILD)/rootfs/usr/lib/skink/%)
 PROGRAM_CFLAGS := -O2 -g -std=gnu17 -static $(WARN) -I. -I$(GEN)
 
-$(BUILD)/rootfs/usr/sbin/%: commands/%/*.c lib/ipc.S Makefile $(GEN)/files.mk
+$(BUILD)/commands/%.elf: commands/%/*.c lib/ipc.S Makefile $(GEN)/files.mk
 	$(call say,PROGRAM)
 	@mkdir -p $(@D)
-	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -s -o $@ $(filter %.c %.S,$^)
+	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c %.S,$^)
+
+$(COMMANDS:%=$(BUILD)/rootfs/usr/sbin/%): $(BUILD)/rootfs/usr/sbin/%: $(BUILD)/commands/%.elf
+	@mkdir -p $(@D)
+	$(Q)$(OBJCOPY) --strip-all $< $@
 
 $(BUILD)/rootfs/usr/lib/skink/%: tests/programs/%.c lib/ipc.S Makefile $(GEN)/files.mk
 	$(call say,PROGRAM)
@@ -363,7 +367,7 @@ boot: $(KERNEL) $(KVMPROBE) $(if $(filter $(BUILD)/tools/mkboot,$(TOOLS)),$(BUIL
 
 # ---- listings ------------------------------------------------------------------------------
 
-LISTED := $(KERNEL) $(SERVICE_ELF)
+LISTED := $(KERNEL) $(SERVICE_ELF) $(COMMANDS:%=$(BUILD)/commands/%.elf)
 
 $(LISTED:.elf=.lst): %.lst: %.elf
 	$(call say,LIST)
