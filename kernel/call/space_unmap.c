@@ -17,7 +17,7 @@ err_t do_space_unmap(struct proc *caller, const struct space_unmap_request *req,
 		return -EINVAL;
 	if (freed_begin(&freed, caller, req->address, req->max))
 		return -EFAULT;
-	for (; freed.count < freed.max && (e = walk_find(&w)) != NULL; w.va += PAGE_SIZE) {
+	for (; freed.count < freed.max && (e = walk_find(&w)); w.va += PAGE_SIZE, rep->pages++) {
 		pfn_t f = pte_pfn(*e);
 
 		*e = 0;

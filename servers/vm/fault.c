@@ -13,9 +13,8 @@
 enum { POPULATE_MAX = 4096, BATCH = 64 };       /* pages: of one call; of one kernel call */
 enum { AROUND = 16 };                           /* pages: mapped with one of a file */
 
-static void count_page(unsigned space)
+static void count_page(void)
 {
-	state.space[space].resident++;
 	state.faults++;
 	if (frames_low())
 		pressure();
@@ -39,7 +38,7 @@ static err_t page_zeroed(const struct want *w, const struct region *r)
 		return -ENOMEM;
 	err = pages_map(w->space, &run, 1, 1);
 	if (err == 0)
-		count_page(w->space);
+		count_page();
 	return err;
 }
 
@@ -75,7 +74,7 @@ static err_t page_with_tail(const struct want *w, const struct region *r, pfn_t 
 	err = pages_map(w->space, &run, 1, 0);
 	scratch_close();
 	if (err == 0)
-		count_page(w->space);
+		count_page();
 	return err == -EEXIST ? 0 : err;
 }
 
@@ -107,7 +106,6 @@ static void map_around(const struct want *w, const struct region *r)
 		uint32_t done;
 		err_t err = pages_map_some(w->space, run + first, n - first, &done);
 
-		state.space[w->space].resident += done;
 		first += done + 1;              /* one that stands is in the way */
 		if (err != -EEXIST)
 			return;
@@ -131,7 +129,7 @@ static err_t page_of_file(const struct want *w, const struct region *r, uint32_t
 	if (err == -EEXIST)             /* somebody was faster */
 		err = 0;
 	else if (err == 0)
-		count_page(w->space);
+		count_page();
 	if (err == 0 && !shared && w->access & WRITE)
 		return page_copied(w, r);
 	if (err == 0)
@@ -176,7 +174,7 @@ static err_t object_mapped(const struct want *w, const struct region *r)
 	if (err == 0)
 		err = pages_map(w->space, &run, 1, 0);
 	if (err == 0)
-		count_page(w->space);
+		count_page();
 	return err;
 }
 
@@ -368,11 +366,7 @@ static uint64_t populate_batch(unsigned space, uint64_t at, uint64_t end, const 
 			(at + i * (uint64_t)PAGE_SIZE) | map_flags(r) | MAP_ZERO, next[i], 1,
 		};
 	err = pages_map(space, run, n, n);
-	if (err == 0) {
-		state.space[space].resident += n;
-		return at + n * (uint64_t)PAGE_SIZE;
-	}
-	return at;
+	return err == 0 ? at + n * (uint64_t)PAGE_SIZE : at;
 }
 
 void range_populate(unsigned space, uint64_t start, uint64_t end, bool write)

@@ -38,7 +38,7 @@ err_t object_page(uint64_t address, pfn_t *pfn)
 		return -ENOMEM;
 	err = pages_map(HOLDER, &run, 1, 1);
 	if (err == 0)
-		state.space[HOLDER].resident++;
+		region(region_find(HOLDER, address))->limit++;
 	return err;
 }
 

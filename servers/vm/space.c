@@ -90,6 +90,8 @@ static err_t map(unsigned space, const struct map_run *run, unsigned n, unsigned
 		req.spares = (uint64_t)(uintptr_t)(next + own);
 		req.nr_spares = have > own ? have - own : 0;
 		err = sys_space_map(&req, &reply);
+		if (!(run[0].va & MAP_COPY))
+			state.space[space].resident += reply.done;
 		if (err == -ENOMEM && reply.used != 0) {
 			frames_taken(own, 0, reply.used);       /* tables; the runs go again */
 			state.space[space].tables += reply.used;
@@ -131,8 +133,8 @@ void pages_unmap(unsigned space, uint64_t start, uint64_t end)
 		err = sys_space_unmap(&req, &reply);
 		assert(err == 0);
 		frames_put(freed, reply.count);
-		if (reply.count != 0)
-			s->resident -= reply.count < s->resident ? reply.count : s->resident;
+		if (reply.pages != 0)
+			s->resident -= reply.pages < s->resident ? reply.pages : s->resident;
 		start += reply.done * PAGE_SIZE;
 	}
 }
@@ -168,12 +170,21 @@ unsigned map_flags(const struct region *r)
 
 /* ---- ranges ---- */
 
+/* Rows that it takes to have a region begin there. */
+static unsigned cuts(unsigned space, uint64_t address)
+{
+	unsigned n = region_find(space, address);
+
+	return n != 0 && region(n)->start != address;
+}
+
 err_t range_unmap(unsigned space, uint64_t start, uint64_t end)
 {
-	unsigned n, count = 0;
+	unsigned n, count = cuts(space, start) + cuts(space, end);
 
-	if (!region_room(space, 2))
+	if (count != 0 && !region_room(space, count))
 		return -ENOMEM;
+	count = 0;
 	if (region_cut(space, start) != 0 || region_cut(space, end) != 0)
 		return -ENOMEM;
 	for (n = region_above(space, start); n != 0 && region(n)->start < end;

@@ -59,7 +59,7 @@ struct region {
 	uint8_t kind;                   /* enum region_kind */
 	uint8_t prot;
 	uint16_t tail;                  /* bytes of the last page that are the file's, 0: all */
-	uint32_t limit;                 /* GROWS: pages */
+	uint32_t limit;                 /* GROWS: pages; in HOLDER: pages that it has */
 	uint32_t refs;                  /* in HOLDER: V4 */
 };
 

@@ -282,20 +282,37 @@ void waits_for_memory_again(void)
 		}
 }
 
+/* What it keeps from others, also of shared memory that it does not look at. */
 static uint32_t frames_of(unsigned space)
 {
-	return state.space[space].resident + state.space[space].tables;
+	uint32_t n = state.space[space].resident + state.space[space].tables;
+	uint64_t object = 0;
+
+	for (unsigned i = state.space[space].first; i != 0; i = region(i)->next) {
+		if (region(i)->kind != REGION_OBJECT || region(i)->file == object)
+			continue;
+		object = region(i)->file;
+		n += region(region_find(HOLDER, object))->limit;
+	}
+	return n;
 }
 
 /* Init is not for killing. */
 static unsigned biggest_space(void)
 {
 	unsigned best = 0, init = state.user[state.init].space;
+	uint32_t most = 0;
 
-	for (unsigned n = FIRST_SPACE; n < NR_SPACES; n++)
-		if (space_is_live(n) && state.space[n].processes != 0 && n != init &&
-		    (best == 0 || frames_of(n) > frames_of(best)))
+	for (unsigned n = FIRST_SPACE; n < NR_SPACES; n++) {
+		uint32_t frames = 0;
+
+		if (space_is_live(n) && state.space[n].processes != 0 && n != init)
+			frames = frames_of(n);
+		if (frames > most) {
+			most = frames;
 			best = n;
+		}
+	}
 	return best;
 }
 

@@ -118,6 +118,21 @@ static pid_t start(void (*f)(long), long argument)
 	return pid;
 }
 
+/* Nothing of it is mapped for long. */
+static void eat_shared(long step)
+{
+	for (;;) {
+		char *at = mmap(NULL, (size_t)step, PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+		if (at == MAP_FAILED)
+			_exit(errno == ENOMEM ? 0 : 1);
+		for (long i = 0; i < step; i += PAGE)
+			at[i] = 1;
+		madvise(at, (size_t)step, MADV_DONTNEED);
+	}
+}
+
 /* Whoever is not the biggest goes on, also in calls that need a new page. */
 static void small_beside_big(long a)
 {
@@ -125,7 +140,7 @@ static void small_beside_big(long a)
 
 	CHECK(fd >= 0);
 	while (a-- > 0) {
-		pid_t pid = start(eat_memory, 1 << 20);
+		pid_t pid = start(a % 2 ? eat_memory : eat_shared, 1 << 20);
 
 		while (waitpid(pid, NULL, WNOHANG) == 0) {
 			char *at = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
@@ -155,13 +170,20 @@ static void eat_tables(long a)
 
 static void map_limit(long a)
 {
+	char *first = NULL, *at = NULL, *last = NULL;
 	int n = 0;
 
 	(void)a;
-	while (n < MANY && mmap(NULL, PAGE, n % 2 ? PROT_READ : PROT_NONE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
-		n++;
-	CHECK(errno == ENOMEM && n > 500);
+	for (; n < MANY && at != MAP_FAILED; n++) {
+		last = at;
+		at = mmap(NULL, PAGE, n % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+		first = first ? first : at;
+	}
+	CHECK(errno == ENOMEM && n > 500 && last < first);
+	CHECK(munmap(last, PAGE) == 0 && munmap(last, (size_t)(first - last)) == 0);
+	for (n = 0; n < 3000; n++)
+		CHECK(mmap(NULL, PAGE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
 	CHECK(mmap(NULL, 1ull << 62, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
 }
 
@@ -551,7 +573,7 @@ static const struct attack all[] = {
 	{ "anonymous memory until there is no more", eat_memory, 1 << 20, PLAIN_USER, -1 },
 	{ "anonymous memory in one large piece", eat_memory, 1 << 28, PLAIN_USER, -1 },
 	{ "eight processes that take memory", eat_together, 0, 0, 0 },
-	{ "a small program beside one that takes all memory", small_beside_big, 3, PLAIN_USER, 0 },
+	{ "a small program beside one that takes all memory", small_beside_big, 4, PLAIN_USER, 0 },
 	{ "page tables until there is no more memory", eat_tables, 0, PLAIN_USER, SIGKILL },
 	{ "mappings until there is no more room for them", map_limit, 0, PLAIN_USER, 0 },
 	{ "recursion without end", deep_recursion, 0, PLAIN_USER, SIGSEGV },

@@ -196,7 +196,39 @@ static void t_an_unknown_call_is_ENOSYS(void)
 	CHECK(syscall(0x100000) == -1 && errno == ENOSYS);
 }
 
+static long resident(void)
+{
+	char text[100] = { 0 };
+	int fd = open("/proc/self/statm", O_RDONLY);
+
+	CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && close(fd) == 0);
+	return strtol(strchr(text, ' '), NULL, 10);
+}
+
+static void t_what_is_unmapped_is_not_resident(void)
+{
+	int fd = open("/bin/busybox", O_RDONLY);
+	const size_t len = 64 * 4096;
+	long before = resident(), most = 0;
+
+	for (int i = 0; i < 100; i++) {
+		int kind = i % 3 == 0 ? MAP_SHARED | MAP_ANONYMOUS : i % 3 == 1 ? MAP_PRIVATE :
+			MAP_PRIVATE | MAP_ANONYMOUS;
+		char *at = mmap(NULL, len, PROT_READ | PROT_WRITE, kind, i % 3 == 1 ? fd : -1, 0);
+
+		CHECK(at != MAP_FAILED);
+		for (size_t k = 0; k < len; k += 4096)
+			at[k] = 1;
+		most = resident() > most ? resident() : most;
+		if (i % 3 == 2)
+			at = mremap(at, len, 2 * len, MREMAP_MAYMOVE);
+		CHECK(at != MAP_FAILED && munmap(at, i % 3 == 2 ? 2 * len : len) == 0);
+	}
+	CHECK(most >= before + 64 && most < before + 200 && resident() < before + 32);
+}
+
 const struct test memory_tests[] = {
+	T(what_is_unmapped_is_not_resident),
 	T(anonymous_memory_is_zero_and_writable), T(copy_on_write_separates_after_fork),
 	T(shared_memory_is_shared), T(mprotect_and_munmap_take_effect),
 	T(a_page_without_access_is_kept_and_not_read), T(mremap_moves_contents),
