@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sys/statvfs.h>
 
-enum { SECONDS = 60, MANY = 100000 };
+enum { SECONDS = 150, MANY = 100000 };
 
 #define CHECK(cond) \
 	do { \
