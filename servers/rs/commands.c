@@ -129,6 +129,22 @@ static bool answers_programs(const struct manifest *m)
 	return any != 0;
 }
 
+static bool serves(const struct manifest *m, const char *protocol)
+{
+	for (unsigned i = 0; i < m->serves.count; i++)
+		if (strcmp(m->serves.of[i].name, protocol) == 0)
+			return true;
+	return false;
+}
+
+/* Its state is what programs have: processes, memory, files, terminals. What recovers in place
+ * keeps that; after a fresh start it would be gone. */
+static bool holds_programs(const struct manifest *m)
+{
+	return answers_programs(m) ||
+	       (m->restart == RESTART_RECOVER && (serves(m, "file") || serves(m, "chardev")));
+}
+
 static bool is_needed(unsigned id)
 {
 	unsigned n;
@@ -181,7 +197,7 @@ static err_t do_rs_restart(const struct call *c, const struct rs_restart_request
 		return -ENOENT;
 	if (!alive(s))
 		return do_rs_start(c, (const struct rs_start_request *)req);
-	if (id == ID_RS || answers_programs(manifest_of(id)))
+	if (id == ID_RS || holds_programs(manifest_of(id)))
 		return -EBUSY;
 	s->fresh = true;
 	s->waiter = c->client;
