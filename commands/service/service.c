@@ -172,7 +172,7 @@ static int change(uint32_t type, const char *name)
 		return 1;
 	err = ask(ID_RS, type, &req, sizeof(req), &req, 0, NULL, 0);
 	if (type == RS_RESTART && err == -EBUSY) {
-		fprintf(stderr, "service: %s: it would forget all programs, and they would end "
+		fprintf(stderr, "service: %s: it would forget what programs have there "
 			"(service kill %s lets it recover)\n", name, name);
 		return 1;
 	}

@@ -73,9 +73,9 @@ const pfn_t *frames_peek(unsigned want, unsigned *have);
 /* Of the next `own` frames the first `used` are in use now, and `spares` of those behind them. */
 void frames_taken(unsigned own, unsigned used, unsigned spares);
 void frames_put(const pfn_t *f, unsigned n);
-/* May a page of a program be taken? The reserve is for page tables. */
-bool frames_left(unsigned n);
+/* May pages of a program be taken? The reserve is for page tables, */
 bool frames_plenty(unsigned n);
+bool frames_left(unsigned n);           /* and half of it for who cannot wait */
 uint32_t frames_wanted(void);           /* that the page cache ought to give back */
 bool frames_for_cache(unsigned n);      /* may it have so many more? */
 bool frames_low(void);                  /* fewer than there were when it was last true */

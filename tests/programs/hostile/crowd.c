@@ -5,14 +5,6 @@
 
 #include <pthread.h>
 
-#define CHECK(cond) \
-	do { \
-		if (!(cond)) { \
-			dprintf(2, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #cond, errno); \
-			_exit(1); \
-		} \
-	} while (0)
-
 static void take_files(long n)
 {
 	char name[32];

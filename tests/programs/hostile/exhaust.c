@@ -11,14 +11,6 @@
 
 enum { SECONDS = 150, MANY = 100000 };
 
-#define CHECK(cond) \
-	do { \
-		if (!(cond)) { \
-			dprintf(2, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #cond, errno); \
-			_exit(1); \
-		} \
-	} while (0)
-
 static int processes(void)
 {
 	DIR *d = opendir("/proc");

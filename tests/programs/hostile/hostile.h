@@ -23,6 +23,15 @@
 
 enum { PLAIN_USER = 1000, PAGE = 4096 };
 
+/* In a child of a test: ends it if `cond` does not hold. */
+#define CHECK(cond) \
+	do { \
+		if (!(cond)) { \
+			dprintf(2, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #cond, errno); \
+			_exit(1); \
+		} \
+	} while (0)
+
 /* Prints "ok what" or "FAIL what: why", and counts. */
 void report(int good, const char *what, const char *why);
 

@@ -13,14 +13,6 @@ enum { PROCESSES = 300, THREADS = 500, OBJECTS = 1500, FUTEX_WAIT = 0, FUTEX_WAK
 static atomic_int *seen;                /* shared: how many were caught; how many are ready */
 static int word;
 
-#define CHECK(cond) \
-	do { \
-		if (!(cond)) { \
-			dprintf(2, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #cond, errno); \
-			_exit(1); \
-		} \
-	} while (0)
-
 static void on_signal(int n)
 {
 	(void)n;
