@@ -43,18 +43,6 @@ static uint32_t reg(unsigned index)
 	return op[1].value;
 }
 
-static void reg_set(unsigned index, uint32_t value)
-{
-	struct port_op op[2] = {
-		{ .port = PORT_INDEX, .width = 1, .write = 1, .value = index },
-		{ .port = PORT_DATA, .width = 1, .write = 1, .value = value },
-	};
-	struct port_io_request req = { .address = (uint64_t)op, .count = 2 };
-	struct port_io_reply reply;
-
-	assert(sys_port_io(&req, &reply) == 0);
-}
-
 static struct date read_once(void)
 {
 	return (struct date){
@@ -159,21 +147,38 @@ static uint32_t hour_to_form(uint32_t hour, uint32_t b)
 	return to_form((hour + 11) % 12 + 1, b) | (hour >= 12 ? HOUR_PM : 0);
 }
 
-/* The chip does not count while it is being set. */
+/* The chip does not count while it is being set. One kernel call, done as a whole or not at all: a
+ * chip that was left in the middle would stand still. */
 static void write_clock(const struct date *d)
 {
 	uint32_t b = reg(REG_B);
+	const struct {
+		uint32_t index, value;
+	} set[] = {
+		{ REG_B, b | B_SET },
+		{ REG_SECONDS, to_form(d->second, b) },
+		{ REG_MINUTES, to_form(d->minute, b) },
+		{ REG_HOURS, hour_to_form(d->hour, b) },
+		{ REG_WEEKDAY, to_form(weekday_of(d) + 1, b) },
+		{ REG_DAY, to_form(d->day, b) },
+		{ REG_MONTH, to_form(d->month, b) },
+		{ REG_YEAR, to_form(d->year % 100, b) },
+		{ REG_CENTURY, to_form(d->year / 100, b) },
+		{ REG_B, b & ~(uint32_t)B_SET },
+	};
+	struct port_op op[2 * COUNT(set)];
+	struct port_io_request req = { .address = (uint64_t)op, .count = 2 * COUNT(set) };
+	struct port_io_reply reply;
 
-	reg_set(REG_B, b | B_SET);
-	reg_set(REG_SECONDS, to_form(d->second, b));
-	reg_set(REG_MINUTES, to_form(d->minute, b));
-	reg_set(REG_HOURS, hour_to_form(d->hour, b));
-	reg_set(REG_WEEKDAY, to_form(weekday_of(d) + 1, b));
-	reg_set(REG_DAY, to_form(d->day, b));
-	reg_set(REG_MONTH, to_form(d->month, b));
-	reg_set(REG_YEAR, to_form(d->year % 100, b));
-	reg_set(REG_CENTURY, to_form(d->year / 100, b));
-	reg_set(REG_B, b);
+	for (unsigned i = 0; i < COUNT(set); i++) {
+		op[2 * i] = (struct port_op){
+			.port = PORT_INDEX, .width = 1, .write = 1, .value = set[i].index,
+		};
+		op[2 * i + 1] = (struct port_op){
+			.port = PORT_DATA, .width = 1, .write = 1, .value = set[i].value,
+		};
+	}
+	assert(sys_port_io(&req, &reply) == 0);
 }
 
 /* ---- contracts ---- */
