@@ -48,6 +48,9 @@ struct payload {
 	unsigned size;
 };
 
+/* `in endpoint NAME managed guarded held`: the process that a kernel call is about. */
+enum { ABOUT_MANAGED = 1, ABOUT_GUARDED = 2, ABOUT_HELD = 4 };
+
 struct require {
 	char text[EXPR_SIZE];           /* as written */
 	char c[EXPR_SIZE * 2];          /* as C */
@@ -71,6 +74,8 @@ struct call {
 	char lend[NAME_SIZE];           /* empty: lends nothing */
 	bool lend_write;
 	char lend_note[NOTE_SIZE];
+	char about[NAME_SIZE];          /* empty: about no process in particular */
+	unsigned about_how;             /* ABOUT_ */
 	struct require require[REQUIRES_MAX];
 	unsigned nr_requires;
 	struct documented err[ERRS_MAX];

@@ -47,6 +47,32 @@ static bool parse_lend(struct protocol *p, struct call *call, bool in, const cha
 	return true;
 }
 
+/* `in endpoint NAME managed|guarded|held...`: the process that the caller must control so. */
+static void parse_about(struct protocol *p, struct call *call, bool in, const char *name,
+			const char *word, char **rest, int line)
+{
+	static const char *const how[] = { "managed", "guarded", "held" };
+
+	if (word == NULL)
+		return;
+	if (!p->kernel || !in)
+		refuse(p->file, line, "unexpected '%s'", word);
+	if (call->about[0] != '\0')
+		refuse(p->file, line, "a second process (one for each call)");
+	take_name(p, line, name, call->about);
+	for (; word != NULL; word = next_word(rest)) {
+		unsigned i = 0;
+
+		while (i < 3 && strcmp(how[i], word) != 0)
+			i++;
+		if (i == 3)
+			refuse(p->file, line, "unexpected '%s' (managed, guarded, held)", word);
+		call->about_how |= 1u << i;
+	}
+	if (call->about_how == ABOUT_HELD)
+		refuse(p->file, line, "held by whom? (managed, guarded)");
+}
+
 /* Splits "word[8]" and returns 8; 0 if there are no brackets. */
 static unsigned take_count(const struct protocol *p, int line, char *name)
 {
@@ -91,7 +117,6 @@ void parse_field(struct protocol *p, struct call *call, bool in, char *rest, con
 	char *name = next_word(&rest);
 	char *dir = next_word(&rest);
 
-	take_end(p, line, rest);
 	if (to->count == FIELDS_MAX)
 		refuse(p->file, line, "more than %d fields", FIELDS_MAX);
 	f->type = find_type(type);
@@ -99,10 +124,13 @@ void parse_field(struct protocol *p, struct call *call, bool in, char *rest, con
 		refuse(p->file, line, "unknown type '%s'", type == NULL ? "" : type);
 	if (name == NULL)
 		refuse(p->file, line, "a name is missing");
+	if (strcmp(type, "endpoint") == 0)
+		parse_about(p, call, in, name, dir, &rest, line);
+	else if (strcmp(type, "grant") != 0 && dir != NULL)
+		refuse(p->file, line, "unexpected '%s'", dir);
+	take_end(p, line, rest);
 	if (strcmp(type, "grant") == 0 && parse_lend(p, call, in, name, dir, note, line))
 		return;
-	if (dir != NULL)
-		refuse(p->file, line, "unexpected '%s'", dir);
 	f->count = take_count(p, line, name);
 	take_name(p, line, name, f->name);
 	if (f->type->kind == KIND_CHAR && f->count < 2)

@@ -61,10 +61,12 @@ static void header(const struct protocol *p)
 	fprintf(f, "#endif\n");
 }
 
-/* A handler takes what there is: no request without `in`, no reply without `out`. */
+/* A handler takes what there is: the process that the call is about, found and checked; no request
+ * without `in`, no reply without `out`. */
 static void handler_head(FILE *f, const struct call *c)
 {
-	fprintf(f, "err_t do_%s(struct proc *caller", c->name);
+	fprintf(f, "err_t do_%s(struct proc *caller%s%s", c->name,
+		c->about[0] != '\0' ? ", struct proc *" : "", c->about);
 	if (c->in.count != 0)
 		fprintf(f, ", const struct %s_request *req", c->name);
 	if (c->out.count != 0)
@@ -84,23 +86,37 @@ static void handlers(const struct protocol *p)
 	fprintf(f, "\n#endif\n");
 }
 
+static void dispatch(FILE *f, const struct call *c)
+{
+	fprintf(f, "\tcase SYS_%s:\n", upper(c->name));
+	if (c->about[0] != '\0')
+		fprintf(f, "\t\terr = controlled(caller, ((const struct %s_request *)(const void *)"
+			"request)->%s,\n\t\t\t%s%s%s%s, &p);\n\t\tif (err)\n\t\t\treturn err;\n",
+			c->name, c->about, c->about_how & ABOUT_MANAGED ? "MANAGED" : "",
+			(c->about_how & 3) == 3 ? " | " : "",
+			c->about_how & ABOUT_GUARDED ? "GUARDED" : "",
+			c->about_how & ABOUT_HELD ? " | HELD" : "");
+	fprintf(f, "\t\treturn do_%s(caller%s%s%s);\n", c->name,
+		c->about[0] != '\0' ? ", p" : "",
+		c->in.count != 0 ? ", (const void *)request" : "",
+		c->out.count != 0 ? ", (void *)reply" : "");
+}
+
 static void table(const struct protocol *p)
 {
 	FILE *f = output("contract/kernel_table.h");
 
 	title(f, "kernel_table.h", "number to handler; included by one file of the kernel.");
 	fprintf(f, "#ifndef CONTRACT_KERNEL_TABLE_H\n#define CONTRACT_KERNEL_TABLE_H\n\n"
-		"#include <contract/kernel_calls.h>\n\n"
+		"#include <kernel/call/call.h>\n\n"
 		"/* request and reply: the seven payload words; the reply's are zeroed first. */\n"
 		"static inline err_t kernel_call_dispatch(struct proc *caller, uint32_t number,\n"
 		"\tconst uint64_t request[MESSAGE_WORDS], uint64_t reply[MESSAGE_WORDS])\n{\n"
+		"\tstruct proc *p;\n\terr_t err;\n\n"
 		"\tfor (unsigned i = 0; i < MESSAGE_WORDS; i++)\n\t\treply[i] = 0;\n"
 		"\tswitch (number) {\n");
 	for (unsigned i = 0; i < p->nr_calls; i++)
-		fprintf(f, "\tcase SYS_%s:\n\t\treturn do_%s(caller%s%s);\n",
-			upper(p->call[i].name), p->call[i].name,
-			p->call[i].in.count != 0 ? ", (const void *)request" : "",
-			p->call[i].out.count != 0 ? ", (void *)reply" : "");
+		dispatch(f, &p->call[i]);
 	fprintf(f, "\tdefault:\n\t\treturn -ENOSYS;\n\t}\n}\n\n#endif\n");
 }
 

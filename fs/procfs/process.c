@@ -79,9 +79,11 @@ err_t make_pid_stat(struct text *t, uint32_t pid)
 	usage_of(&info, &u);
 	put(t, "%u (%s) %c %u %u %u %u %d 4194304 0 0 0 0 ", info.pid, info.name, info.state,
 	    info.ppid, info.pgid, info.sid, times.tty, times.tty ? (int)info.pgid : -1);
-	put(t, "%lu %lu %lu 0 %d %d %u 0 %lu ", (unsigned long)times.user_ticks,
-	    (unsigned long)times.system_ticks, (unsigned long)times.child_ticks, 20 + times.nice,
-	    times.nice, info.threads, (unsigned long)(times.start_ns / TICK_NS));
+	put(t, "%lu %lu %lu %lu ", (unsigned long)times.user_ticks,
+	    (unsigned long)times.system_ticks, (unsigned long)times.child_user_ticks,
+	    (unsigned long)times.child_system_ticks);
+	put(t, "%d %d %u 0 %lu ", 20 + times.nice, times.nice, info.threads,
+	    (unsigned long)(times.start_ns / TICK_NS));
 	put(t, "%lu %lu 18446744073709551615 0 0 %lu 0 0 ", (unsigned long)u.virtual,
 	    (unsigned long)u.resident, (unsigned long)u.stack);
 	put(t, "%lu %lu %lu %lu 0 0 0 17 0 0 0 0 0 0 0 %lu %lu 0 0 0 0 0\n",

@@ -6,16 +6,11 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_proc_copy(struct proc *caller, const struct proc_copy_request *req,
+err_t do_proc_copy(struct proc *caller, struct proc *p, const struct proc_copy_request *req,
 		   struct proc_copy_reply *rep)
 {
-	struct proc *p;
-	err_t err = controlled(caller, req->proc, MANAGED | GUARDED, &p);
-	bool force;
+	bool force = !p->program && (p->state & (STATE_FROZEN | STATE_NEW));
 
-	if (err)
-		return err;
-	force = !p->program && (p->state & (STATE_FROZEN | STATE_NEW));
 	return copy_procs(caller, req->local, p, req->remote, req->dir, req->len, force,
 			  (struct copied *)rep);
 }

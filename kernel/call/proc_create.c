@@ -13,6 +13,7 @@ err_t do_proc_create(struct proc *caller, const struct proc_create_request *req)
 	struct user_regs regs = { .rdi = req->arg, .rip = req->entry, .rsp = req->stack,
 				  .fs_base = req->fs_base, .orig_rax = UINT64_MAX };
 	const struct priv_desc *d;
+	struct sched sched;
 	err_t err = 0;
 
 	if (!p || slot == PRIV_PROGRAM || !space_find(req->space) ||
@@ -32,16 +33,21 @@ err_t do_proc_create(struct proc *caller, const struct proc_create_request *req)
 		return err;
 
 	d = &p->priv->desc;
+	sched = like ? like->sched : p->sched;          /* exec: what the slot was */
+	if (!p->program || sched.quantum == 0)
+		sched = (struct sched){ d->priority, d->priority, d->quantum,
+					.ticks_left = -d->quantum };
 	*p = (struct proc){
 		.regs = regs, .flags = PROC_FULL, .state = STATE_NEW,
 		.ep = req->proc, .serial = p->serial, .owner = req->owner,
-		.slot = p->slot, .program = p->program,
-		.rank = d->rank, .priority = d->priority, .base_priority = d->priority,
-		.quantum = d->quantum, .ticks_left = d->quantum,
+		.slot = p->slot, .program = p->program, .rank = d->rank, .sched = sched,
 		.space = &spaces[req->space], .priv = p->priv,
 	};
 	p->space->users++;
-	if (like)
+	if (like) {
 		memcpy(ext_state(p), ext_state(like), ext_size);
+		p->sched.ticks_left = (int16_t)-__builtin_abs(sched.ticks_left / 2);
+		like->sched.ticks_left -= sched.ticks_left / 2;
+	}
 	return 0;
 }

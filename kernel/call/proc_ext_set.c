@@ -6,14 +6,11 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_proc_ext_set(struct proc *caller, const struct proc_ext_set_request *req)
+err_t do_proc_ext_set(struct proc *caller UNUSED, struct proc *p,
+		      const struct proc_ext_set_request *req)
 {
 	static _Alignas(64) uint8_t area[EXT_MAX];
-	struct proc *p;
-	err_t err = controlled(caller, req->proc, MANAGED | HELD, &p);
 
-	if (err)
-		return err;
 	if (req->address == 0) {
 		ext_reset(p);
 		return 0;

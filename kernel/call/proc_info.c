@@ -28,8 +28,9 @@ err_t do_proc_info(struct proc *caller UNUSED, const struct proc_info_request *r
 	rep->state = p->state;
 	rep->space = (uint16_t)(p->space - spaces);
 	rep->priv = (uint8_t)(p->priv - privs);
-	rep->priority = p->priority;
+	rep->priority = p->sched.priority;
 	rep->user_ticks = p->user_ticks;
+	rep->system_ticks = p->system_ticks;
 	rep->switches = p->switches;
 	return 0;
 }

@@ -6,13 +6,9 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_proc_public_set(struct proc *caller, const struct proc_public_set_request *req)
+err_t do_proc_public_set(struct proc *caller UNUSED, struct proc *p,
+			 const struct proc_public_set_request *req)
 {
-	struct proc *p;
-	err_t err = controlled(caller, req->proc, MANAGED, &p);
-
-	if (err)
-		return err;
 	if (req->count > COUNT(req->word) || req->first > NR_PUBLIC ||
 	    req->count > NR_PUBLIC - req->first)
 		return -EINVAL;

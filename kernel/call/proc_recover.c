@@ -6,15 +6,12 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_proc_recover(struct proc *caller, const struct proc_recover_request *req)
+err_t do_proc_recover(struct proc *caller UNUSED, struct proc *p,
+		    const struct proc_recover_request *req)
 {
 	struct user_regs regs = { .rdi = req->arg, .rip = req->entry, .rsp = req->stack,
 				  .orig_rax = UINT64_MAX };
-	struct proc *p;
-	err_t err = controlled(caller, req->proc, GUARDED, &p);
 
-	if (err)
-		return err;
 	if (!(p->state & STATE_FROZEN))
 		return -EBUSY;
 	if (!regs_sanitize(&regs) || req->stack >= USER_END)
@@ -26,8 +23,8 @@ err_t do_proc_recover(struct proc *caller, const struct proc_recover_request *re
 	slots_remove(untold, p);
 	p->regs = regs;
 	p->flags = PROC_FULL;
-	p->priority = p->base_priority;
-	p->ticks_left = p->quantum;
+	p->sched.priority = p->sched.base_priority;
+	p->sched.ticks_left = p->sched.quantum;
 	p->kind = CALL_NONE;
 	p->state = 0;
 	cancels_retell(p);

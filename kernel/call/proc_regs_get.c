@@ -6,13 +6,9 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_proc_regs_get(struct proc *caller, const struct proc_regs_get_request *req)
+err_t do_proc_regs_get(struct proc *caller, struct proc *p,
+		     const struct proc_regs_get_request *req)
 {
-	struct proc *p;
-	err_t err = controlled(caller, req->proc, MANAGED | GUARDED, &p);
-
-	if (err)
-		return err;
 	if (p->program ? p->state == 0
 		       : !(p->state & STATE_FROZEN) || !proc_guards(caller, p))
 		return -EBUSY;

@@ -6,14 +6,11 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_proc_regs_set(struct proc *caller, const struct proc_regs_set_request *req)
+err_t do_proc_regs_set(struct proc *caller, struct proc *p,
+		     const struct proc_regs_set_request *req)
 {
 	struct user_regs regs;
-	struct proc *p;
-	err_t err = controlled(caller, req->proc, MANAGED | HELD, &p);
 
-	if (err)
-		return err;
 	if (copy_from_proc(caller, &regs, req->address, sizeof(regs)))
 		return -EFAULT;
 	if (!regs_sanitize(&regs))

@@ -6,13 +6,9 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_proc_resume(struct proc *caller, const struct proc_resume_request *req)
+err_t do_proc_resume(struct proc *caller UNUSED, struct proc *p,
+		    const struct proc_resume_request *req)
 {
-	struct proc *p;
-	err_t err = controlled(caller, req->proc, MANAGED, &p);
-
-	if (err)
-		return err;
 	if (req->flags & ~(uint32_t)STOP_ALL)
 		return -EINVAL;
 

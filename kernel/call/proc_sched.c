@@ -21,9 +21,8 @@ err_t do_proc_sched(struct proc *caller, const struct proc_sched_request *req)
 	queued = p->state == 0 && p != caller;
 	if (queued)
 		proc_unready(p);
-	p->base_priority = p->priority = req->priority;
-	p->quantum = req->quantum;
-	p->ticks_left = req->quantum;
+	p->sched = (struct sched){ req->priority, req->priority, req->quantum,
+				   .ticks_left = -req->quantum };
 	if (queued)
 		proc_ready(this_core(), p);
 	return 0;

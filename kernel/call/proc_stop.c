@@ -6,14 +6,9 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_proc_stop(struct proc *caller, const struct proc_stop_request *req,
-		   struct proc_stop_reply *rep)
+err_t do_proc_stop(struct proc *caller UNUSED, struct proc *p,
+		   const struct proc_stop_request *req, struct proc_stop_reply *rep)
 {
-	struct proc *p;
-	err_t err = controlled(caller, req->proc, MANAGED, &p);
-
-	if (err)
-		return err;
 	if (req->flags & ~(uint32_t)STOP_ALL)
 		return -EINVAL;
 	rep->parked = stop_at_boundary(p, req->flags);

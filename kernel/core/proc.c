@@ -10,6 +10,8 @@
  * P1 A process is in a run queue, or the core's hint, or current, if and only if its state is 0.
  * P2 PROC_QUEUED: in the queue of its priority (state 0) or in its partner's senders (SENDING).
  * P3 A service's slot equals its privilege id; every program has PRIV_PROGRAM.
+ * P4 Slot and program say where a process stands in procs.
+ * P5 One program at most, core.turn, has ticks_left above 0: the one that ran last.
  */
 #include <kernel/arch.h>
 
@@ -20,7 +22,7 @@ uint16_t routes[NR_PERSONALITIES][NR_ROUTES];
 struct trace_record trace_ring[NR_TRACE];
 uint64_t trace_next;
 
-enum { DECAY_MAX = 4, DECAY_FORGET_TICKS = 50 };
+enum { DECAY_MAX = 4, RENEW_TICKS = 50 };
 
 void proc_tables_init(void)
 {
@@ -93,32 +95,51 @@ void queue_remove(struct queue *q, struct proc *p)
 
 static void run_add(struct core *c, struct proc *p, bool front)
 {
-	queue_add(&c->queue[p->priority], p, front);
-	c->ready |= BIT(p->priority);
+	p->sched.queued_at = c->ticks;
+	queue_add(&c->queue[p->sched.priority], p, front);
+	c->ready |= BIT(p->sched.priority);
 }
 
 static void run_remove(struct core *c, struct proc *p)
 {
-	struct queue *q = &c->queue[p->priority];
+	struct queue *q = &c->queue[p->sched.priority];
 
 	queue_remove(q, p);
 	if (q->head == NULL)
-		c->ready &= ~BIT(p->priority);
+		c->ready &= ~BIT(p->sched.priority);
 }
 
-/* The general case of proc_ready(). With time left p goes to the front of its queue, so that a
- * system call does not cost a program its turn; without, it gets a new quantum at the end. */
+/* A new quantum, to be used when its turn comes. */
+static void renew(const struct core *c, struct sched *s, unsigned priority)
+{
+	s->priority = (uint8_t)priority;
+	s->ticks_left = (int16_t)-s->quantum;
+	s->renewed_at = c->ticks;
+}
+
+/* The quantum is used up: the next one is one priority lower. */
+static void expire(const struct core *c, struct sched *s)
+{
+	bool sinks = s->priority < s->base_priority + DECAY_MAX && s->priority < NR_PRIORITIES - 1;
+
+	renew(c, s, s->priority + sinks);
+}
+
+/* The general case of proc_ready(). A service goes to the front of its queue, and so does the
+ * program whose turn it is, so that a system call does not cost it that; others wait for theirs.
+ * Who did with a quantum for a while begins anew. */
 void proc_ready_queue(struct core *c, struct proc *p)
 {
-	bool front = p->ticks_left > 0;
+	struct sched *s = &p->sched;
+	bool front = s->ticks_left != 0;
 
-	if (p->priority != p->base_priority && c->ticks - p->decayed_at > DECAY_FORGET_TICKS)
-		p->priority = p->base_priority;
 	if (p == c->current)
 		return;
-	if (!front)
-		p->ticks_left = p->quantum;
-	if (c->hint == NULL && front)
+	if (c->ticks - s->renewed_at > RENEW_TICKS)
+		renew(c, s, s->base_priority);
+	else if (!front)
+		expire(c, s);
+	if (c->hint == NULL && s->ticks_left > 0)
 		c->hint = p;
 	else
 		run_add(c, p, front);
@@ -135,14 +156,20 @@ void proc_unready(struct proc *p)
 		run_remove(c, p);
 }
 
-/* The quantum is used up: to the end of the queue, one priority lower for a while. */
-static void requeue_expired(struct core *c, struct proc *p)
+/* p is first in its queue, and runs. */
+static void run_next(struct core *c, struct proc *p)
 {
-	if (p->priority < p->base_priority + DECAY_MAX && p->priority < NR_PRIORITIES - 1)
-		p->priority++;
-	p->decayed_at = c->ticks;
-	p->ticks_left = p->quantum;
-	run_add(c, p, false);
+	run_remove(c, p);
+	p->sched.renewed_at += c->ticks - p->sched.queued_at;
+	p->switches++;
+	if (p->program) {
+		if (c->turn && c->turn->sched.ticks_left > 0)
+			c->turn->sched.ticks_left = (int16_t)-c->turn->sched.ticks_left;
+		c->turn = p;
+	}
+	if (p->sched.ticks_left < 0)
+		p->sched.ticks_left = (int16_t)-p->sched.ticks_left;
+	c->current = p;
 }
 
 /* The general case of schedule(). */
@@ -154,19 +181,16 @@ struct proc *schedule_queues(struct core *c)
 	c->hint = NULL;
 	if (h)
 		run_add(c, h, true);
-	if (runs && !c->expired && !(c->ready & (BIT(p->priority) - 1)))
+	if (runs && !c->expired && !(c->ready & (BIT(p->sched.priority) - 1)))
 		return p;
 	if (runs && c->expired)
-		requeue_expired(c, p);
-	else if (runs)
-		run_add(c, p, true);
+		expire(c, &p->sched);
+	if (runs)
+		run_add(c, p, p->sched.ticks_left > 0);
 	c->expired = false;
 	c->current = NULL;
-	if (c->ready) {
-		c->current = c->queue[__builtin_ctzll(c->ready)].head;
-		run_remove(c, c->current);
-		c->current->switches++;
-	}
+	if (c->ready)
+		run_next(c, c->queue[__builtin_ctzll(c->ready)].head);
 	return c->current;
 }
 

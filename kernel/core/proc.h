@@ -34,6 +34,14 @@ struct event {
 	uint64_t address;
 };
 
+/* When a process runs. A program forked takes over what its parent is, and half of its quantum. */
+struct sched {
+	uint8_t priority, base_priority, quantum;
+	int16_t ticks_left;             /* of the quantum; below 0: as many, but not its turn */
+	uint32_t renewed_at;            /* tick of the latest quantum, plus what it waited to run */
+	uint32_t queued_at;             /* tick */
+};
+
 struct proc {
 	/* The saved registers begin with the message registers: a blocked process holds its message
 	 * in place. At offset 0, for the entry code. */
@@ -48,18 +56,17 @@ struct proc {
 	endpoint_t ep;                  /* ENDPOINT_NONE: the slot is free */
 	endpoint_t owner;
 	uint32_t serial;                /* of its latest call */
-	uint8_t rank, priority, base_priority, quantum;
+	uint8_t rank;
+	bool program;                   /* slot >= FIRST_PROGRAM */
+	uint16_t slot;                  /* its own index in procs */
 	struct proc *partner;           /* SENDING, CALLING: the server */
 	endpoint_t filter;              /* RECEIVING: from whom */
-	int16_t ticks_left;
+	struct sched sched;
 	struct space *space;
 	struct priv *priv;
-	uint16_t slot;                  /* its own index in procs */
-	bool program;                   /* slot >= FIRST_PROGRAM */
 	struct proc *next, *prev;       /* PROC_QUEUED */
 	struct event event;             /* why it stopped, or the page fault it waits for */
-	uint32_t decayed_at;            /* tick of its last decay */
-	uint64_t user_ticks, switches;
+	uint64_t user_ticks, system_ticks, switches;
 	uint32_t word[NR_PUBLIC];
 } __attribute__((aligned(512)));        /* a power of two: slot to address is one shift */
 
@@ -88,6 +95,7 @@ struct core {
 	struct proc *current;           /* offset 0: read by the entry code; NULL: idle */
 	uint64_t stack;                 /* offset 8 */
 	uint64_t scratch;               /* offset 16 */
+	struct proc *turn;              /* the program that ran last; pays for services, too */
 	struct proc *hint;              /* became ready in this kernel entry, not queued yet */
 	uint64_t ready;                 /* bit n: queue n is not empty */
 	uint32_t ticks;
@@ -158,7 +166,9 @@ struct proc *schedule_queues(struct core *c);
 /* p's state has become 0: it may run. The first one in a kernel entry waits in the hint. */
 static inline void proc_ready(struct core *c, struct proc *p)
 {
-	if (c->hint || p->ticks_left <= 0 || p->priority != p->base_priority || p == c->current)
+	const struct sched *s = &p->sched;
+
+	if (c->hint || s->ticks_left <= 0 || s->priority != s->base_priority || p == c->current)
 		proc_ready_queue(c, p);
 	else
 		c->hint = p;
@@ -170,7 +180,7 @@ static inline struct proc *schedule(struct core *c)
 {
 	struct proc *p = c->current, *h = c->hint;
 
-	if (!h || !p || !p->state || c->ready & (BIT(h->priority) - 1))
+	if (!h || !p || !p->state || c->ready & (BIT(h->sched.priority) - 1))
 		return schedule_queues(c);
 	c->hint = NULL;
 	c->expired = false;

@@ -49,8 +49,12 @@ void timer_interrupt(struct core *c)
 		return;
 	c->tick_ns = now;
 	c->ticks++;
+	if (p && !p->program && c->turn) {      /* services work for whose turn it is */
+		c->turn->system_ticks++;
+		c->turn->sched.ticks_left -= c->turn->sched.ticks_left > 0;
+	}
 	if (p) {
 		p->user_ticks++;
-		c->expired |= --p->ticks_left <= 0;
+		c->expired |= --p->sched.ticks_left <= 0;
 	}
 }

@@ -394,13 +394,13 @@ static void rescue(void)
 		printf("%u %s\n", step, what);
 	if (endpoint_eq(p->ep, ENDPOINT_NONE))
 		err = do_proc_create(rs, &create);
-	else if (p->state & STATE_FROZEN)
-		err = do_proc_recover(&procs[p->priv->desc.guardian],
-				      &(struct proc_recover_request){ .proc = p->ep });
+	else if (p->state & STATE_FROZEN && proc_guards(&procs[p->priv->desc.guardian], p))
+		err = do_proc_recover(&procs[p->priv->desc.guardian], p,
+				      &(struct proc_recover_request){ .entry = 0 });
 	else if (p->state & (STATE_PARKED | STATE_NEW))
-		err = do_proc_resume(rs, &(struct proc_resume_request){ .proc = p->ep });
+		err = do_proc_resume(rs, p, &(struct proc_resume_request){ .flags = 0 });
 	else if (p->state & STATE_RECEIVING && p != rs && below(8) == 0)
-		err = do_proc_destroy(rs, &(struct proc_destroy_request){ .proc = p->ep });
+		proc_end(p);
 	else if (p->state & STATE_RECEIVING)
 		notify(p->priv, &p->priv->services, BIT(RS));
 	else if (p->state & STATE_CALLING && p->partner->state == 0)

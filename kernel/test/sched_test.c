@@ -94,14 +94,14 @@ static void t_quantum_and_decay(void)
 	CHECK(core()->current == first);
 	fake_tick();
 	CHECK(core()->current == second);               /* the quantum is over */
-	CHECK_EQ(first->priority, 9);
+	CHECK_EQ(first->sched.priority, 9);
 	fake_tick();
 	fake_tick();
 	CHECK(core()->current == first);
 	for (unsigned i = 0; i < 40; i++)
 		fake_tick();
-	CHECK_EQ(first->priority, 12);                  /* four below its own, no more */
-	CHECK_EQ(second->priority, 12);
+	CHECK_EQ(first->sched.priority, 12);                  /* four below its own, no more */
+	CHECK_EQ(second->sched.priority, 12);
 	CHECK(first->user_ticks + second->user_ticks == 44);
 	check();
 }
@@ -112,11 +112,117 @@ static void t_decay_is_forgotten(void)
 	set(prog, 8, 1);
 	fake_run(prog);
 	fake_tick();
-	CHECK_EQ(prog->priority, 9);
+	CHECK_EQ(prog->sched.priority, 9);
 	fake_linux(prog, CALL_READ, 0);
 	core()->ticks += 60;
 	fake_answer(vfs, prog, 0);
-	CHECK_EQ(prog->priority, 8);
+	CHECK_EQ(prog->sched.priority, 8);
+	check();
+}
+
+/* Ticks in a quantum of 2 that hit vfs while it works for prog. */
+static void t_services_are_paid_for(void)
+{
+	cast();
+	fake_receive(pm, ENDPOINT_ANY);
+	set(prog, 8, 2);
+	set(prog2, 8, 2);
+	fake_receive(rs, ENDPOINT_ANY);
+	struct proc *first = core()->current, *second = first == prog ? prog2 : prog;
+	fake_linux(first, CALL_READ, 0);
+	CHECK(core()->current == vfs);
+	fake_tick();
+	fake_answer(vfs, first, 0);
+	fake_receive(vfs, ENDPOINT_ANY);
+	CHECK(core()->current == first);                /* still its turn */
+	fake_linux(first, CALL_READ, 0);
+	fake_tick();
+	fake_answer(vfs, first, 0);
+	fake_receive(vfs, ENDPOINT_ANY);
+	CHECK(core()->current == second);
+	CHECK_EQ(first->sched.priority, 9);
+	CHECK_EQ(first->system_ticks, 2);
+	CHECK_EQ(first->user_ticks, 0);
+	CHECK_EQ(second->system_ticks, 0);
+	check();
+}
+
+static void t_waiting_is_not_sleeping(void)
+{
+	cast();
+	fake_receive(pm, ENDPOINT_ANY);
+	set(prog, 8, 1);
+	set(prog2, 8, 100);
+	fake_receive(rs, ENDPOINT_ANY);
+	fake_linux(prog2, CALL_READ, 0);        /* vfs keeps it a while */
+	fake_receive(vfs, ENDPOINT_ANY);
+	CHECK(core()->current == prog);
+	fake_tick();
+	CHECK_EQ(prog->sched.priority, 9);
+	fake_linux(prog, CALL_READ, 0);
+	fake_answer(vfs, prog2, 0);
+	fake_answer(vfs, prog, 0);
+	fake_receive(vfs, ENDPOINT_ANY);
+	CHECK(core()->current == prog2);
+	for (unsigned i = 0; i < 60; i++)
+		fake_tick();
+	CHECK(core()->current == prog2);                /* prog is ready and waits */
+	fake_linux(prog2, CALL_READ, 0);
+	fake_receive(vfs, ENDPOINT_ANY);
+	CHECK(core()->current == prog);
+	fake_linux(prog, CALL_READ, 0);
+	fake_answer(vfs, prog, 0);
+	CHECK_EQ(prog->sched.priority, 9);
+	check();
+}
+
+static void create(endpoint_t e, endpoint_t like, const struct space *s)
+{
+	GIVES(0, pm, proc_create, .proc = e, .owner = e, .like = like, .priv = PRIV_PROGRAM,
+	      .space = (uint16_t)(s - spaces), .entry = TEXT_VA, .stack = RAM_VA);
+}
+
+static void t_fork_shares_the_quantum(void)
+{
+	enum { CHILD = FIRST_PROGRAM + 9 };
+	struct proc *child = &procs[CHILD];
+
+	cast();
+	set(prog, 7, 9);
+	fake_linux(prog, CALL_KILL, 0);                 /* pm is to fork it */
+	prog->sched.priority = 10;
+	prog->sched.renewed_at = 77;
+	prog->sched.ticks_left = 5;
+	create(ENDPOINT(3, CHILD), prog->ep, prog->space);
+	CHECK_EQ(child->sched.priority, 10);
+	CHECK_EQ(child->sched.base_priority, 7);
+	CHECK_EQ(child->sched.quantum, 9);
+	CHECK_EQ(child->sched.renewed_at, 77);
+	CHECK_EQ(child->sched.ticks_left, -2);
+	CHECK_EQ(prog->sched.ticks_left, 3);
+	prog->sched.ticks_left = -3;                    /* the same if it waits for its turn */
+	proc_end(child);
+	create(ENDPOINT(4, CHILD), prog->ep, prog->space);
+	CHECK_EQ(child->sched.ticks_left, -1);
+	CHECK_EQ(prog->sched.ticks_left, -2);
+	check();
+}
+
+static void t_exec_changes_nothing(void)
+{
+	struct space *space;
+
+	cast();
+	set(prog, 7, 9);
+	fake_linux(prog, CALL_KILL, 0);                 /* pm is to end and make it */
+	prog->sched.priority = 9;
+	prog->sched.ticks_left = -1;
+	space = prog->space;
+	proc_end(prog);
+	create(ENDPOINT(6, prog->slot), (endpoint_t){ 0 }, space);
+	CHECK_EQ(prog->sched.priority, 9);
+	CHECK_EQ(prog->sched.base_priority, 7);
+	CHECK_EQ(prog->sched.ticks_left, -1);
 	check();
 }
 
@@ -124,8 +230,8 @@ static void t_sched_refused(void)
 {
 	cast();
 	GIVES(0, rs, proc_sched, .proc = prog->ep, .priority = 3, .quantum = 4);
-	CHECK_EQ(prog->priority, 3);
-	CHECK_EQ(prog->quantum, 4);
+	CHECK_EQ(prog->sched.priority, 3);
+	CHECK_EQ(prog->sched.quantum, 4);
 	GIVES(EPERM, pm, proc_sched, .proc = vfs->ep, .priority = 3, .quantum = 4);
 	GIVES(EDEADPEER, pm, proc_sched, .proc = ENDPOINT(9, VFS), .priority = 3, .quantum = 4);
 	GIVES(EINVAL, pm, proc_sched, .proc = prog->ep, .priority = NR_PRIORITIES, .quantum = 4);
@@ -187,6 +293,12 @@ int main(void)
 	TEST("a quantum used up goes to the next, and lowers the priority, by four at most",
 	     t_quantum_and_decay);
 	TEST("a lowered priority is forgotten after a while", t_decay_is_forgotten);
+	TEST("services work in the turn of the program that ran last, which pays",
+	     t_services_are_paid_for);
+	TEST("who waits for the CPU is not forgiven for that", t_waiting_is_not_sleeping);
+	TEST("a program forked has its parent's priority and half of its quantum",
+	     t_fork_shares_the_quantum);
+	TEST("exec gives neither priority nor quantum back", t_exec_changes_nothing);
 	TEST("proc_sched is refused without right, to the dead, out of range", t_sched_refused);
 	TEST("an alarm goes off when it is due, once", t_alarm);
 	TEST("the timer is off while nothing runs and no alarm is set", t_idle_timer);

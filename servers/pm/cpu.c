@@ -17,39 +17,49 @@
 
 static const uint8_t timer_signal[2] = { SIG_VTALRM, SIG_PROF };
 
-static void earlier(uint64_t *first, uint64_t when)
+/* Not sooner than in a tick, which is what the time is counted in. */
+static void earlier(uint64_t *first, uint64_t end, uint64_t used)
 {
-	if (when && (*first == 0 || when < *first))
-		*first = when;
+	uint64_t left = end > used + TICK_NS ? end - used : TICK_NS;
+
+	if (*first == 0 || left < *first)
+		*first = left;
 }
 
-/* The CPU time at which the next thing happens; 0: nothing will. */
-static uint64_t next_end(const struct process *p)
+/* What of p's CPU time counts for a timer: ITIMER_VIRTUAL is for its own code only. */
+static uint64_t timer_time(struct cpu used, unsigned which)
+{
+	return (used.user + (which == 0 ? 0 : used.system)) * TICK_NS;
+}
+
+/* In how much CPU time the next thing may happen; 0: nothing will. */
+static uint64_t next_end(const struct process *p, struct cpu used)
 {
 	const struct limit *l = &p->limit[RLIMIT_CPU_];
 	uint64_t first = 0;
 
 	for (unsigned i = 0; i < 2; i++)
-		earlier(&first, p->cpu_timer[i].at);
+		if (p->cpu_timer[i].at != 0)
+			earlier(&first, p->cpu_timer[i].at, timer_time(used, i));
 	if (l->soft < UINT64_MAX / SECOND)
-		earlier(&first, l->soft * SECOND + (l->soft == 0));
+		earlier(&first, l->soft * SECOND, cpu_ns(used));
 	if (l->hard < UINT64_MAX / SECOND)
-		earlier(&first, l->hard * SECOND + (l->hard == 0));
+		earlier(&first, l->hard * SECOND, cpu_ns(used));
 	return first;
 }
 
-static void plan(struct process *p, uint64_t used, uint64_t now)
+static void plan(struct process *p, struct cpu used, uint64_t now)
 {
-	uint64_t end = next_end(p), left = end > used ? end - used : 0;
+	uint64_t left = next_end(p, used);
 
-	p->cpu_check_ns = end == 0 ? 0 : now + (left < TICK_NS ? TICK_NS : left);
+	p->cpu_check_ns = left == 0 ? 0 : now + left;
 }
 
 void cpu_watch(struct process *p)
 {
-	if (next_end(p) == 0 && p->cpu_check_ns == 0)
+	if (next_end(p, (struct cpu){ 0, 0 }) == 0 && p->cpu_check_ns == 0)
 		return;
-	plan(p, process_ticks(p) * TICK_NS, clock_monotonic_ns());
+	plan(p, process_cpu(p), clock_monotonic_ns());
 	alarm_plan();
 }
 
@@ -61,14 +71,15 @@ static void send(struct process *p, int signal)
 void cpu_look(struct process *p, uint64_t now)
 {
 	struct limit *l = &p->limit[RLIMIT_CPU_];
-	uint64_t used = process_ticks(p) * TICK_NS;
+	struct cpu cpu = process_cpu(p);
+	uint64_t used = cpu_ns(cpu);
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct cpu_timer *t = &p->cpu_timer[i];
 
-		if (t->at == 0 || t->at > used)
+		if (t->at == 0 || t->at > timer_time(cpu, i))
 			continue;
-		t->at = t->interval ? used + t->interval : 0;
+		t->at = t->interval ? timer_time(cpu, i) + t->interval : 0;
 		send(p, timer_signal[i]);
 	}
 	if (l->hard < UINT64_MAX / SECOND && used >= l->hard * SECOND) {
@@ -80,13 +91,13 @@ void cpu_look(struct process *p, uint64_t now)
 		send(p, SIG_XCPU);
 	}
 	if (p->state == PROCESS_LIVE)
-		plan(p, used, now);
+		plan(p, cpu, now);
 }
 
 void cpu_timer_get(const struct process *p, unsigned which, struct linux_itimer *v)
 {
 	const struct cpu_timer *t = &p->cpu_timer[which];
-	uint64_t used = process_ticks(p) * TICK_NS;
+	uint64_t used = timer_time(process_cpu(p), which);
 	uint64_t left = t->at > used ? t->at - used : t->at ? TICK_NS : 0;
 
 	*v = (struct linux_itimer){
@@ -101,7 +112,7 @@ void cpu_timer_set(struct process *p, unsigned which, const struct linux_itimer 
 	struct cpu_timer *t = &p->cpu_timer[which];
 	uint64_t ns = (uint64_t)v->sec * SECOND + (uint64_t)v->usec * 1000;
 
-	t->at = ns ? process_ticks(p) * TICK_NS + ns : 0;
+	t->at = ns ? timer_time(process_cpu(p), which) + ns : 0;
 	t->interval = (uint64_t)v->interval_sec * SECOND + (uint64_t)v->interval_usec * 1000;
 	cpu_watch(p);
 }

@@ -303,7 +303,7 @@ static err_t start(struct thread *t, uint16_t space, uint64_t sp)
 	if (err != 0)
 		return err;
 	publish_ids(t);
-	sched_tell(t);
+	sched_tell(t, false);
 	return has_to_stop(t) ? 0 : sys_proc_resume(&resume);
 }
 

@@ -88,7 +88,7 @@ void thread_end(struct thread *t)
 	struct proc_destroy_request destroy = { .proc = endpoint_of(t) };
 	struct vm_detach_request detach = { .proc = destroy.proc };
 
-	process_of(t)->dead_ticks += ticks_of(t);
+	process_of(t)->dead_cpu = cpu_sum(process_of(t)->dead_cpu, thread_cpu(t));
 	if (sys_proc_destroy(&destroy) != 0 || vm_detach(&vm, &detach) != 0)
 		return;                 /* it has been done before, by a request that crashed */
 }
@@ -399,22 +399,22 @@ static struct found look(const struct process *p, int32_t pid, uint32_t options)
 	return f;
 }
 
+static struct cpu cpu_with_children(const struct process *p)
+{
+	return cpu_sum(process_cpu(p), p->child_cpu);
+}
+
 /* Told: a zombie goes, a stop or continue is told once. */
 static void told(struct process *p, struct process *child, uint32_t options)
 {
 	if (options & WNOWAIT_)
 		return;
 	if (child->state == PROCESS_ZOMBIE) {
-		p->child_ticks += child->dead_ticks + child->child_ticks;
+		p->child_cpu = cpu_sum(p->child_cpu, cpu_with_children(child));
 		process_free(child);
 	} else {
 		child->untold = 0;
 	}
-}
-
-static uint64_t ticks_with_children(const struct process *p)
-{
-	return process_ticks(p) + p->child_ticks;
 }
 
 static int64_t wait4_answer(struct thread *t, const struct found *f, uint64_t status_at,
@@ -425,7 +425,7 @@ static int64_t wait4_answer(struct thread *t, const struct found *f, uint64_t st
 
 	if (status_at && user_write(t, status_at, &status, sizeof(status)) != 0)
 		return -EFAULT;
-	if (rusage_at && rusage_write(t, rusage_at, ticks_with_children(f->child)) != 0)
+	if (rusage_at && rusage_write(t, rusage_at, cpu_with_children(f->child)) != 0)
 		return -EFAULT;
 	told(process_of(t), f->child, options);
 	return pid;
@@ -446,7 +446,7 @@ static int64_t waitid_answer(struct thread *t, const struct found *f, uint64_t i
 		info.u.child.status = (int32_t)(f->status & 0x7f);
 	if (info_at && user_write(t, info_at, &info, sizeof(info)) != 0)
 		return -EFAULT;
-	if (rusage_at && rusage_write(t, rusage_at, ticks_with_children(f->child)) != 0)
+	if (rusage_at && rusage_write(t, rusage_at, cpu_with_children(f->child)) != 0)
 		return -EFAULT;
 	told(process_of(t), f->child, options);
 	return 0;

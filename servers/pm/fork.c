@@ -78,7 +78,7 @@ static struct process *process_copy(const struct process *p, uint64_t flags, uin
 	q->death_signal = 0;
 	q->subreaper = 0;
 	q->pending = 0;
-	q->dead_ticks = q->child_ticks = 0;
+	q->dead_cpu = q->child_cpu = (struct cpu){ 0, 0 };
 	q->itimer_ns = q->itimer_interval_ns = 0;
 	for (unsigned i = 0; i < 2; i++)
 		q->cpu_timer[i] = (struct cpu_timer){ 0, 0 };
@@ -220,7 +220,7 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 	if (req->flags & CLONE_VFORK_)
 		q->vfork_thread = (uint16_t)thread_index(parent);
 	publish_ids(t);
-	sched_tell(t);
+	sched_tell(t, false);
 	write_tids(parent, t, req);
 	parent->wait_arg[0] = thread_index(t);  /* for call_forked */
 	parent->wait_arg[1] = req->flags;

@@ -186,6 +186,13 @@ int64_t call_setgroups(struct thread *t, const struct delivery *d)
 
 /* ---- groups and sessions ---- */
 
+static void publish_group(struct process *p)
+{
+	publish_process(p);
+	FOR_THREADS(p, t)
+		sched_tell(t, false);
+}
+
 static bool group_in_session(uint32_t pgid, uint32_t sid)
 {
 	for (unsigned i = 0; i < NR_PROCESSES; i++)
@@ -213,7 +220,7 @@ int64_t call_setpgid(struct thread *t, const struct delivery *d)
 	    ((uint32_t)pgid != q->pid && !group_in_session((uint32_t)pgid, p->sid)))
 		return -EPERM;
 	q->pgid = (uint32_t)pgid;
-	publish_process(q);
+	publish_group(q);
 	return 0;
 }
 
@@ -242,6 +249,6 @@ int64_t call_setsid(struct thread *t, const struct delivery *d)
 			return -EPERM;
 	p->pgid = p->sid = p->pid;
 	p->tty = 0;
-	publish_process(p);
+	publish_group(p);
 	return p->sid;
 }

@@ -325,10 +325,12 @@ static bool find_sched(void)
 	return true;
 }
 
-void sched_tell(const struct thread *t)
+void sched_tell(const struct thread *t, bool reniced)
 {
+	const struct process *p = process_of(t);
 	struct sched_program_request req = {
-		.proc = endpoint_of(t), .nice = (uint32_t)(SCHED_NICE_ZERO + process_of(t)->nice),
+		.proc = endpoint_of(t), .nice = (uint32_t)(SCHED_NICE_ZERO + p->nice),
+		.group = p->pgid, .reniced = reniced,
 	};
 
 	if (find_sched() && sched_program(&sched, &req) == -EDEADPEER)
@@ -376,7 +378,7 @@ static int64_t set_nice(const struct process *p, struct process *q, int32_t nice
 		return -EACCES;
 	q->nice = nice;
 	FOR_THREADS(q, o)
-		sched_tell(o);
+		sched_tell(o, true);
 	return 0;
 }
 

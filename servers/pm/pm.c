@@ -250,12 +250,15 @@ static err_t do_pm_times(const struct call *c, const struct pm_times_request *re
 			 struct pm_times_reply *reply)
 {
 	const struct process *p = process_by_pid(req->pid);
+	struct cpu cpu;
 
 	if (!p)
 		return -ENOENT;
+	cpu = process_cpu(p);
 	*reply = (struct pm_times_reply){
-		.start_ns = p->start_ns, .user_ticks = process_ticks(p),
-		.child_ticks = p->child_ticks, .tty = p->tty, .nice = p->nice,
+		.start_ns = p->start_ns, .user_ticks = cpu.user, .system_ticks = cpu.system,
+		.child_user_ticks = p->child_cpu.user, .child_system_ticks = p->child_cpu.system,
+		.tty = p->tty, .nice = p->nice,
 	};
 	return 0;
 }

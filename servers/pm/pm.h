@@ -38,12 +38,23 @@ void thread_free(struct thread *t);                     /* Q2: keeps the row of 
 void process_free(struct process *p);
 bool process_has_pid_row(const struct thread *t);
 struct thread *next_thread(const struct process *p, struct thread *after);
+#define TICK_NS 10000000ull
 #define FOR_THREADS(p, t) \
 	for (struct thread *t = next_thread(p, NULL); t; t = next_thread(p, t))
 void publish_ids(struct thread *t);
 void publish_process(struct process *p);
-uint64_t ticks_of(const struct thread *t);
-uint64_t process_ticks(const struct process *p);
+struct cpu thread_cpu(const struct thread *t);
+struct cpu process_cpu(const struct process *p);
+static inline struct cpu cpu_sum(struct cpu a, struct cpu b)
+{
+	return (struct cpu){ a.user + b.user, a.system + b.system };
+}
+
+static inline uint64_t cpu_ns(struct cpu c)
+{
+	return (c.user + c.system) * TICK_NS;
+}
+
 
 /* ---- memory.c: bytes of programs ---- */
 err_t user_read(const struct thread *t, uint64_t from, void *to, size_t len) MUST_CHECK;
@@ -120,7 +131,6 @@ err_t do_pm_exec_fail(const struct call *c, const struct pm_exec_fail_request *r
 enum { RLIMIT_CPU_ = 0, RLIMIT_DATA_ = 2, RLIMIT_NPROC_ = 6, RLIMIT_AS_ = 9,
        RLIMIT_SIGPENDING_ = 11 };
 #define SECOND 1000000000ull
-#define TICK_NS 10000000ull
 struct linux_itimer { int64_t interval_sec, interval_usec, sec, usec; };
 void cpu_watch(struct process *p);                      /* its limit or a timer has changed */
 void cpu_look(struct process *p, uint64_t now);
@@ -146,10 +156,10 @@ int64_t call_clock_settime(struct thread *t, const struct delivery *d);
 int64_t call_settimeofday(struct thread *t, const struct delivery *d);
 int64_t call_times(struct thread *t, const struct delivery *d);
 int64_t call_getrusage(struct thread *t, const struct delivery *d);
-err_t rusage_write(struct thread *t, uint64_t address, uint64_t ticks) MUST_CHECK;
+err_t rusage_write(struct thread *t, uint64_t address, struct cpu cpu) MUST_CHECK;
 
 /* ---- misc.c: what sched is told ---- */
-void sched_tell(const struct thread *t);
+void sched_tell(const struct thread *t, bool reniced);
 
 /* ---- syslog.c ---- */
 void log_more(void);                                    /* log has new lines */

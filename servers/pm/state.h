@@ -55,6 +55,7 @@ struct action { uint64_t handler, flags, restorer, mask; };
 
 struct limit { uint64_t soft, hard; };
 
+struct cpu { uint64_t user, system; };          /* CPU time, in ticks */
 struct cpu_timer { uint64_t at, interval; };    /* CPU time in ns; at 0: not armed */
 
 enum process_state { PROCESS_FREE, PROCESS_LIVE, PROCESS_EXITING, PROCESS_ZOMBIE };
@@ -82,8 +83,8 @@ struct process {
 	uint32_t death_signal;          /* PR_SET_PDEATHSIG */
 	uint64_t pending;
 	uint64_t start_ns;
-	uint64_t dead_ticks;            /* of threads that ended */
-	uint64_t child_ticks;           /* of children reaped */
+	struct cpu dead_cpu;            /* of threads that ended */
+	struct cpu child_cpu;           /* of children reaped */
 	uint64_t itimer_ns, itimer_interval_ns;
 	struct cpu_timer cpu_timer[2];  /* ITIMER_VIRTUAL, ITIMER_PROF */
 	uint64_t cpu_check_ns;          /* when to look at its CPU time; 0: never */

@@ -150,19 +150,21 @@ void publish_process(struct process *p)
 		publish_ids(t);
 }
 
-uint64_t ticks_of(const struct thread *t)
+struct cpu thread_cpu(const struct thread *t)
 {
 	struct proc_info_request req = { .slot = FIRST_PROGRAM + thread_index(t) };
 	struct proc_info_reply reply;
 
-	return sys_proc_info(&req, &reply) == 0 ? reply.user_ticks : 0;
+	if (sys_proc_info(&req, &reply) != 0)
+		return (struct cpu){ 0, 0 };
+	return (struct cpu){ reply.user_ticks, reply.system_ticks };
 }
 
-uint64_t process_ticks(const struct process *p)
+struct cpu process_cpu(const struct process *p)
 {
-	uint64_t sum = p->dead_ticks;
+	struct cpu sum = p->dead_cpu;
 
 	FOR_THREADS(p, t)
-		sum += ticks_of(t);
+		sum = cpu_sum(sum, thread_cpu(t));
 	return sum;
 }

@@ -316,10 +316,10 @@ static err_t clock_read(const struct thread *t, int clock, uint64_t *ns)
 		*ns = clock_monotonic_ns();
 		return 0;
 	case CLOCK_PROCESS_:
-		*ns = process_ticks(process_of(t)) * TICK_NS;
+		*ns = cpu_ns(process_cpu(process_of(t)));
 		return 0;
 	case CLOCK_THREAD_:
-		*ns = ticks_of(t) * TICK_NS;
+		*ns = cpu_ns(thread_cpu(t));
 		return 0;
 	default:
 		return -EINVAL;
@@ -450,16 +450,18 @@ int64_t call_settimeofday(struct thread *t, const struct delivery *d)
 int64_t call_times(struct thread *t, const struct delivery *d)
 {
 	const struct process *p = process_of(t);
-	int64_t v[4] = { (int64_t)process_ticks(p), 0, (int64_t)p->child_ticks, 0 };
+	struct cpu v[2] = { process_cpu(p), p->child_cpu };
 
 	if (d->m.w[0] && user_write(t, d->m.w[0], v, sizeof(v)) != 0)
 		return -EFAULT;
 	return (int64_t)(clock_monotonic_ns() / TICK_NS);
 }
 
-err_t rusage_write(struct thread *t, uint64_t address, uint64_t ticks)
+err_t rusage_write(struct thread *t, uint64_t address, struct cpu cpu)
 {
-	int64_t usage[18] = { (int64_t)(ticks / 100), (int64_t)(ticks % 100 * 10000) };
+	uint64_t usage[18] = {
+		cpu.user / 100, cpu.user % 100 * 10000, cpu.system / 100, cpu.system % 100 * 10000,
+	};
 
 	return user_write(t, address, usage, sizeof(usage));
 }
@@ -470,11 +472,11 @@ int64_t call_getrusage(struct thread *t, const struct delivery *d)
 
 	switch ((int)d->m.w[0]) {
 	case 0:
-		return rusage_write(t, d->m.w[1], process_ticks(p));
+		return rusage_write(t, d->m.w[1], process_cpu(p));
 	case 1:
-		return rusage_write(t, d->m.w[1], ticks_of(t));
+		return rusage_write(t, d->m.w[1], thread_cpu(t));
 	case -1:
-		return rusage_write(t, d->m.w[1], p->child_ticks);
+		return rusage_write(t, d->m.w[1], p->child_cpu);
 	default:
 		return -EINVAL;
 	}

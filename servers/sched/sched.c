@@ -12,6 +12,11 @@
  * one, four at most, and is raised when it has blocked and nothing of that kind happened for a
  * while. One that never blocks would stay down, behind everybody of its old priority: every two
  * seconds it is raised here, so that nobody starves, whatever his priority.
+ *
+ * Each process has its turn, so many of them together get much of the CPU, each for hardly using
+ * any. A process group of which many are ready at the same time is a crowd, and has a lower base
+ * priority until it has thinned out: a fork bomb does not stand in the way of the shell that
+ * ends it.
  */
 #include "state.h"
 
@@ -21,6 +26,7 @@
 #include <lib/print.h>
 #include <lib/server.h>
 #include <lib/service_ids.h>
+#include <lib/string.h>
 
 #define LOOK_NS 1000000000ull
 /* Not a whole number of seconds: others' heartbeats are not to fall on every sample. */
@@ -34,11 +40,23 @@ static const uint64_t decay[3] = { 1884, 2014, 2037 };
 /* ---- policy ---- */
 
 enum { PROGRAM_PRIORITY = 8, PROGRAM_QUANTUM = 5 };
+/* More than 8 are ready: one level down; more than 16: two; and so on. */
+enum { CROWD = 8, CROWD_LEVELS = 4, READY_GROUPS = 1024 };
 
 /* Five nice values to a level upwards, ten downwards: above programs there are services. */
 static uint8_t priority_of(int nice)
 {
 	return (uint8_t)(PROGRAM_PRIORITY + (nice < 0 ? nice / 10 : (nice + 4) / 5));
+}
+
+/* Levels down for a group of which so many are ready. */
+static unsigned crowd_levels(unsigned ready)
+{
+	unsigned levels = 0;
+
+	while (levels < CROWD_LEVELS && ready > (unsigned)CROWD << levels)
+		levels++;
+	return levels;
 }
 
 /* Between levels the quantum tells them apart: 20 ticks for -20, 5 for 0, 3 for 19. Beside one that
@@ -66,7 +84,7 @@ static err_t do_sched_program(const struct call *c, const struct sched_program_r
 	int nice = (int)req->nice - SCHED_NICE_ZERO;
 	struct row new = {
 		.proc = req->proc, .nice = (int8_t)nice, .priority = priority_of(nice),
-		.quantum = quantum_of(nice),
+		.quantum = quantum_of(nice), .group = req->group,
 	};
 
 	if (endpoint_slot(c->client) != ID_PM)
@@ -76,8 +94,7 @@ static err_t do_sched_program(const struct call *c, const struct sched_program_r
 	if (endpoint_eq(r->proc, req->proc))
 		new.raised = r->raised;
 	*r = new;
-	/* A new one has what the kernel gives to programs. */
-	return nice == 0 && new.raised == 0 && !r->sunk ? 0 : apply(r);
+	return req->reniced ? apply(r) : 0;
 }
 
 static err_t do_sched_service(const struct call *c, const struct sched_service_request *req)
@@ -115,9 +132,9 @@ static err_t do_sched_load(const struct call *c, struct sched_load_reply *reply)
 
 /* ---- balance ---- */
 
-static void look_at(struct row *r, const struct proc_info_reply *p)
+static void look_at(struct row *r, unsigned priority)
 {
-	if (p->priority <= r->priority) {
+	if (priority <= r->priority) {
 		if (r->sunk != 0)
 			r->sunk = 0;
 		return;
@@ -127,6 +144,26 @@ static void look_at(struct row *r, const struct proc_info_reply *p)
 	if (apply(r) == 0)
 		r->raised++;
 	r->sunk = 0;
+}
+
+/* How many of a process group are ready. Two groups far apart may share a number: then they count
+ * as one, which takes more than four of each to matter. */
+static uint16_t *ready_of(uint32_t group)
+{
+	static uint16_t ready[READY_GROUPS];
+
+	return &ready[group % READY_GROUPS];
+}
+
+static void crowd(struct row *r)
+{
+	unsigned priority = priority_of(r->nice) + crowd_levels(*ready_of(r->group));
+
+	if (r->group == 0 || r->priority == priority)
+		return;
+	r->priority = (uint8_t)priority;
+	if (apply(r) == 0)
+		r->sunk = 0;
 }
 
 /* Services that are ready work for a program that waits in a call: they count as one, however many
@@ -145,8 +182,10 @@ static void sample(unsigned ready)
 
 static void look(void)
 {
+	static uint8_t priority[NR_PROCS];
 	unsigned programs = 0, services = 0;
 
+	memset(ready_of(0), 0, READY_GROUPS * sizeof(*ready_of(0)));
 	for (uint32_t slot = 0; slot < NR_PROCS; slot++) {
 		struct proc_info_request req = { .slot = slot };
 		struct row *r = &state.row[slot];
@@ -160,7 +199,14 @@ static void look(void)
 		}
 		programs += p.state == 0 && slot >= FIRST_PROGRAM;
 		services += p.state == 0 && serves(slot);
-		look_at(r, &p);
+		*ready_of(r->group) += p.state == 0;
+		priority[slot] = p.priority;
+	}
+	for (unsigned i = 0; i < NR_PROCS; i++) {
+		if (state.row[i].proc.v == 0)
+			continue;
+		look_at(&state.row[i], priority[i]);
+		crowd(&state.row[i]);
 		undo_commit();                          /* each row stands for itself */
 	}
 	if (state.looked_ns - state.sampled_ns >= SAMPLE_NS) {

@@ -15,6 +15,7 @@
 struct row {
 	endpoint_t proc;                /* all zero: none */
 	uint32_t raised;
+	uint32_t group;                 /* process group; 0: a service */
 	int8_t nice;
 	uint8_t priority, quantum;
 	uint8_t sunk;                   /* looks at it in a row that found it below its base */

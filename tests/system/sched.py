@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Nice values, fairness between programs that compute, load averages; sched may die.
+"""Nice values, fairness between programs that compute, load averages; sched may die. And how late a
+program wakes beside others that want everything, in instructions, so that the host does not matter.
 
 Limit: 240
 """
@@ -9,6 +10,9 @@ import time
 from guest import Guest, finish, scenario
 
 NICER = '/usr/lib/skink/nicer'
+# What the others do, how many they are; by how many ms of instructions a program may wake late.
+STORMS = (('compute', 8, 500), ('call', 2, 500), ('chain', 2, 500), ('commands', 2, 500),
+          ('again', 1, 500), ('bomb', 1, 1500))
 HOG = "%ssh -c 'while :; do :; done' & echo pid $!; true"
 
 
@@ -82,4 +86,12 @@ with Guest() as guest:
         assert guest.run('%s 3 %s' % (NICER, NICER)) == (0, '3\n')
         assert set(before) == set(priorities(guest)), (before, priorities(guest))
         assert ' 1 recoveries in place' in guest.run('service status sched')[1]
+with Guest(icount='on') as guest:
+    guest.shell()
+    for kind, count, limit in STORMS:
+        with scenario('beside %s, %d at first, a program wakes in time' % (kind, count)):
+            status, out = guest.run('/usr/lib/skink/fair %s %d' % (kind, count), 120)
+            naps, late = map(int, re.match(r'(\d+) naps, the worst (\d+) ms', out).groups())
+            print('  %d naps, %d ms' % (naps, late))
+            assert status == 0 and naps > 100 and late < limit, out
 finish()

@@ -58,6 +58,7 @@ static int run(char *output, size_t size, const char *format)
 }
 
 #define HEAD "protocol t 0x500\n"                       /* line 1 */
+#define KERNEL "protocol t 0x1000 kernel\ncall a 0x10\n"
 #define CALL HEAD "call read 1\n"                       /* line 2 */
 
 static const struct refusal {
@@ -104,6 +105,11 @@ static const struct refusal {
 	{ CALL "in grant a both\n", 3, "read or write" },
 	{ CALL "in grant a read\nin u32 a\n", 4, "field 'a' twice" },
 	{ "protocol t 0x1000 kernel\ncall a 0x10\nin grant b read\n", 3, "lends nothing" },
+	{ CALL "in endpoint a managed\n", 3, "unexpected 'managed'" },
+	{ KERNEL "in endpoint a strange\n", 3, "managed, guarded, held" },
+	{ KERNEL "in endpoint a held\n", 3, "by whom" },
+	{ KERNEL "out endpoint a managed\n", 3, "unexpected 'managed'" },
+	{ KERNEL "in endpoint a managed\nin endpoint b guarded\n", 4, "second process" },
 	{ CALL "err oops \"x\"\n", 3, "not an error" },
 	{ CALL "err EIO \"x\"\nerr EIO \"y\"\n", 4, "twice" },
 	{ CALL "err EIO\n", 3, "text in quotes" },

@@ -69,8 +69,8 @@ static struct proc *enter(unsigned slot, unsigned priv, unsigned space)
 	*p = (struct proc){
 		.regs = { .rip = TEXT_VA, .rsp = RAM_VA, .orig_rax = UINT64_MAX },
 		.flags = PROC_FULL, .ep = ENDPOINT(1, slot), .owner = ENDPOINT(1, slot),
-		.rank = d->rank, .priority = d->priority, .base_priority = d->priority,
-		.quantum = d->quantum, .ticks_left = d->quantum,
+		.rank = d->rank,
+		.sched = { d->priority, d->priority, d->quantum, (int16_t)-d->quantum, 0, 0 },
 		.space = &spaces[space], .priv = &privs[priv],
 		.slot = (uint16_t)slot, .program = slot >= FIRST_PROGRAM,
 	};
@@ -116,13 +116,24 @@ struct proc *fake_program(unsigned slot)
 void fake_run(struct proc *p)
 {
 	struct core *c = this_core();
-	struct proc *old = c->current;
+	struct proc *old = c->current, *h;
 
 	if (old == p)
 		return;
 	if (p->state)
 		panic("the test runs a process that cannot run", p->slot);
 	proc_unready(p);
+	if (p->program) {               /* P5 */
+		if (c->turn)
+			c->turn->sched.ticks_left = (int16_t)-abs(c->turn->sched.ticks_left);
+		h = c->hint;
+		if (h == c->turn && h) {
+			proc_unready(h);
+			proc_ready(c, h);
+		}
+		c->turn = p;
+		p->sched.ticks_left = (int16_t)abs(p->sched.ticks_left);
+	}
 	c->current = p;
 	if (old && old->state == 0)
 		proc_ready(this_core(), old);

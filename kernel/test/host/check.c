@@ -62,7 +62,7 @@ static const char *check_run_queues(const struct core *c)
 		HOLDS((c->ready >> i & 1) == (c->queue[i].head != NULL), "ready bits are wrong");
 		for (const struct proc *p = c->queue[i].head; p; p = p->next) {
 			HOLDS(p->state == 0, "P1: in a run queue but not runnable");
-			HOLDS(p->priority == i, "in the wrong run queue");
+			HOLDS(p->sched.priority == i, "in the wrong run queue");
 		}
 	}
 	if (c->hint) {
@@ -116,7 +116,10 @@ static const char *check_states(const struct proc *p)
 	      "something to tell of a process that has not stopped");
 	HOLDS(p->priv == &privs[p->program ? (unsigned)PRIV_PROGRAM : slot], "P3");
 	HOLDS(slot != PRIV_PROGRAM, "P3: a service with the programs' privileges");
-	HOLDS(p->priority < NR_PRIORITIES && p->priority >= p->base_priority, "priority");
+	HOLDS(p->sched.priority < NR_PRIORITIES && p->sched.priority >= p->sched.base_priority,
+	      "priority");
+	HOLDS(!p->program || p->sched.ticks_left <= 0 || p == this_core()->turn,
+	      "P5: not its turn, and not waiting for it");
 	HOLDS(p->space && p->space->root, "a process without a space");
 	return NULL;
 }
