@@ -116,7 +116,7 @@ static int64_t pipe_read(struct op *o, struct file *f, uint64_t address, size_t 
 		p->tail = p->head = 0;
 	if (p->write_queue != 0)
 		queue_wake(p->write_queue);
-	polls_wake();
+	polls_wake(watch_pipe(f->pipe));
 	return n;
 }
 
@@ -154,7 +154,7 @@ static int64_t pipe_write(struct op *o, struct file *f, uint64_t address, size_t
 			o->row->done = done;
 		if (p->read_queue != 0)
 			queue_wake(p->read_queue);
-		polls_wake();
+		polls_wake(watch_pipe(f->pipe));
 		if (done == len)
 			return (int64_t)done;
 	}
@@ -226,7 +226,7 @@ void pipe_close(struct file *f)
 		p->writers--;
 	queue_wake(p->read_queue);
 	queue_wake(p->write_queue);
-	polls_wake();
+	polls_wake(watch_pipe(f->pipe));
 	if (p->readers == 0 && p->writers == 0 && p->read_queue == 0 && p->write_queue == 0)
 		pipe_free(f->pipe);
 	f->pipe = 0;

@@ -8,8 +8,8 @@
  * On crash: recovers in place; the row is looked at again.
  * Spec:     poll(2), select(2).
  *
- * A row that polls waits in one queue for all; each change of a pipe or line makes them look again.
- * The signal mask of ppoll and pselect6 is not applied (docs/caveats).
+ * A row that polls waits in one queue for all, with what it watches: a change of a pipe or line
+ * makes those look again that watch it. ppoll and pselect6 with a mask pass through pm first.
  */
 #include "vfs.h"
 
@@ -31,14 +31,30 @@ static unsigned file_poll(const struct file *f)
 	}
 }
 
-/* Nothing is ready: wait, up to `ns` (UINT64_MAX: for ever). 0 when the time is up. */
-static int64_t wait_more(struct op *o, uint64_t ns)
+static uint64_t file_watch(const struct file *f)
+{
+	switch (f == NULL ? FILE_INODE : f->kind) {
+	case FILE_INODE:
+	case FILE_MEMORY:
+		return 0;
+	case FILE_CHAR:
+		return watch_line(f->server, f->line);
+	default:
+		return watch_pipe(f->pipe);
+	}
+}
+
+static bool may_wait(const struct op *o, uint64_t ns)
+{
+	return ns != 0 && !op_timed_out(o);
+}
+
+/* Nothing is ready: wait, up to `ns` (UINT64_MAX: for ever). */
+static int64_t wait_more(struct op *o, uint64_t watched, uint64_t ns)
 {
 	bool first = o->row == NULL || !o->row->polls;
 	struct row *r;
 
-	if (op_timed_out(o) || ns == 0)
-		return 0;
 	r = row_get(o);
 	if (first) {
 		r->polls = 1;
@@ -46,6 +62,7 @@ static int64_t wait_more(struct op *o, uint64_t ns)
 			row_set_deadline(r, clock_monotonic_ns() + ns);
 		alarm_plan();
 	}
+	r->watched = watched;
 	return row_wait(o, QUEUE_POLL, 0, -ERESTARTNOHAND);
 }
 
@@ -59,6 +76,7 @@ static uint64_t ns_of(const struct linux_timespec *t)
 static int64_t do_poll(struct op *o, uint64_t ns)
 {
 	uint32_t count = (uint32_t)o->a[1];
+	uint64_t watched = 0;
 	unsigned n = 0;
 	int64_t err;
 
@@ -77,10 +95,10 @@ static int64_t do_poll(struct op *o, uint64_t ns)
 		fds[i].revents = (int16_t)(fds[i].fd < 0 ? 0 : bits);
 		n += fds[i].revents != 0;
 	}
-	if (n == 0) {
-		err = wait_more(o, ns);
-		if (err != 0)
-			return err;
+	if (n == 0 && may_wait(o, ns)) {
+		for (uint32_t i = 0; i < count; i++)
+			watched |= fds[i].fd < 0 ? 0 : file_watch(fd_file(o, fds[i].fd));
+		return wait_more(o, watched, ns);
 	}
 	err = user_give(o, o->a[0], fds, count * sizeof(fds[0]));
 	return err != 0 ? err : n;
@@ -155,6 +173,7 @@ static int64_t do_select(struct op *o, uint64_t ns)
 {
 	unsigned count = (unsigned)o->a[0] > NR_FDS ? NR_FDS : (unsigned)o->a[0];
 	size_t size = (count + 63) / 64 * 8;
+	uint64_t watched = 0;
 	int64_t err = 0, n;
 
 	if ((int)o->a[0] < 0)
@@ -168,10 +187,11 @@ static int64_t do_select(struct op *o, uint64_t ns)
 	n = look(o, count);
 	if (n < 0)
 		return n;
-	if (n == 0) {
-		err = wait_more(o, ns);
-		if (err != 0)
-			return err;
+	if (n == 0 && may_wait(o, ns)) {
+		for (unsigned fd = 0; fd < count; fd++)
+			if ((sets[0][fd / 64] | sets[1][fd / 64] | sets[2][fd / 64]) & BIT(fd % 64))
+				watched |= file_watch(fd_file(o, (int)fd));
+		return wait_more(o, watched, ns);
 	}
 	for (unsigned k = 0; k < 3 && err == 0; k++)
 		if (o->a[1 + k] != 0)

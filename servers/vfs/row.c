@@ -14,6 +14,7 @@
 #include "vfs.h"
 
 #define NS_PER_TICK 5000000000ull       /* write-back */
+enum { POLLS_WOKEN = 64 };
 
 unsigned row_index(const struct row *r)
 {
@@ -106,10 +107,21 @@ void queue_wake(uint16_t head)
 	ready->prev = last;
 }
 
-void polls_wake(void)
+void polls_wake(uint64_t watched)
 {
-	if (state.poll_all != 0)
-		queue_wake(state.poll_all);
+	uint16_t woken[POLLS_WOKEN], n = 0, at = state.poll_all;
+
+	if (at == 0)
+		return;
+	do {
+		if (state.row[at].watched & watched && n++ < POLLS_WOKEN)
+			woken[n - 1] = at;
+		at = state.row[at].next;
+	} while (at != state.poll_all);
+	if (n > POLLS_WOKEN)            /* more than the undo log should hold: all of them */
+		return queue_wake(state.poll_all);
+	for (uint16_t i = 0; i < n; i++)
+		row_ready(&state.row[woken[i]]);
 }
 
 /* ---- rows ---- */

@@ -351,7 +351,7 @@ static void lines_look(unsigned server)
 			continue;
 		s->seen[line] = seq;
 		queue_wake(s->line_queue[line]);
-		polls_wake();
+		polls_wake(watch_line(server, line));
 	}
 }
 

@@ -182,6 +182,7 @@ struct row {
 	uint8_t cancelled;
 	uint8_t timed_out;
 	uint8_t polls;                  /* it is a poll */
+	uint64_t watched;               /* of what; see watch_pipe() */
 };
 
 enum server_kind { SERVER_NONE, SERVER_FILE, SERVER_CHAR };

@@ -55,7 +55,18 @@ int64_t row_wait(struct op *o, enum queue q, unsigned object, int64_t cancelled)
 void row_dequeue(struct row *r);
 void queue_wake(uint16_t head);                 /* all that are in it become ready */
 void queue_wake_one(uint16_t head);
-void polls_wake(void);
+/* What a poll waits for, as bits that others may share: it looks again once too often then. */
+static inline uint64_t watch_pipe(unsigned pipe)
+{
+	return BIT(pipe % 64);
+}
+
+static inline uint64_t watch_line(unsigned server, unsigned line)
+{
+	return BIT((server * BOARD_WORDS + line) % 64);
+}
+
+void polls_wake(uint64_t watched);              /* those that watch one of these */
 struct request *row_request(const struct row *r);       /* whose answer is being used */
 void row_ready(struct row *r);
 void row_free(struct row *r);

@@ -61,6 +61,39 @@ static void t_poll_tells_readiness(void)
 	CHECK(poll(p, 1, 20) == 0);
 }
 
+/* A hundred programs wait in poll, each for its own pipe and one that all share. */
+static void t_poll_wakes_whom_it_concerns(void)
+{
+	enum { POLLERS = 100 };
+	int all[2], own[POLLERS][2], done[2];
+	char who;
+
+	CHECK(pipe(all) == 0 && pipe(done) == 0);
+	for (int i = 0; i < POLLERS; i++) {
+		CHECK(pipe(own[i]) == 0);
+		if (fork() == 0) {
+			struct pollfd p[2] = { { .fd = own[i][0], .events = POLLIN },
+					       { .fd = all[0], .events = POLLIN } };
+			char c = (char)i;
+
+			if (poll(p, 2, -1) != 1 || p[0].revents != POLLIN ||
+			    write(done[1], &c, 1) != 1 || poll(p + 1, 1, -1) != 1)
+				_exit(1);
+			_exit(p[1].revents != POLLIN);
+		}
+	}
+	for (int i = POLLERS - 1; i >= 0; i--)
+		CHECK(write(own[i][1], "x", 1) == 1 && read(done[0], &who, 1) == 1 && who == i);
+	CHECK(write(all[1], "x", 1) == 1);
+	for (int i = 0; i < POLLERS; i++) {
+		int status = -1;
+
+		CHECK(wait(&status) > 0 && status == 0);
+		close(own[i][0]);
+		close(own[i][1]);
+	}
+}
+
 static void t_select_times_out_and_wakes(void)
 {
 	struct timeval tv = { 0, 20000 };
@@ -181,6 +214,7 @@ static void t_permissions_are_checked(void)
 
 const struct test file_tests[] = {
 	T(a_pipe_carries_bytes_in_order), T(dup_shares_the_offset), T(poll_tells_readiness),
+	T(poll_wakes_whom_it_concerns),
 	T(select_times_out_and_wakes), T(nonblocking_reads_are_EAGAIN),
 	T(files_are_made_written_read_and_removed), T(vectors_scatter_and_gather),
 	T(a_megabyte_is_written_and_read_at_once), T(record_locks_exclude),
