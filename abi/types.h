@@ -49,11 +49,6 @@ static inline uint32_t endpoint_slot(endpoint_t e)
 	return e.v & SLOT_MASK;
 }
 
-static inline uint32_t endpoint_gen(endpoint_t e)
-{
-	return e.v >> SLOT_BITS;
-}
-
 static inline bool endpoint_eq(endpoint_t a, endpoint_t b)
 {
 	return a.v == b.v;

@@ -15,7 +15,7 @@ struct space;
 struct core;
 
 /* The core that runs this code. */
-#include <machine/core_local.h>
+#include <machine/machine.h>
 
 /* One record of the trace ring; from and to are slots. */
 static inline void trace(unsigned event, unsigned from, unsigned to, unsigned type, uint64_t arg)
@@ -26,8 +26,6 @@ static inline void trace(unsigned event, unsigned from, unsigned to, unsigned ty
 
 /* ---- memory ---- */
 
-/* A frame through the direct map. Only for frames below nr_frames. */
-void *frame_ptr(pfn_t pfn);
 void *memcpy(void *restrict to, const void *restrict from, size_t len);
 void *memset(void *to, int byte, size_t len);
 /* As memcpy, for what users name: if it overlaps, what comes out is anything. */
@@ -35,7 +33,7 @@ void *bytes_copy(void *to, const void *from, size_t len);
 
 /* Page tables (kernel/x86_64/pagetable.c; compiled on the host as well). */
 typedef uint64_t pte_t;                 /* 0: nothing there */
-enum { PTE_LEVELS = 4 };
+enum { PTE_LEVELS = 4, PTE_ENTRIES = 512 };
 
 /* Make a root: empty user half, the kernel's half. */
 void table_init_root(pfn_t root);
@@ -49,8 +47,9 @@ pte_t *table_leaf(pfn_t root, vaddr_t va);
  * looked: to end, or less if that took more than *looks absent entries. */
 pte_t *table_next(pfn_t root, vaddr_t va, vaddr_t end, vaddr_t *at, unsigned *looks);
 /* Take the first leaf from *at on out of the tree, or a table page (free then) that holds nothing
- * from *at on any more; false: only the root is left. Begins with *at = 0 and moves it. */
-bool table_take(pfn_t root, vaddr_t *at, pfn_t *taken, bool *leaf);
+ * from *at on any more; false: only the root is left. Begins with *at = 0 and *leaf = NULL and
+ * moves them; *leaf is the entry in which the leaf was, NULL for a table page. */
+bool table_take(pfn_t root, vaddr_t *at, pfn_t *taken, pte_t **leaf);
 
 pte_t pte_make(pfn_t pfn, unsigned flags);      /* MAP_WRITE, MAP_EXEC, MAP_MMIO */
 pfn_t pte_pfn(pte_t e);

@@ -7,6 +7,12 @@
 #include <abi/errors.h>
 #include <abi/message.h>
 
+/* Which of the processes that had this slot. */
+static inline uint32_t endpoint_gen(endpoint_t e)
+{
+	return e.v >> SLOT_BITS;
+}
+
 enum { PEER_NAME = 24 };
 
 /* A service by name. The stubs look it up at the first call and again after its death. */

@@ -54,20 +54,25 @@ bool prot_allowed(const struct space *s, unsigned flags)
 bool walk_begin(struct walk *w, unsigned space, vaddr_t va, uint64_t pages)
 {
 	*w = (struct walk){ space_find(space), va, va + pages * PAGE_SIZE,
-			    SPACE_STEP, SPACE_LOOKS };
+			    NULL, SPACE_STEP, SPACE_LOOKS };
 	return w->space && page_range(va, pages);
 }
 
 pte_t *walk_find(struct walk *w)
 {
+	bool next = w->entry && w->va < w->end && w->va / PAGE_SIZE % PTE_ENTRIES && w->entry[1];
+
 	if (w->steps-- == 0)
 		return NULL;
-	return table_next(w->space->root, w->va, w->end, &w->va, &w->looks);
+	w->entry = next ? w->entry + 1
+			: table_next(w->space->root, w->va, w->end, &w->va, &w->looks);
+	return w->entry;
 }
 
 static uint64_t list_begin(struct frame_list *l, uint32_t max)
 {
 	l->count = 0;
+	l->entry = NULL;
 	l->max = max < SPACE_STEP ? max : SPACE_STEP;
 	return l->max * sizeof(pfn_t);
 }
@@ -89,10 +94,14 @@ bool spares_take(void *list, pfn_t *pfn)
 
 err_t page_map(struct space *s, vaddr_t va, pfn_t pfn, unsigned flags, struct frame_list *spares)
 {
-	pte_t *e = table_entry(s->root, va, 0, spares_take, spares);
+	bool near = spares->entry && (va ^ spares->va) >> PAGE_SHIFT < PTE_ENTRIES;
+	pte_t *e = near ? spares->entry + ((int64_t)(va - spares->va) >> PAGE_SHIFT)
+			: table_entry(s->root, va, 0, spares_take, spares);
 
 	if (!e)
 		return -ENOMEM;
+	spares->entry = e;
+	spares->va = va;
 	if (!frames_mappable(pfn, 1, flags))
 		return -EPERM;          /* a spare just became a table */
 	if (*e && pte_pfn(*e) != pfn)

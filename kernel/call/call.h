@@ -33,22 +33,26 @@ bool page_range(vaddr_t va, uint64_t pages);
 bool prot_allowed(const struct space *s, unsigned flags);
 
 /* Absent table entries that one call skips at most (see table_next). */
-enum { SPACE_LOOKS = 4096 };
+enum { SPACE_LOOKS = 1024 };
 
 /* A walk over the mapped pages of a range, as many as one call may handle. */
 struct walk {
 	struct space *space;
 	vaddr_t va, end;
+	pte_t *entry;                   /* found before: often the next one is beside it */
 	unsigned steps, looks;
 };
 /* False: no such space or range. */
 bool walk_begin(struct walk *w, unsigned space, vaddr_t va, uint64_t pages);
-/* The entry of the first one from w->va on, which is moved there; NULL: no more, or no more now. */
+/* The entry of the first one from w->va on, which is moved there; NULL: no more, or no more now.
+ * The caller moves w->va to the next page in between. */
 pte_t *walk_find(struct walk *w);
 
 /* Frames in the caller's memory, pfn_t[]: spares that may become tables; those that became free. */
 struct frame_list {
 	uint32_t count, max;            /* used of it; its length, SPACE_STEP at most */
+	vaddr_t va;                     /* the page mapped last, and its entry; NULL: none yet */
+	pte_t *entry;
 	pfn_t pfn[SPACE_STEP];
 };
 err_t spares_read(struct frame_list *l, struct proc *caller, vaddr_t at, uint32_t max) MUST_CHECK;

@@ -17,20 +17,17 @@ err_t do_proc_info(struct proc *caller UNUSED, const struct proc_info_request *r
 	rep->proc = p->ep;
 	if (endpoint_eq(p->ep, ENDPOINT_NONE))
 		return 0;
-	rep->owner = p->owner;
-	rep->partner = ENDPOINT_NONE;
-	rep->type = 0xffff;
+	*rep = (struct proc_info_reply){
+		.proc = p->ep, .owner = p->owner, .partner = ENDPOINT_NONE, .type = 0xffff,
+		.state = p->state, .space = (uint16_t)(p->space - spaces),
+		.priv = (uint8_t)(p->priv - privs), .priority = p->sched.priority,
+		.user_ticks = p->user_ticks, .system_ticks = p->system_ticks,
+		.switches = p->switches,
+	};
 	if (p->state & (STATE_SENDING | STATE_CALLING)) {
 		rep->partner = p->partner->ep;
 		rep->type = (uint16_t)(p->kind == CALL_LINUX ? p->regs.orig_rax
 				       : p->kind == CALL_FAULT ? TYPE_FAULT : p->msg.type);
 	}
-	rep->state = p->state;
-	rep->space = (uint16_t)(p->space - spaces);
-	rep->priv = (uint8_t)(p->priv - privs);
-	rep->priority = p->sched.priority;
-	rep->user_ticks = p->user_ticks;
-	rep->system_ticks = p->system_ticks;
-	rep->switches = p->switches;
 	return 0;
 }

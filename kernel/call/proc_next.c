@@ -18,10 +18,7 @@ err_t do_proc_next(struct proc *caller, struct proc_next_reply *rep)
 
 	if (!p)
 		return -ENOENT;
-	rep->proc = p->ep;
-	rep->cause = p->event.cause;
-	rep->vector = p->event.vector;
-	rep->code = p->event.code;
-	rep->address = p->event.address;
+	*rep = (struct proc_next_reply){ p->ep, p->event.cause, p->event.vector, p->event.code,
+					 p->event.address };
 	return 0;
 }

@@ -12,7 +12,7 @@ err_t do_space_destroy(struct proc *caller, const struct space_destroy_request *
 	struct space *s = space_find(req->space);
 	struct frame_list freed;
 	vaddr_t va = 0;
-	bool leaf;
+	pte_t *leaf = NULL;
 	pfn_t f;
 
 	if (!s)
@@ -25,7 +25,7 @@ err_t do_space_destroy(struct proc *caller, const struct space_destroy_request *
 	for (unsigned n = 0; n < SPACE_STEP && freed.count < freed.max && !rep->done; n++) {
 		if (!table_take(s->root, &va, &f, &leaf)) {
 			f = s->root;
-			leaf = false;
+			leaf = NULL;
 			frame_retype(f, FRAME_TABLE, FRAME_FREE);
 			s->root = 0;
 			rep->done = 1;

@@ -20,7 +20,6 @@ enum { PTE_PRESENT = 1, PTE_WRITE = 2, PTE_USER = 4, PTE_CACHE_OFF = 0x18, PTE_A
 #define PTE_NX (1ull << 63)
 
 #define KERNEL_BASE 0xffffffff80000000ull       /* of the image: virtual = physical + this */
-#define DIRECT_BASE 0xffff800000000000ull       /* all RAM: virtual = physical + this */
 #define DEVICE_BASE 0xffffffffc0000000ull       /* local APIC, I/O APIC; physical: */
 enum { LOCAL_APIC = 0xfee00000, IO_APIC = 0xfec00000 };
 

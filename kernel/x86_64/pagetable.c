@@ -13,11 +13,11 @@
 
 #define PTE_FRAME 0x000ffffffffff000ull
 
-enum { ENTRIES = 512, USER_ROOT_ENTRIES = 256 };
+enum { USER_ROOT_ENTRIES = 256 };
 
 static unsigned index_at(vaddr_t va, unsigned level)
 {
-	return (va >> (PAGE_SHIFT + 9 * level)) & (ENTRIES - 1);
+	return (va >> (PAGE_SHIFT + 9 * level)) & (PTE_ENTRIES - 1);
 }
 
 pfn_t pte_pfn(pte_t e)
@@ -68,8 +68,7 @@ pte_t *table_next(pfn_t root, vaddr_t va, vaddr_t end, vaddr_t *at, unsigned *lo
 		}
 		/* Skip what the absent entry covers, staying in this table if it can. */
 		do {
-			va = (va >> (PAGE_SHIFT + 9 * level)) + 1;
-			va <<= PAGE_SHIFT + 9 * level;
+			va = ((va >> (PAGE_SHIFT + 9 * level)) + 1) << (PAGE_SHIFT + 9 * level);
 		} while (--*looks && va < end && index_at(va, level) &&
 			 !(t[index_at(va, level)] & PTE_PRESENT));
 	}
@@ -77,17 +76,20 @@ pte_t *table_next(pfn_t root, vaddr_t va, vaddr_t end, vaddr_t *at, unsigned *lo
 	return NULL;
 }
 
-bool table_take(pfn_t root, vaddr_t *at, pfn_t *taken, bool *leaf)
+bool table_take(pfn_t root, vaddr_t *at, pfn_t *taken, pte_t **leaf)
 {
-	pte_t *t = frame_ptr(root), *up = NULL;
+	bool beside = *leaf && index_at(*at + PAGE_SIZE, 0) && (*leaf)[1];
+	pte_t *t = frame_ptr(root), *up = beside ? *leaf + 1 : NULL;
 	unsigned count = USER_ROOT_ENTRIES;
 
-	for (unsigned level = PTE_LEVELS - 1;; level--) {
+	*at += beside ? PAGE_SIZE : 0;
+	*leaf = up;
+	for (unsigned level = PTE_LEVELS - 1; !beside; level--) {
 		unsigned shift = PAGE_SHIFT + 9 * level, first = index_at(*at, level), i = first;
 
 		while (i < count && !(t[i] & PTE_PRESENT))
 			i++;
-		*leaf = level == 0 && i < count;
+		*leaf = level == 0 && i < count ? &t[i] : NULL;
 		if (i == count)
 			break;
 		if (i > first)
@@ -96,7 +98,7 @@ bool table_take(pfn_t root, vaddr_t *at, pfn_t *taken, bool *leaf)
 		if (*leaf)
 			break;
 		t = frame_ptr(pte_pfn(*up));
-		count = ENTRIES;
+		count = PTE_ENTRIES;
 	}
 	if (!up)
 		return false;

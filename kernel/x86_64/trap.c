@@ -174,11 +174,6 @@ void *memset(void *to, int byte, size_t len)
 	return to;
 }
 
-void *frame_ptr(pfn_t pfn)
-{
-	return (void *)(DIRECT_BASE + ((uint64_t)pfn << PAGE_SHIFT));
-}
-
 void table_init_root(pfn_t root)
 {
 	memcpy(frame_ptr(root), frame_ptr(kernel_root), PAGE_SIZE);     /* its user half is empty */

@@ -55,7 +55,6 @@ static inline uint64_t cpu_ns(struct cpu c)
 	return (c.user + c.system) * TICK_NS;
 }
 
-
 /* ---- memory.c: bytes of programs ---- */
 err_t user_read(const struct thread *t, uint64_t from, void *to, size_t len) MUST_CHECK;
 err_t user_write(const struct thread *t, uint64_t to, const void *from, size_t len) MUST_CHECK;

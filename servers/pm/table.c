@@ -52,6 +52,8 @@ struct thread *next_thread(const struct process *p, struct thread *after)
 	struct thread *leader = thread_by_tid(p->pid);
 	unsigned me = process_index(p);
 
+	if (p->threads == 0)
+		return NULL;
 	if (p->threads == 1 && leader && leader->alive) /* nearly always */
 		return after ? NULL : leader;
 	for (unsigned i = after ? thread_index(after) + 1 : 0; i < NR_THREADS; i++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * core_local.h - the one core of the fake machine.
+ * machine.h - the one core of the fake machine, and its memory.
  */
-#ifndef MACHINE_CORE_LOCAL_H
-#define MACHINE_CORE_LOCAL_H
+#ifndef MACHINE_H
+#define MACHINE_H
 
 #include <kernel/core/proc.h>
 
@@ -12,5 +12,7 @@ static inline struct core *this_core(void)
 {
 	return &fake_core;
 }
+
+void *frame_ptr(pfn_t pfn);
 
 #endif
