@@ -76,17 +76,28 @@ void fill_attr(const struct node *n, struct file_attr *a)
 	};
 }
 
+static uint32_t *entry_bucket(uint32_t dir, const char *name)
+{
+	uint64_t hash = dir;
+
+	for (; *name; name++)
+		hash = (hash ^ (uint8_t)*name) * 0x100000001b3;         /* FNV-1a */
+	return &state.entry_bucket[(hash ^ hash >> 32) % NR_BUCKETS];
+}
+
 struct dirent *entry_find(const struct node *dir, const char *name)
 {
-	for (uint32_t i = dir->first; i; i = state.dirent[i].next)
-		if (strcmp(state.dirent[i].name, name) == 0)
+	uint32_t number = node_number(dir);
+
+	for (uint32_t i = *entry_bucket(number, name); i; i = state.dirent[i].chain)
+		if (state.dirent[i].dir == number && strcmp(state.dirent[i].name, name) == 0)
 			return &state.dirent[i];
 	return NULL;
 }
 
 err_t entry_add(struct node *dir, const char *name, struct node *n)
 {
-	uint32_t i = state.free_dirent;
+	uint32_t i = state.free_dirent, *bucket;
 	struct dirent *e = &state.dirent[i];
 
 	if (i == 0)
@@ -98,6 +109,9 @@ err_t entry_add(struct node *dir, const char *name, struct node *n)
 	e->prev = dir->last;
 	e->pos = state.next_pos++;
 	strlcpy(e->name, name, sizeof(e->name));
+	bucket = entry_bucket(e->dir, e->name);
+	e->chain = *bucket;
+	*bucket = i;
 	if (dir->last)
 		state.dirent[dir->last].next = i;
 	else
@@ -115,8 +129,11 @@ err_t entry_add(struct node *dir, const char *name, struct node *n)
 void entry_remove(struct node *dir, struct dirent *e)
 {
 	struct node *n = &state.node[e->node];
-	uint32_t i = (uint32_t)(e - state.dirent);
+	uint32_t i = (uint32_t)(e - state.dirent), *link = entry_bucket(e->dir, e->name);
 
+	while (*link != i)
+		link = &state.dirent[*link].chain;
+	*link = e->chain;
 	if (e->prev)
 		state.dirent[e->prev].next = e->next;
 	else

@@ -4,6 +4,7 @@
  * T1 node 1 is the root of what the boot archive holds; each other tree that is mounted has a root
  *    of its own. A node with links 0 and not in use by vfs is free.
  * T2 An entry's parent is a directory; entries of one directory form a doubly linked list.
+ *    Each is in the hash bucket of its directory and name.
  * T3 A page row belongs to one (node, index), is in that hash bucket's list, or is free.
  */
 #ifndef TMPFS_STATE_H
@@ -34,6 +35,7 @@ struct node {
 struct dirent {
 	uint32_t node;                  /* 0: free */
 	uint32_t dir, next, prev;
+	uint32_t chain;                 /* of its hash bucket */
 	uint64_t pos;                   /* readdir position: rises, never reused in a directory */
 	char name[NAME_MAX_ + 1];
 };
@@ -44,7 +46,8 @@ struct state {
 	struct node node[NR_NODES];
 	struct dirent dirent[NR_DIRENTS];
 	struct page page[NR_DATA_PAGES];        /* row 0 is not used */
-	uint32_t bucket[NR_BUCKETS];
+	uint32_t bucket[NR_BUCKETS];            /* of pages */
+	uint32_t entry_bucket[NR_BUCKETS];
 	uint32_t root_of[NR_TREES];     /* 0: not mounted, or a tree of the boot archive */
 	uint32_t free_node, free_dirent, free_page;
 	uint32_t nodes, pages;          /* in use */

@@ -521,7 +521,8 @@ static err_t check(void)
 		const struct dirent *e = &state.dirent[i];
 
 		if (e->node && (!node_of(e->node) || !node_of(e->dir) ||
-				!is_dir(&state.node[e->dir])))
+				!is_dir(&state.node[e->dir]) ||
+				entry_find(&state.node[e->dir], e->name) != e))
 			return -EINVAL;                                 /* T2 */
 	}
 	return 0;
