@@ -48,7 +48,7 @@ all: boot tools listings
 TOOL_CFLAGS := -O2 -g -std=gnu17 $(WARN) -I. -I$(GEN) -idirafter lib
 TOOL_SRC_contract := $(wildcard tools/contract*.c)
 TOOL_SRC_mkboot := $(wildcard tools/mkboot*.c lib/manifest*.c) lib/linux_names.c lib/format.c \
-	$(GEN)/contract/kernel_names.c
+	$(GEN)/contract/kernel_names.c $(GEN)/contract/protocols.c
 TOOLS := $(foreach t,contract mkboot,$(if $(wildcard tools/$t.c),$(BUILD)/tools/$t))
 
 $(BUILD)/tools/obj/%.o: %.c Makefile

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * manifest_check.c - whether a set of manifests can run together.
  *
- * Job:      no resource twice, calls only downwards, names that exist, no cycle of needs; the
- *           order to start in; the kernel's struct priv_desc.
+ * Job:      no resource twice, needs that exist, no cycle of needs; with manifest_sense.c and
+ *           manifest_graph.c all of them; the order to start in; the kernel's struct priv_desc.
  * Speaks:   docs/notes/0004-services.md.
  * Touches:  what it is given.
  * Trusts:   manifest_parse for the ranges of numbers.
@@ -11,15 +11,9 @@
 #include <string.h>
 
 #include <lib/linux.h>
-#include <lib/manifest.h>
+#include <lib/manifest_set.h>
 #include <lib/print.h>
 #include <lib/service_ids.h>
-
-struct set {
-	const struct manifest *const *m;
-	unsigned count;
-	struct manifest_error *e;
-};
 
 static const struct { const char *name; unsigned id; } fixed[] = {
 	{ "rs", ID_RS }, { "log", ID_LOG }, { "ds", ID_DS }, { "vm", ID_VM },
@@ -28,8 +22,7 @@ static const struct { const char *name; unsigned id; } fixed[] = {
 	{ "acpi", ID_ACPI }, { "keyboard", ID_KEYBOARD }, { "screen", ID_SCREEN },
 };
 
-__attribute__((format(printf, 4, 5)))
-static err_t refuse(const struct set *s, unsigned which, unsigned line, const char *text, ...)
+err_t manifest_bad(const struct set *s, unsigned which, unsigned line, const char *text, ...)
 {
 	va_list ap;
 
@@ -56,14 +49,15 @@ static err_t check_id(const struct set *s, unsigned i)
 
 	for (size_t k = 0; k < COUNT(fixed); k++)
 		if ((strcmp(fixed[k].name, m->name) == 0) != (fixed[k].id == m->id))
-			return refuse(s, i, m->line[WORD_ID], "id %u belongs to '%s'",
-				      fixed[k].id, fixed[k].name);
+			return manifest_bad(s, i, m->line[WORD_ID], "id %u belongs to '%s'",
+					    fixed[k].id, fixed[k].name);
 	for (unsigned k = 0; k < i; k++) {
 		if (strcmp(s->m[k]->name, m->name) == 0)
-			return refuse(s, i, m->line[WORD_SERVICE], "service '%s' twice", m->name);
+			return manifest_bad(s, i, m->line[WORD_SERVICE], "service '%s' twice",
+					    m->name);
 		if (s->m[k]->id == m->id)
-			return refuse(s, i, m->line[WORD_ID], "id %u is taken by '%s'", m->id,
-				      s->m[k]->name);
+			return manifest_bad(s, i, m->line[WORD_ID], "id %u is taken by '%s'", m->id,
+					    s->m[k]->name);
 	}
 	return 0;
 }
@@ -76,10 +70,10 @@ static err_t ports_clash(const struct set *s, unsigned i, const struct manifest 
 		for (unsigned b = 0; b < m->nr_ports; b++)
 			if (o->ports[a].first <= m->ports[b].last &&
 			    m->ports[b].first <= o->ports[a].last)
-				return refuse(s, i, m->line[WORD_PORTS],
-					      "port 0x%x is taken by '%s'",
-					      o->ports[a].first > m->ports[b].first ?
-					      o->ports[a].first : m->ports[b].first, o->name);
+				return manifest_bad(s, i, m->line[WORD_PORTS],
+						    "port 0x%x is taken by '%s'",
+						    o->ports[a].first > m->ports[b].first ?
+						    o->ports[a].first : m->ports[b].first, o->name);
 	return 0;
 }
 
@@ -92,9 +86,9 @@ static err_t mmio_clash(const struct set *s, unsigned i, const struct manifest *
 			if ((uint64_t)o->mmio[a].first < (uint64_t)m->mmio[b].first +
 			    m->mmio[b].count && (uint64_t)m->mmio[b].first <
 			    (uint64_t)o->mmio[a].first + o->mmio[a].count)
-				return refuse(s, i, m->line[WORD_MMIO],
-					      "device memory at page 0x%x is taken by '%s'",
-					      o->mmio[a].first, o->name);
+				return manifest_bad(s, i, m->line[WORD_MMIO],
+						    "device memory at page 0x%x is taken by '%s'",
+						    o->mmio[a].first, o->name);
 	return 0;
 }
 
@@ -107,9 +101,9 @@ static err_t lines_clash(const struct set *s, unsigned i, const struct manifest 
 		for (unsigned b = 0; b < m->nr_lines; b++)
 			if (o->lines[a].line == m->lines[b].line &&
 			    !(o->lines[a].flags & m->lines[b].flags & LINE_LEVEL))
-				return refuse(s, i, m->line[WORD_LINES],
-					      "line %u is taken by '%s'", m->lines[b].line,
-					      o->name);
+				return manifest_bad(s, i, m->line[WORD_LINES],
+						    "line %u is taken by '%s'", m->lines[b].line,
+						    o->name);
 	return 0;
 }
 
@@ -121,20 +115,21 @@ static err_t linux_clash(const struct set *s, unsigned i, const struct manifest 
 		if (m->posix[n / 64] & o->posix[n / 64] & BIT(n % 64)) {
 			const char *name = linux_call_name(n);
 
-			return refuse(s, i, m->line[WORD_POSIX],
-				      "Linux call %u (%s) is answered by '%s'", n,
-				      name == NULL ? "?" : name, o->name);
+			return manifest_bad(s, i, m->line[WORD_POSIX],
+					    "Linux call %u (%s) is answered by '%s'", n,
+					    name == NULL ? "?" : name, o->name);
 		}
 	if (m->answers & o->answers)
-		return refuse(s, i, m->line[WORD_ANSWERS], "answered by '%s' already", o->name);
+		return manifest_bad(s, i, m->line[WORD_ANSWERS], "answered by '%s' already",
+				    o->name);
 	return 0;
 }
 
 static err_t framebuffer_clash(const struct set *s, unsigned i, const struct manifest *o)
 {
 	if (s->m[i]->framebuffer && o->framebuffer)
-		return refuse(s, i, s->m[i]->line[WORD_FRAMEBUFFER],
-			      "the framebuffer is taken by '%s'", o->name);
+		return manifest_bad(s, i, s->m[i]->line[WORD_FRAMEBUFFER],
+				    "the framebuffer is taken by '%s'", o->name);
 	return 0;
 }
 
@@ -158,34 +153,14 @@ static err_t check_resources(const struct set *s, unsigned i)
 	return err;
 }
 
-static err_t check_talks(const struct set *s, unsigned i)
+static err_t check_needs(const struct set *s, unsigned i)
 {
-	const struct manifest *m = s->m[i];
+	const struct manifest_list *list = &s->m[i]->needs;
 
-	for (unsigned k = 0; k < m->talks.count; k++) {
-		const struct manifest_name *n = &m->talks.of[k];
-		const struct manifest *to = manifest_find(s->m, s->count, n->name);
-
-		if (to == NULL)
-			return refuse(s, i, n->line, "talks to '%s', which does not exist",
-				      n->name);
-		if (to->rank >= m->rank)
-			return refuse(s, i, n->line, "talks to '%s' of rank %u, not below %u",
-				      n->name, to->rank, m->rank);
-		if (to->serves.count == 0)
-			return refuse(s, i, n->line, "talks to '%s', which serves no contract",
-				      n->name);
-	}
-	return 0;
-}
-
-static err_t check_names(const struct set *s, unsigned i, const struct manifest_list *list,
-			 const char *what)
-{
 	for (unsigned k = 0; k < list->count; k++)
 		if (manifest_find(s->m, s->count, list->of[k].name) == NULL)
-			return refuse(s, i, list->of[k].line, "%s '%s', which does not exist", what,
-				      list->of[k].name);
+			return manifest_bad(s, i, list->of[k].line,
+					    "needs '%s', which does not exist", list->of[k].name);
 	return 0;
 }
 
@@ -202,8 +177,8 @@ static err_t check_uses(const struct set *s, unsigned i)
 		for (unsigned k = 0; k < s->count; k++)
 			found |= (s->m[k]->posix[n / 64] & BIT(n % 64)) && s->m[k]->rank < m->rank;
 		if (!found)
-			return refuse(s, i, m->line[WORD_USES],
-				      "nobody of lower rank answers Linux call %u", n);
+			return manifest_bad(s, i, m->line[WORD_USES],
+					    "nobody of lower rank answers Linux call %u", n);
 	}
 	return 0;
 }
@@ -252,8 +227,8 @@ static err_t check_cycle(const struct set *s)
 				started |= BIT(s->m[i]->id);
 	while (started & BIT(s->m[at]->id))
 		at++;
-	return refuse(s, at, s->m[at]->line[WORD_NEEDS],
-		      "'%s' is in a cycle of needs, or behind one", s->m[at]->name);
+	return manifest_bad(s, at, s->m[at]->line[WORD_NEEDS],
+			    "'%s' is in a cycle of needs, or behind one", s->m[at]->name);
 }
 
 err_t manifest_check(const struct manifest *const *set, unsigned count, struct manifest_error *e)
@@ -262,21 +237,23 @@ err_t manifest_check(const struct manifest *const *set, unsigned count, struct m
 	err_t err = 0;
 
 	if (count > MANIFEST_IDS)
-		return refuse(&s, MANIFEST_IDS, 1, "more than %d services", MANIFEST_IDS);
+		return manifest_bad(&s, MANIFEST_IDS, 1, "more than %d services", MANIFEST_IDS);
 	for (unsigned i = 0; i < count && err == 0; i++) {
 		err = check_id(&s, i);
 		if (err == 0)
 			err = check_resources(&s, i);
 		if (err == 0)
-			err = check_talks(&s, i);
-		if (err == 0)
-			err = check_names(&s, i, &set[i]->notifies, "notifies");
-		if (err == 0)
-			err = check_names(&s, i, &set[i]->needs, "needs");
-		if (err == 0)
 			err = check_uses(&s, i);
+		if (err == 0)
+			err = manifest_check_sense(&s, i);
+		if (err == 0)
+			err = check_needs(&s, i);
 	}
-	return err == 0 ? check_cycle(&s) : err;
+	if (err == 0)
+		err = check_cycle(&s);
+	for (unsigned i = 0; i < count && err == 0; i++)
+		err = manifest_check_graph(&s, i);
+	return err;
 }
 
 static uint64_t ids(const struct manifest *const *set, unsigned count,

@@ -2,7 +2,8 @@
  * contract.c - compiles contracts/NAME.contract into C and a reference page.
  *
  * Job:      contract --out DIR FILE...: reads every file, checks all, then writes
- *           DIR/contract/NAME.h, NAME_client.c, NAME_server.c, NAME_fuzz.c and DIR/docs/NAME.md.
+ *           DIR/contract/NAME.h, NAME_client.c, NAME_server.c, NAME_fuzz.c and DIR/docs/NAME.md,
+ *           and of all together DIR/contract/protocols.c.
  * Speaks:   the language of contracts/README.md.
  * Touches:  the files named, DIR.
  * Trusts:   nothing in a contract; the first fault ends it with FILE:LINE and status 1.
@@ -123,7 +124,8 @@ static void generate(const struct protocol *p)
 		return;
 	}
 	generate_header(p);
-	generate_client(p);
+	if (!p->shared)
+		generate_client(p);
 	generate_server(p);
 	generate_fuzz(p);
 }
@@ -149,6 +151,7 @@ int main(int argc, char **argv)
 	check_together(p, count);
 	for (unsigned i = 0; i < count; i++)
 		generate(&p[i]);
+	generate_protocols(p, count);
 	write_outputs();
 	free(p);
 	return 0;

@@ -101,6 +101,7 @@ struct protocol {
 	char upper[NAME_SIZE];
 	unsigned base;
 	bool kernel;
+	bool shared;                    /* requests travel in shared memory, not in messages */
 	int line;
 	char doc[NOTE_SIZE];
 	struct call call[OPS_MAX];
@@ -147,6 +148,7 @@ void generate_stub_head(FILE *f, const struct protocol *p, const struct call *c)
 void generate_client(const struct protocol *p);
 void generate_server(const struct protocol *p);
 void generate_fuzz(const struct protocol *p);
+void generate_protocols(const struct protocol *p, unsigned count);
 void generate_kernel(const struct protocol *p);
 void generate_doc(const struct protocol *p);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * contract_gen.c - generates NAME.h and NAME_client.c.
+ * contract_gen.c - generates NAME.h, NAME_client.c and protocols.c.
  *
  * Job:      numbers, payload structs with their layout asserted, stub prototypes, handler table;
- *           the client stubs.
- * Speaks:   lib/peer.h (peer_call) in what it generates.
+ *           the client stubs; the table of all protocols.
+ * Speaks:   lib/peer.h (peer_call) and lib/protocols.h in what it generates.
  * Touches:  outputs in memory.
  * Trusts:   the checks of contract_parse.c and contract_check.c (C1..C4).
  * On crash: nothing is written yet.
@@ -97,6 +97,8 @@ static void call_part(FILE *f, const struct protocol *p, const struct call *c)
 	fprintf(f, " */\n");
 	generate_payload(f, p, c, true);
 	generate_payload(f, p, c, false);
+	if (p->shared)
+		return;
 	generate_stub_head(f, p, c);
 	fprintf(f, " MUST_CHECK;\n\n");
 }
@@ -213,4 +215,26 @@ void generate_client(const struct protocol *p)
 		fputc('\n', f);
 		client_stub(f, p, &p->call[i]);
 	}
+}
+
+/* What the image checker must know of all protocols. */
+void generate_protocols(const struct protocol *p, unsigned count)
+{
+	FILE *f = output("contract/protocols.c");
+
+	fprintf(f, "/* SPDX-License-Identifier: BSD-2-Clause\n"
+		" * protocols.c - the protocols and their calls.\n"
+		" * Generated from contracts/: do not edit.\n */\n"
+		"#include <lib/protocols.h>\n\nconst struct protocol protocols[] = {\n");
+	for (unsigned i = 0; i < count; i++)
+		if (!p[i].kernel)
+			fprintf(f, "\t{ .name = \"%s\", .shared = %d, .events = %d },\n",
+				p[i].name, p[i].shared, p[i].nr_events != 0);
+	fprintf(f, "\t{ .name = NULL },\n};\n\n"
+		"const struct protocol_call protocol_calls[] = {\n");
+	for (unsigned i = 0; i < count; i++)
+		for (unsigned k = 0; k < p[i].nr_calls && !p[i].kernel && !p[i].shared; k++)
+			fprintf(f, "\t{ \"%s\", \"%s_%s\" },\n", p[i].name, p[i].name,
+				p[i].call[k].name);
+	fprintf(f, "\t{ NULL, NULL },\n};\n");
 }

@@ -110,9 +110,10 @@ static void parse_protocol(struct protocol *p, char *rest, int line)
 	p->base = (unsigned)take_number(p, line, next_word(&rest));
 	p->line = line;
 	kind = next_word(&rest);
-	if (kind != NULL && strcmp(kind, "kernel") != 0)
+	p->kernel = kind != NULL && strcmp(kind, "kernel") == 0;
+	p->shared = kind != NULL && strcmp(kind, "shared") == 0;
+	if (kind != NULL && !p->kernel && !p->shared)
 		refuse(p->file, line, "unknown kind of protocol '%s'", kind);
-	p->kernel = kind != NULL;
 	take_end(p, line, rest);
 }
 

@@ -166,19 +166,20 @@ static const struct item *find(const char *name)
 	return NULL;
 }
 
+static const struct manifest *set[ARCHIVE_MAX];
+static unsigned nr_set;
+
 static void check_set(void)
 {
-	const struct manifest *set[ARCHIVE_MAX];
 	const struct item *of[ARCHIVE_MAX];
 	struct manifest_error e;
-	unsigned n = 0;
 
 	for (unsigned i = 0; i < nr_items; i++)
 		if (items[i].is_manifest) {
-			of[n] = &items[i];
-			set[n++] = &items[i].manifest;
+			of[nr_set] = &items[i];
+			set[nr_set++] = &items[i].manifest;
 		}
-	if (manifest_check(set, n, &e) != 0)
+	if (manifest_check(set, nr_set, &e) != 0)
 		complain(of[e.which]->path, e.line, "%s", e.text);
 }
 
@@ -197,7 +198,7 @@ static void check_programs(void)
 			complain(svc->path, line != 0 ? line : svc->manifest.line[WORD_SERVICE],
 				 "program '%s' is not in the archive", svc->manifest.program);
 		} else {
-			check_program(program, svc);
+			check_program(program, svc, set, nr_set);
 		}
 	}
 }
@@ -238,6 +239,9 @@ static void write_archive(const char *path)
 		complain("mkboot", 0, "there is no program 'rs', which the kernel starts");
 		return;
 	}
+	if (find("rsguard.svc") == NULL)
+		complain(svc->path, svc->manifest.line[WORD_SERVICE],
+			 "'rs' has no guardian: there is no service 'rsguard'");
 	image = boot_image(rs, svc, &image_size);
 	if (complaints != 0)
 		return;

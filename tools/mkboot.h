@@ -25,8 +25,9 @@ struct item {                           /* one file of the archive */
 void complain(const char *path, unsigned line, const char *text, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* mkboot_elf.c: a program against its manifest. */
-void check_program(const struct item *program, const struct item *svc);
+/* mkboot_elf.c: a program against its manifest, which is one of a set that has been checked. */
+void check_program(const struct item *program, const struct item *svc,
+		   const struct manifest *const *set, unsigned count);
 
 /* mkboot_image.c: the boot image of a program that has been checked. */
 uint8_t *boot_image(const struct item *program, const struct item *svc, size_t *size);

@@ -2,7 +2,8 @@
  * mkboot_elf.c - a program against its manifest.
  *
  * Job:      a well-formed static ELF64 program; segments not both writable and executable; memory
- *           within the limit; the kernel calls listed are those that are linked.
+ *           within the limit; the kernel calls, primitives, protocols and devices listed are
+ *           those that it is linked to use.
  * Speaks:   ELF-64 (System V ABI, generic and x86-64 supplement).
  * Touches:  nothing.
  * Trusts:   nothing in the file: every offset is checked.
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include <contract/kernel.h>
+#include <lib/protocols.h>
 
 #include "mkboot.h"
 
@@ -65,18 +67,68 @@ static void check_memory(const struct item *it, const Elf64_Ehdr *h, const struc
 			 (unsigned long)m->memory / 1024, it->name, (unsigned long)need / 1024);
 }
 
-static int kernel_call(const char *symbol)
+/* What of lib/ and the generated stubs is linked, by its symbols. Unused stubs are not. */
+struct linked {
+	uint64_t calls;                 /* bit n: kernel call n */
+	uint64_t stubs;                 /* bit n: a call of protocols[n] */
+	uint64_t servers;               /* bit n: what answers protocols[n] */
+	uint32_t primitives;            /* bit n: IPC_SENDREC + n */
+	bool loop;                      /* lib/server.c, which knows what is served */
+	bool claims_pci, maps_devices;
+};
+
+static void take_kernel_call(struct linked *l, const char *symbol)
 {
-	if (strncmp(symbol, "sys_", 4) != 0)
-		return -1;
-	for (int n = 0; n < NR_KERNEL_CALLS; n++)
-		if (kernel_call_name[n] != NULL && strcmp(kernel_call_name[n], symbol + 4) == 0)
-			return n;
-	return -1;
+	for (unsigned n = 0; n < NR_KERNEL_CALLS; n++)
+		if (kernel_call_name[n] != NULL && strncmp(symbol, "sys_", 4) == 0 &&
+		    strcmp(kernel_call_name[n], symbol + 4) == 0)
+			l->calls |= BIT(n);
 }
 
-/* Bit n: the stub of kernel call n is linked. False: there are no symbols. */
-static bool linked_calls(const struct item *it, const Elf64_Ehdr *h, uint64_t *calls)
+static uint64_t protocol_bit(const char *name)
+{
+	for (unsigned n = 0; protocols[n].name != NULL; n++)
+		if (strcmp(protocols[n].name, name) == 0)
+			return BIT(n);
+	return 0;
+}
+
+static void take_protocol(struct linked *l, const char *symbol)
+{
+	for (const struct protocol_call *c = protocol_calls; c->stub != NULL; c++)
+		if (strcmp(c->stub, symbol) == 0)
+			l->stubs |= protocol_bit(c->protocol);
+	/* It asks ds where the others are. */
+	if (strcmp(symbol, "peer_refresh") == 0)
+		l->stubs |= protocol_bit("ds");
+	for (unsigned n = 0; protocols[n].name != NULL; n++) {
+		size_t len = strlen(protocols[n].name);
+
+		if (strncmp(symbol, protocols[n].name, len) == 0 &&
+		    strcmp(symbol + len, protocols[n].shared ? "_server_init" : "_contract") == 0)
+			l->servers |= BIT(n);
+	}
+}
+
+static void take_symbol(struct linked *l, const char *symbol)
+{
+	static const char *const primitive[] = {
+		"ipc_sendrec", "ipc_receive", "ipc_reply", "ipc_replyreceive", "ipc_forward",
+		"ipc_sendnb", "ipc_notify",
+	};
+
+	for (unsigned n = 0; n < COUNT(primitive); n++)
+		if (strcmp(symbol, primitive[n]) == 0)
+			l->primitives |= (uint32_t)BIT(n);
+	l->loop |= strcmp(symbol, "server_run") == 0;
+	l->claims_pci |= strcmp(symbol, "pci_claim") == 0;
+	l->maps_devices |= strcmp(symbol, "vm_device_map") == 0;
+	take_kernel_call(l, symbol);
+	take_protocol(l, symbol);
+}
+
+/* False: there are no symbols. */
+static bool read_symbols(const struct item *it, const Elf64_Ehdr *h, struct linked *l)
 {
 	const Elf64_Shdr *s = part(it, h->e_shoff, h->e_shnum, sizeof(*s));
 	bool found = false;
@@ -94,49 +146,141 @@ static bool linked_calls(const struct item *it, const Elf64_Ehdr *h, uint64_t *c
 		    text[s[s[i].sh_link].sh_size - 1] != '\0')
 			continue;
 		found = true;
-		for (uint64_t k = 0; k < n; k++) {
-			int call = -1;
-
+		for (uint64_t k = 0; k < n; k++)
 			if (sym[k].st_name < s[s[i].sh_link].sh_size &&
-			    sym[k].st_shndx != SHN_UNDEF)
-				call = kernel_call(text + sym[k].st_name);
-			if (call >= 0)
-				*calls |= BIT(call);
-		}
+			    sym[k].st_shndx != SHN_UNDEF &&
+			    ELF64_ST_BIND(sym[k].st_info) == STB_GLOBAL)
+				take_symbol(l, text + sym[k].st_name);
 	}
 	return found;
 }
 
-static void check_calls(const struct item *it, const Elf64_Ehdr *h, const struct item *svc)
+/* The line of a word, or that of the name if there is none. */
+static unsigned line_of(const struct item *svc, enum manifest_word word)
+{
+	unsigned line = svc->manifest.line[word];
+
+	return line != 0 ? line : svc->manifest.line[WORD_SERVICE];
+}
+
+static void check_calls(const struct item *it, const struct linked *l, const struct item *svc)
 {
 	const struct manifest *m = &svc->manifest;
-	unsigned line = m->line[WORD_CALLS] != 0 ? m->line[WORD_CALLS] : 1;
-	uint64_t linked = 0;
 
-	if (!linked_calls(it, h, &linked)) {
-		complain(it->path, 0, "no symbols: its kernel calls cannot be checked");
-		return;
-	}
 	for (unsigned n = 0; n < NR_KERNEL_CALLS; n++) {
-		if (m->calls & ~linked & BIT(n))
-			complain(svc->path, line,
+		if (m->calls & ~l->calls & BIT(n))
+			complain(svc->path, line_of(svc, WORD_CALLS),
 				 "kernel call '%s' is listed, but '%s' never makes it",
 				 kernel_call_name[n], it->name);
-		if (linked & ~m->calls & BIT(n))
-			complain(svc->path, line,
+		if (l->calls & ~m->calls & BIT(n))
+			complain(svc->path, line_of(svc, WORD_CALLS),
 				 "'%s' makes kernel call '%s', which is not listed",
 				 it->name, kernel_call_name[n]);
 	}
 }
 
-void check_program(const struct item *program, const struct item *svc)
+/* The default is for everybody; who lists primitives lists those that are used. */
+static void check_primitives(const struct item *it, const struct linked *l,
+			     const struct item *svc)
+{
+	static const char *const name[] = {
+		"sendrec", "receive", "reply", "replyreceive", "forward", "sendnb", "notify",
+	};
+	const struct manifest *m = &svc->manifest;
+
+	for (unsigned n = 0; n < COUNT(name); n++) {
+		if (m->line[WORD_PRIMITIVES] != 0 && m->primitives & ~l->primitives & BIT(n))
+			complain(svc->path, line_of(svc, WORD_PRIMITIVES),
+				 "primitive '%s' is listed, but '%s' never uses it", name[n],
+				 it->name);
+		if (l->primitives & ~m->primitives & BIT(n))
+			complain(svc->path, line_of(svc, WORD_PRIMITIVES),
+				 "'%s' uses primitive '%s', which is not listed", it->name,
+				 name[n]);
+	}
+}
+
+static void check_devices(const struct item *it, const struct linked *l, const struct item *svc)
+{
+	const struct manifest *m = &svc->manifest;
+
+	if ((m->nr_pci != 0) != l->claims_pci)
+		complain(svc->path, line_of(svc, WORD_PCI), m->nr_pci != 0 ?
+			 "PCI functions are listed, but '%s' never claims one" :
+			 "'%s' claims PCI functions, but none is listed", it->name);
+	if ((m->nr_mmio != 0 || m->framebuffer) && !l->maps_devices)
+		complain(svc->path, line_of(svc, m->nr_mmio != 0 ? WORD_MMIO : WORD_FRAMEBUFFER),
+			 "device memory is listed, but '%s' never maps any", it->name);
+}
+
+static uint64_t served_bits(const struct manifest *m)
+{
+	uint64_t bits = 0;
+
+	for (unsigned k = 0; k < m->serves.count; k++)
+		bits |= protocol_bit(m->serves.of[k].name);
+	return bits;
+}
+
+static void check_serves(const struct item *it, const struct linked *l, const struct item *svc)
+{
+	const struct manifest_list *list = &svc->manifest.serves;
+
+	for (unsigned k = 0; k < list->count && l->loop; k++)
+		if (!(protocol_bit(list->of[k].name) & l->servers))
+			complain(svc->path, list->of[k].line,
+				 "protocol '%s' is listed, but '%s' does not answer it",
+				 list->of[k].name, it->name);
+	/* Others may be linked for the names of their calls. */
+	for (unsigned n = 0; protocols[n].name != NULL; n++)
+		if (protocols[n].shared && l->servers & ~served_bits(&svc->manifest) & BIT(n))
+			complain(svc->path, line_of(svc, WORD_SERVES),
+				 "'%s' serves '%s', which is not listed", it->name,
+				 protocols[n].name);
+}
+
+static void check_talks(const struct item *it, const struct linked *l, const struct item *svc,
+			const struct manifest *const *set, unsigned count)
+{
+	const struct manifest *m = &svc->manifest;
+	uint64_t reached = 0;
+
+	for (unsigned k = 0; k < count && m->talks_all; k++)
+		reached |= set[k]->rank < m->rank ? served_bits(set[k]) : 0;
+	for (unsigned k = 0; k < m->talks.count; k++) {
+		const struct manifest *to = manifest_find(set, count, m->talks.of[k].name);
+
+		reached |= served_bits(to);
+		if (!(served_bits(to) & l->stubs))
+			complain(svc->path, m->talks.of[k].line,
+				 "'%s' is listed, but '%s' calls nothing that it serves", to->name,
+				 it->name);
+	}
+	for (unsigned n = 0; protocols[n].name != NULL; n++)
+		if (l->stubs & ~reached & BIT(n))
+			complain(svc->path, line_of(svc, WORD_TALKS),
+				 "'%s' calls protocol '%s', but talks to nobody who serves it",
+				 it->name, protocols[n].name);
+}
+
+void check_program(const struct item *program, const struct item *svc,
+		   const struct manifest *const *set, unsigned count)
 {
 	const Elf64_Ehdr *h = header(program);
+	struct linked l = { .calls = 0 };
 
 	if (h == NULL) {
 		complain(program->path, 0, "not an x86-64 ELF program");
 		return;
 	}
 	check_memory(program, h, svc);
-	check_calls(program, h, svc);
+	if (!read_symbols(program, h, &l)) {
+		complain(program->path, 0, "no symbols: its kernel calls cannot be checked");
+		return;
+	}
+	check_calls(program, &l, svc);
+	check_primitives(program, &l, svc);
+	check_devices(program, &l, svc);
+	check_serves(program, &l, svc);
+	check_talks(program, &l, svc, set, count);
 }

@@ -2,8 +2,9 @@
  * manifest_test.c - the manifest parser: what it reads, every refusal with its line, the checks of
  * a set, the kernel's struct made from it, and that no text makes it crash.
  *
- * Links: lib/manifest.c lib/manifest_value.c lib/manifest_check.c lib/linux_names.c
- * Links: lib/format.c gen/contract/kernel_names.c
+ * Links: lib/manifest.c lib/manifest_value.c lib/manifest_check.c lib/manifest_sense.c
+ * Links: lib/manifest_graph.c lib/linux_names.c lib/format.c
+ * Links: gen/contract/kernel_names.c gen/contract/protocols.c
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,6 +185,10 @@ static void test_mutations(void)
 static struct manifest pool[8];
 static const struct manifest *set[8];
 
+#define B "service b\nid 31\nrank 7\nmemory 64K\n"
+#define LOW "service b\nid 31\nrank 6\nmemory 64K\n"
+#define PCI "service p\nid 32\nrank 6\nmemory 64K\nserves pci\n"
+
 static const struct trouble {
 	const char *text[4];
 	unsigned which, line;
@@ -193,29 +198,87 @@ static const struct trouble {
 	{ { MIN, "service b\nid 30\nrank 7\nmemory 64K\n" }, 1, 2, "id 30 is taken by 'a'" },
 	{ { "service a\nid 2\nrank 7\nmemory 64K\n" }, 0, 2, "belongs to 'ds'" },
 	{ { "service ds\nid 3\nrank 7\nmemory 64K\n" }, 0, 2, "id 2 belongs to 'ds'" },
-	{ { MIN "ports 70-77\n", "service b\nid 31\nrank 7\nmemory 64K\nports 60 77-78\n" }, 1, 5,
+	{ { MIN "ports 70-77\ncalls port_io\n", B "ports 60 77-78\ncalls port_io\n" }, 1, 5,
 	  "port 0x77 is taken by 'a'" },
-	{ { MIN "framebuffer yes\n", "service b\nid 31\nrank 7\nmemory 64K\nframebuffer yes\n" }, 1,
-	  5, "the framebuffer is taken by 'a'" },
-	{ { MIN "mmio 1000+2000\n", "service b\nid 31\nrank 7\nmemory 64K\nmmio 2000+1000\n" }, 1,
-	  5, "page 0x1 is taken by 'a'" },
-	{ { MIN "lines 4\n", "service b\nid 31\nrank 7\nmemory 64K\nlines 4/level\n" }, 1, 5,
+	{ { MIN "framebuffer yes\n", B "framebuffer yes\n" }, 1, 5,
+	  "the framebuffer is taken by 'a'" },
+	{ { MIN "mmio 1000+2000\n", B "mmio 2000+1000\n" }, 1, 5, "page 0x1 is taken by 'a'" },
+	{ { MIN "lines 4\ncalls irq_claim irq_ack\n", B "lines 4/level\n" }, 1, 5,
 	  "line 4 is taken by 'a'" },
-	{ { MIN "posix read\n", "service b\nid 31\nrank 7\nmemory 64K\nposix write read\n" }, 1, 5,
+	{ { MIN "posix read\n", B "posix write read\n" }, 1, 5,
 	  "Linux call 0 (read) is answered by 'a'" },
-	{ { MIN "answers faults\n", "service b\nid 31\nrank 7\nmemory 64K\nanswers faults\n" }, 1,
-	  5, "answered by 'a' already" },
+	{ { MIN "answers faults\n", B "answers faults\n" }, 1, 5, "answered by 'a' already" },
 	{ { MIN "talks b\n" }, 0, 5, "talks to 'b', which does not exist" },
-	{ { MIN "talks b\n", "service b\nid 31\nrank 7\nmemory 64K\nserves x\n" }, 0, 5,
-	  "of rank 7, not below 7" },
-	{ { MIN "talks b\n", "service b\nid 31\nrank 6\nmemory 64K\n" }, 0, 5,
-	  "which serves no contract" },
+	{ { MIN "talks b\n", B "serves toy\n" }, 0, 5, "of rank 7, not below 7" },
+	{ { MIN "talks b\n", LOW }, 0, 5, "which serves no contract" },
+	{ { MIN "talks b\n", LOW "serves block\n" }, 0, 5, "which serves no contract in messages" },
 	{ { MIN "notifies b\n" }, 0, 5, "notifies 'b', which does not exist" },
 	{ { MIN "needs b\n" }, 0, 5, "needs 'b', which does not exist" },
-	{ { MIN "needs a\n" }, 0, 5, "cycle of needs" },
-	{ { MIN "needs b\n", "service b\nid 31\nrank 6\nmemory 64K\nneeds c\n",
+	{ { MIN "needs b\n", LOW "needs c\n",
 	    "service c\nid 32\nrank 6\nmemory 64K\nneeds a\n" }, 0, 5, "cycle of needs" },
 	{ { MIN "uses read\n" }, 0, 5, "nobody of lower rank answers" },
+	/* lines that do not fit each other (manifest_sense.c) */
+	{ { MIN "ports 60\n" }, 0, 5, "ports are of no use without kernel call 'port_io'" },
+	{ { MIN "calls port_io\n" }, 0, 5, "'port_io' is of no use without ports" },
+	{ { MIN "lines 4\n" }, 0, 5, "lines are of no use without kernel call 'irq_claim'" },
+	{ { MIN "calls irq_claim\n" }, 0, 5, "'irq_claim' is of no use without lines" },
+	{ { MIN "calls irq_claim\nlines msi:1 4\n" }, 0, 6, "stays masked without" },
+	{ { MIN "calls irq_claim irq_ack\nlines msi:1\n" }, 0, 5, "'irq_ack' is of no use" },
+	{ { MIN "calls port_io\nports 3f-50\n" }, 0, 6, "ports 0x40-0x43 are the kernel's" },
+	{ { MIN "mmio fee00000+1000\n" }, 0, 5, "page 0xfee00 is the kernel's" },
+	{ { MIN "mmio fec00000+1000\n" }, 0, 5, "page 0xfec00 is the kernel's" },
+	{ { MIN "rights manage-programs\n" }, 0, 5, "nobody to manage without a kernel call" },
+	{ { MIN "calls proc_create\n" }, 0, 5, "without the right to manage them" },
+	{ { MIN "rights schedule\n" }, 0, 5, "'schedule' is of no use without" },
+	{ { MIN "calls proc_sched\n" }, 0, 5, "'proc_sched' is of no use without" },
+	{ { MIN "rights forward\n" }, 0, 5, "right to forward is of no use without" },
+	{ { MIN "primitives receive forward\nnotifies all\n" }, 0, 5, "'forward' is of no use" },
+	{ { MIN "talks b\nprimitives receive\n", LOW "serves toy\n" }, 0, 5,
+	  "cannot talk without the primitive 'sendrec'" },
+	{ { MIN "primitives sendrec receive\n" }, 0, 5, "it talks to nobody" },
+	{ { MIN "notifies b\nprimitives receive\n", B }, 0, 5, "cannot notify without" },
+	{ { MIN "primitives receive sendnb\n" }, 0, 5, "it notifies nobody" },
+	{ { MIN "heartbeat 500 3\nprimitives notify\n" }, 0, 5, "cannot answer a heartbeat" },
+	{ { MIN "heartbeat 500 0\n" }, 0, 5, "a period without a count" },
+	{ { MIN "heartbeat 0 3\n" }, 0, 5, "a count without a period" },
+	{ { MIN "uses write\n", LOW "posix write\n" }, 0, 5, "every service may use Linux call 1" },
+	{ { "service a\nid 30\nrank 15\nmemory 64K\nposix read\n" }, 0, 3,
+	  "rank 15 is that of programs" },
+	{ { MIN "needs a\n" }, 0, 5, "'a' names itself" },
+	{ { MIN "talks a\n" }, 0, 5, "'a' names itself" },
+	{ { MIN "notifies a\n" }, 0, 5, "'a' names itself" },
+	{ { MIN "talks all b\n", LOW "serves toy\n" }, 0, 5, "'all', and 'b' besides" },
+	{ { MIN "notifies b all\n", B }, 0, 5, "'all', and 'b' besides" },
+	{ { MIN "needs rs\n" }, 0, 5, "'rs' runs before all others" },
+	{ { "service rs\nid 0\nrank 3\nmemory 64K\nneeds a\n", MIN }, 0, 5, "runs before all" },
+	/* who calls whom (manifest_graph.c) */
+	{ { MIN "serves frobnicate\n" }, 0, 5, "serves 'frobnicate', which no contract defines" },
+	{ { MIN "serves kernel\n" }, 0, 5, "which no contract defines" },
+	{ { MIN "serves summary programs\n" }, 0, 5, "every service serves 'summary'" },
+	{ { MIN "serves toy\n" }, 0, 5, "serves 'toy', but nobody may ask for it" },
+	{ { MIN "serves toy\n", "service is\nid 11\nrank 12\nmemory 64K\ntalks all\n" }, 0, 5,
+	  "serves 'toy', but nobody may ask for it" },
+	{ { MIN "serves block\nnotifies all\n", B }, 0, 5, "serves 'block', but nobody may ask" },
+	{ { MIN "serves block\n", B "notifies a\n" }, 0, 5, "serves 'block', but nobody may ask" },
+	{ { MIN "serves block programs\nnotifies b\n", B "notifies a\n" }, 0, 5,
+	  "serves programs, but no protocol that they can speak" },
+	{ { MIN "serves programs\n" }, 0, 5, "serves programs, but no protocol" },
+	{ { MIN "notifies b\n", B }, 0, 5, "notifies 'b', which shares no protocol with it" },
+	{ { MIN "notifies b\n", B "notifies a\n" }, 0, 5, "which shares no protocol with it" },
+	{ { MIN "notifies b\ntalks b\n", LOW "serves ds\n" }, 0, 5, "which shares no protocol" },
+	{ { MIN "notifies all\n", B }, 0, 5, "there is nobody to notify" },
+	{ { MIN "notifies rs\n", "service rs\nid 0\nrank 3\nmemory 64K\n" }, 0, 5,
+	  "'rs' is its guardian, which it may notify anyway" },
+	{ { MIN "pci 1:2\n" }, 0, 5, "claimed from who serves 'pci', to whom it does not talk" },
+	{ { MIN "framebuffer yes\n" }, 0, 5,
+	  "mapped by who serves 'vm', to whom it does not talk" },
+	{ { MIN "mmio 1000+2000\n" }, 0, 5, "mapped by who serves 'vm'" },
+	{ { MIN "pci 1:2\ntalks p\n", B "pci 3:4 1:2\ntalks p\n", PCI }, 1, 5,
+	  "PCI function 1:2 is taken by 'a'" },
+	{ { MIN "pci 1:2\ntalks p\nargs 1\n", B "pci 1:2\ntalks p\nargs 1\nprogram a\n", PCI }, 1,
+	  5, "PCI function 1:2 is taken by 'a'" },
+	{ { MIN "restart recover\n", B "program a\nrestart backoff\n" }, 1, 6,
+	  "'a' is the same program: both recover, or none" },
 };
 
 static unsigned load(const char *const *text)
@@ -251,10 +314,13 @@ static void test_good_set(void)
 {
 	static const char *const text[4] = {
 		"service a\nid 30\nrank 7\nmemory 64K\ntalks b\nnotifies c\nneeds b c\n"
-		"lines 5/level\nuses read\ncalls alarm_set\nports 60\n",
-		"service b\nid 31\nrank 6\nmemory 64K\nserves x programs\nneeds c\nlines 5/level\n"
-		"posix read\n",
+		"lines 5/level\nuses read\ncalls alarm_set port_io irq_claim irq_ack\nports 60\n"
+		"serves block\npci 1:2\nprogram x\nargs 1\n",
+		"service b\nid 31\nrank 6\nmemory 64K\nserves pci programs\nneeds c\n"
+		"lines 5/level\ncalls irq_claim irq_ack\nposix read\n",
 		"service c\nid 32\nrank 6\nmemory 64K\nnotifies all\n",
+		"service d\nid 33\nrank 7\nmemory 64K\ntalks b\nnotifies c\nserves block\npci 1:2\n"
+		"program x\nargs 2\n",
 	};
 	struct manifest_error e = { .line = 0 };
 	struct priv_desc d;
@@ -267,7 +333,8 @@ static void test_good_set(void)
 	      "what is needed starts first", "another order");
 	manifest_priv(set[0], set, n, &d);
 	check(d.sendrec_to == BIT(31) && d.notify_to == (BIT(32) | BIT(0)) && d.rank == 7 &&
-	      d.calls == BIT(0x3c) && d.posix[0] == (BIT(0) | BIT(1) | BIT(60)) &&
+	      d.calls == (BIT(0x39) | BIT(0x3a) | BIT(0x3b) | BIT(0x3c)) &&
+	      d.posix[0] == (BIT(0) | BIT(1) | BIT(60)) &&
 	      d.posix[3] == BIT(231 % 64) && d.ports[0].first == 0x60 && d.ports[1].first >
 	      d.ports[1].last && d.lines[0] == 5 && d.lines[1] == LINE_NONE && d.rights == 0,
 	      "the kernel is told what the manifest says", "something else");

@@ -11,7 +11,6 @@
 
 #include <contract/block.h>
 #include <contract/chardev.h>
-#include <contract/clock.h>
 #include <contract/ds.h>
 #include <contract/file.h>
 #include <contract/log.h>
@@ -27,10 +26,9 @@
 static char slot_name[NR_PROCS][NAME];
 
 static const struct contract *const contracts[] = {
-	&block_contract, &chardev_contract, &clock_contract, &ds_contract, &file_contract,
-	&is_contract, &log_contract, &pci_contract, &pm_contract, &power_contract, &rs_contract,
-	&sched_contract, &serial_contract,
-	&summary_contract, &toy_contract, &vm_contract,
+	&block_contract, &chardev_contract, &ds_contract, &file_contract, &is_contract,
+	&log_contract, &pci_contract, &pm_contract, &power_contract, &rs_contract, &sched_contract,
+	&serial_contract, &summary_contract, &toy_contract, &vm_contract,
 };
 
 static void read_services(void)

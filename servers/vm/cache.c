@@ -17,7 +17,7 @@ enum { BATCH = 64 };
 
 static bool is_vfs(const struct call *c)
 {
-	return is_service(c->client, ID_VFS);
+	return is_a_service(c->client, ID_VFS);
 }
 
 static uint64_t slot_va(uint32_t slot)

@@ -11,19 +11,19 @@
 
 #include <lib/service_ids.h>
 
-bool is_service(endpoint_t who, unsigned id)
+bool is_a_service(endpoint_t who, unsigned id)
 {
 	return endpoint_slot(who) == id;
 }
 
 static bool is_pm(const struct call *c)
 {
-	return is_service(c->client, ID_PM);
+	return is_a_service(c->client, ID_PM);
 }
 
 static bool is_pm_or_vfs(const struct call *c)
 {
-	return is_pm(c) || is_service(c->client, ID_VFS);
+	return is_pm(c) || is_a_service(c->client, ID_VFS);
 }
 
 /* ---- life ---- */
@@ -196,7 +196,7 @@ err_t do_vm_brk_set(const struct call *c, const struct vm_brk_set_request *req)
 err_t do_vm_populate(const struct call *c, const struct vm_populate_request *req,
 		     struct vm_populate_reply *reply)
 {
-	bool vfs = is_service(c->client, ID_VFS);
+	bool vfs = is_a_service(c->client, ID_VFS);
 	struct want w = {
 		.space = space_of(req->proc), .address = req->address,
 		.access = req->write ? WRITE : READ, .slot = vfs ? req->slot : NO_SLOT,

@@ -54,7 +54,7 @@ static uint64_t kept(uint64_t bytes)
 
 err_t do_vm_limit(const struct call *c, const struct vm_limit_request *req)
 {
-	if (!is_service(c->client, ID_PM))
+	if (!is_a_service(c->client, ID_PM))
 		return -EPERM;
 	if (!space_is_live(req->space))
 		return -EINVAL;

@@ -197,7 +197,7 @@ err_t space_fork(unsigned parent, unsigned *child);
 
 /* ---- contracts: calls.c, cache.c, share.c, device.c ---- */
 
-bool is_service(endpoint_t who, unsigned id);
+bool is_a_service(endpoint_t who, unsigned id);
 err_t do_vm_space_new(const struct call *c, struct vm_space_new_reply *reply);
 err_t do_vm_space_fork(const struct call *c, const struct vm_space_fork_request *req,
 		       struct vm_space_fork_reply *reply);

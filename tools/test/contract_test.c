@@ -222,6 +222,11 @@ static void test_good(void)
 		     "@/out/contract/kernel_table.h");
 	check(status == 0, "a good contract yields header, client, server, fuzz table and page",
 	      output);
+	check(run(output, sizeof(output), "grep -q '\"log_read\"' @/out/contract/protocols.c && "
+		  "grep -q '\"block\", .shared = 1' @/out/contract/protocols.c && "
+		  "! grep -q '\"block_read\"' @/out/contract/protocols.c && "
+		  "! ls @/out/contract/block_client.c 2> /dev/null") == 0,
+	      "a protocol in shared memory has no stubs, and the table of all says so", output);
 	test_compile("gcc");
 	if (run(output, sizeof(output), "command -v clang") == 0)
 		test_compile("clang");

@@ -69,11 +69,31 @@ static const struct refusal {
 	{ MIN "memory 64K\nprogram x\n", "plain.elf", "", "a.svc:5: program 'x' is not in" },
 	{ MIN "memory 64K\n", "large.elf", "", "a.svc:4: memory 64K, but 'a' needs 1" },
 	{ MIN "memory 64K\nstack 64K\n", "plain.elf", "", "a.svc:4: memory 64K" },
-	{ MIN "memory 64K\ncalls port_io\n", "plain.elf", "",
+	{ MIN "memory 64K\ncalls port_io\nports 60\n", "plain.elf", "",
 	  "a.svc:5: kernel call 'port_io' is listed, but 'a' never makes it" },
 	{ MIN "memory 64K\ncalls alarm_set\n", "ports.elf", "",
 	  "a.svc:5: 'a' makes kernel call 'port_io', which is not listed" },
 	{ MIN "memory 64K\n", "ports.elf", "", "'a' makes kernel call 'port_io'" },
+	{ MIN "memory 64K\ntalks pci\n", "plain.elf", "pci.svc",
+	  "a.svc:5: 'pci' is listed, but 'a' calls nothing that it serves" },
+	{ MIN "memory 64K\n", "claims.elf", "pci.svc",
+	  "a.svc:1: 'a' calls protocol 'pci', but talks to nobody who serves it" },
+	{ MIN "memory 64K\ntalks pci\n", "claims.elf", "pci.svc",
+	  "a.svc:1: 'a' claims PCI functions, but none is listed" },
+	{ MIN "memory 64K\ntalks pci\npci 1:2\n", "lists.elf", "pci.svc",
+	  "a.svc:6: PCI functions are listed, but 'a' never claims one" },
+	{ MIN "memory 64K\ntalks vm\nmmio 1000+1000\n", "finds.elf", "vm.svc",
+	  "a.svc:6: device memory is listed, but 'a' never maps any" },
+	{ MIN "memory 64K\n", "asks.elf", "", "a.svc:1: 'a' calls protocol 'ds', but talks to" },
+	{ MIN "memory 64K\nserves toy programs\n", "loop.elf", "",
+	  "a.svc:5: protocol 'toy' is listed, but 'a' does not answer it" },
+	{ MIN "memory 64K\n", "block.elf", "", "a.svc:1: 'a' serves 'block', which is not listed" },
+	{ MIN "memory 64K\nprimitives receive\n", "plain.elf", "",
+	  "a.svc:5: primitive 'receive' is listed, but 'a' never uses it" },
+	{ MIN "memory 64K\n", "sends.elf", "",
+	  "a.svc:1: 'a' uses primitive 'sendnb', which is not listed" },
+	{ MIN "memory 64K\nserves frobnicate\n", "plain.elf", "",
+	  "a.svc:5: serves 'frobnicate', which no contract defines" },
 	{ MIN "memory 64K\n", "stripped.elf", "", "no symbols" },
 	{ MIN "memory 64K\n", "wx.elf", "", "writable and executable" },
 	{ MIN "memory 64K\n", "text.elf", "", "not an x86-64 ELF program" },
@@ -89,11 +109,15 @@ static const char programs[] =
 	"echo 'void _start(void) { for (;;); }' | $B -o plain.elf\n"
 	"echo 'void sys_port_io(void) {} void _start(void) { sys_port_io(); }' | $B -o ports.elf\n"
 	"echo 'char big[100000]; void _start(void) { big[5] = 1; }' | $B -o large.elf\n"
+	"f() { name=$1; shift; (for s; do echo \"void $s(void) {}\"; done; "
+	"echo 'void _start(void) { for (;;); }') | $B -o $name.elf; }\n"
+	"f claims pci_claim; f lists pci_list; f finds vm_totals; f asks peer_refresh\n"
+	"f loop server_run; f block block_server_init; f sends ipc_sendnb\n"
 	"strip -o stripped.elf plain.elf\n"
 	"echo 'int x = 5; void _start(void) { x = 1; }' | $B -Wl,-N -Wl,--no-warn-rwx-segments "
 	"-o wx.elf\n"
 	"echo 'not a program' > text.elf; head -c 70 plain.elf > short.elf\n"
-	"cp plain.elf rs.elf; strip -o rs rs.elf\n";
+	"for n in rs rsguard pci vm; do cp plain.elf $n.elf; strip -o $n $n.elf; done\n";
 
 static void test_refusal(const struct refusal *r)
 {
@@ -102,7 +126,8 @@ static void test_refusal(const struct refusal *r)
 
 	write_file("a.svc", r->manifest);
 	snprintf(command, sizeof(command), "rm -f boot.img a.elf; [ -z '%s' ] || cp '%s' a.elf; "
-		 "%s -o boot.img rs.svc rs.elf a.svc $(ls a.elf 2>/dev/null) %s; s=$?; "
+		 "%s -o boot.img rs.svc rs.elf rsguard.svc rsguard.elf a.svc "
+		 "$(ls a.elf 2>/dev/null) %s; s=$?; "
 		 "test -e boot.img && echo an archive all the same; exit $s", r->program,
 		 r->program, mkboot, r->files);
 	status = run(output, sizeof(output), command);
@@ -151,9 +176,9 @@ static void test_archive(void)
 	size_t size;
 	FILE *f;
 
-	write_file("a.svc", MIN "memory 64K\ncalls port_io\n");
+	write_file("a.svc", MIN "memory 64K\ncalls port_io\nports 60\n");
 	snprintf(command, sizeof(command), "cp ports.elf a.elf; %s -o boot.img a.svc a.elf rs.svc "
-		 "rs.elf -n motd text.elf", mkboot);
+		 "rs.elf -n motd text.elf rsguard.svc rsguard.elf", mkboot);
 	check(run(output, sizeof(output), command) == 0, "a good boot set is accepted", output);
 	snprintf(path, sizeof(path), "%s/boot.img", dir);
 	f = fopen(path, "rb");
@@ -171,7 +196,7 @@ static void test_archive(void)
 	header = (const void *)archive;
 	e = header->entry;
 	check(header->magic == ARCHIVE_MAGIC && header->size == size &&
-	      header->count == 5 && header->zero == 0, "the archive's header is right", "no");
+	      header->count == 7 && header->zero == 0, "the archive's header is right", "no");
 	check(header->crc == crc32(archive + sizeof(*header), size - sizeof(*header)),
 	      "the checksum covers all that follows the header", "no");
 	check(strcmp(e[3].name, "rs") == 0 && is_file(archive, &e[3], "rs"),
@@ -191,6 +216,10 @@ static void test_check_only(void)
 	snprintf(command, sizeof(command), "cp plain.elf x.elf; %s -o no.img a.svc a.elf", mkboot);
 	check(run(output, sizeof(output), command) == 1 && strstr(output, "no program 'rs'"),
 	      "an archive without rs is refused", output);
+	snprintf(command, sizeof(command), "%s -o no.img rs.svc rs.elf", mkboot);
+	check(run(output, sizeof(output), command) == 1 &&
+	      strstr(output, "rs.svc:1: 'rs' has no guardian"),
+	      "an archive without rs's guardian is refused", output);
 }
 
 int main(int argc, char **argv)
@@ -207,6 +236,9 @@ int main(int argc, char **argv)
 	if (mkdtemp(dir) == NULL)
 		return 2;
 	write_file("rs.svc", RS);
+	write_file("rsguard.svc", "service rsguard\nid 10\nrank 4\nmemory 64K\n");
+	write_file("pci.svc", "service pci\nid 7\nrank 6\nmemory 64K\nserves pci programs\n");
+	write_file("vm.svc", "service vm\nid 3\nrank 2\nmemory 64K\nserves vm programs\n");
 	write_file("b.svc", "service b\nid 30\nrank 7\nmemory 64K\n");
 	if (run(output, sizeof(output), programs) != 0) {
 		check(false, "test programs are built", output);

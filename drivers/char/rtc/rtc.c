@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * rtc.c - the battery-backed clock of every PC (MC146818 and clones).
  *
- * Job:      sets the system's wall clock at boot; answers clock.get, to the second; is /dev/rtc,
- *           whose ioctls read the chip and set it.
- * Speaks:   contracts/clock, contracts/chardev.
+ * Job:      sets the system's wall clock at boot, to the second; is /dev/rtc, whose ioctls read
+ *           the chip and set it.
+ * Speaks:   contracts/chardev.
  * Touches:  I/O ports 0x70-0x71; the kernel's clock page, by clock_set. No interrupt, no DMA.
  * Trusts:   nothing in a request; the chip only to answer. Who may open /dev/rtc may set the chip.
- * On crash: holds no state. clock.get is idempotent; a clock that has been set stays as it is.
+ * On crash: holds no state; a clock that has been set stays as it is.
  * Spec:     MC146818A data sheet, "Time, calendar and alarm locations", "Register B"; ACPI 5.2.9
  *           (century); rtc(4).
  */
-#include <contract/clock.h>
 #include <contract/kernel.h>
 #include <lib/assert.h>
 #include <lib/chardev.h>
@@ -183,11 +182,6 @@ static void write_clock(const struct date *d)
 
 /* ---- contracts ---- */
 
-static err_t do_clock_get(const struct call *c, struct clock_get_reply *reply)
-{
-	return read_clock(&reply->seconds);
-}
-
 static err_t get_time(struct rtc_time *t)
 {
 	struct date d, first;
@@ -284,14 +278,12 @@ static void init(enum start_kind kind)
 
 int main(void)
 {
-	static const struct clock_ops ops = { .get = do_clock_get };
 	static const struct chardev_ops device = {
 		.open = do_chardev_open, .close = do_chardev_close, .read = do_chardev_read,
 		.write = do_chardev_write, .ioctl = do_chardev_ioctl,
 	};
 	static const struct server rtc = {
-		.name = "rtc", .serves = { { .contract = &clock_contract, .ops = &ops } },
-		.init = init, .on_notify = chardev_server_notified,
+		.name = "rtc", .init = init, .on_notify = chardev_server_notified,
 	};
 
 	chardev_server_init(&device);
