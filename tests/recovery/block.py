@@ -23,9 +23,12 @@ BUILD = os.environ.get('BUILD', machine.BUILD)
 KERNEL = os.path.join(BUILD, 'kernel', 'skink.elf')
 KILLS = int(os.environ.get('KILLS', '60'))
 SIZE_MIB = 24
-BASE = ['servers/rs', 'servers/rsguard', 'servers/log', 'servers/ds', 'servers/vm', 'servers/pci',
+BASE = ['servers/rs', 'servers/rsguard', 'servers/log', 'servers/ds', 'servers/vm',
         'drivers/char/uart', 'drivers/block/blktest']
 LONG = 300
+PCI = ('servers/pci', 'pci')
+# tty is not there. log, which tells uart of lines, stands for it, since somebody must.
+ALONE = {'notifies': 'log'}
 
 
 def build():
@@ -105,8 +108,8 @@ def check_numbers(found, kills):
 
 def virtio_dies(folder):
     disk = scratch(folder, 'disk.img', 64)
-    image = archive(folder, [('drivers/block/virtio_blk', 'virtio_blk')], {
-        'uart': {'notifies': None},
+    image = archive(folder, [PCI, ('drivers/block/virtio_blk', 'virtio_blk')], {
+        'uart': ALONE,
         'blktest': {'args': 'virtio_blk %d %dM pci' % (KILLS, SIZE_MIB)}})
     with scenario('virtio_blk dies %d times under load, and no byte is wrong' % KILLS):
         with Guest(name='block-virtio', disks=[disk], kernel=KERNEL, initrd=image) as guest:
@@ -122,9 +125,9 @@ def virtio_dies(folder):
 def ramdisk_dies(folder):
     kills = max(KILLS // 2, 10)
     image = archive(folder, [('drivers/block/ramdisk', 'ramdisk')], {
-        'uart': {'notifies': None},
+        'uart': ALONE,
         'blktest': {'args': 'ramdisk %d 8M' % kills, 'notifies': 'ramdisk',
-                    'needs': 'rs log ds vm ramdisk'}})
+                    'needs': 'log ds vm ramdisk'}})
     with scenario('the RAM disk keeps its content over %d deaths' % kills):
         with Guest(name='block-ramdisk', kernel=KERNEL, initrd=image) as guest:
             found, _ = outcome(guest)
@@ -136,11 +139,11 @@ def two_disks(folder):
     """The second disk's driver is the same program under another manifest."""
     first, second = scratch(folder, 'a.img', 8), scratch(folder, 'b.img', 8)
     kills = 10
-    image = archive(folder, [('drivers/block/virtio_blk', 'virtio_blk'),
+    image = archive(folder, [PCI, ('drivers/block/virtio_blk', 'virtio_blk'),
                              ('drivers/block/virtio_blk', 'virtio_blk1')], {
-        'uart': {'notifies': None},
+        'uart': ALONE,
         'blktest': {'args': 'virtio_blk1 %d 8M virtio_blk' % kills, 'notifies': 'virtio_blk1',
-                    'needs': 'rs log ds vm virtio_blk virtio_blk1'}})
+                    'needs': 'log ds vm virtio_blk virtio_blk1'}})
     with scenario('two disks have a driver each, and only the one written to changes'):
         with Guest(name='block-two', disks=[first, second], kernel=KERNEL,
                    initrd=image) as guest:
@@ -153,9 +156,9 @@ def two_disks(folder):
 def two_clients(folder):
     """Two services use one disk, each a half, and both kill its driver."""
     disk, kills = scratch(folder, 'd.img', 16), 15
-    image = archive(folder, [('drivers/block/virtio_blk', 'virtio_blk'),
+    image = archive(folder, [PCI, ('drivers/block/virtio_blk', 'virtio_blk'),
                              ('drivers/block/blktest', 'blktest2')], {
-        'uart': {'notifies': None},
+        'uart': ALONE,
         'blktest': {'args': 'virtio_blk %d 8M pci 0 29' % kills},
         'blktest2': {'id': '30', 'args': 'virtio_blk %d 8M pci 8M 30\nprogram blktest' % kills}})
     with scenario('two clients of one disk get their own bytes'):
@@ -171,8 +174,8 @@ def two_clients(folder):
 def other_devices(folder):
     """Devices that are not as QEMU makes them by default."""
     disk = scratch(folder, 'e.img', 16)
-    image = archive(folder, [('drivers/block/virtio_blk', 'virtio_blk')], {
-        'uart': {'notifies': None}, 'blktest': {'args': 'virtio_blk 5 4M'}})
+    image = archive(folder, [PCI, ('drivers/block/virtio_blk', 'virtio_blk')], {
+        'uart': ALONE, 'blktest': {'args': 'virtio_blk 5 4M'}})
     for sentence, option in (('without indirect descriptors', 'indirect_desc=off'),
                              ('with a queue of 16', 'queue-size=16,seg-max-adjust=off'),
                              ('with sectors of 4096', 'logical_block_size=4096,'
@@ -191,8 +194,8 @@ def other_devices(folder):
 
 def read_only(folder):
     disk = scratch(folder, 'f.img', 8)
-    image = archive(folder, [('drivers/block/virtio_blk', 'virtio_blk')], {
-        'uart': {'notifies': None}, 'blktest': {'args': 'virtio_blk 5 4M'}})
+    image = archive(folder, [PCI, ('drivers/block/virtio_blk', 'virtio_blk')], {
+        'uart': ALONE, 'blktest': {'args': 'virtio_blk 5 4M'}})
     with scenario('a read-only disk refuses writes with EROFS'):
         with Guest(name='block-read-only', kernel=KERNEL, initrd=image, extra=[
                 '-drive', 'file=%s,if=none,id=other,format=raw,readonly=on' % disk, '-device',
@@ -203,8 +206,8 @@ def read_only(folder):
 
 def not_listed(folder):
     disk = scratch(folder, 'c.img', 8)
-    image = archive(folder, [('drivers/block/virtio_blk', 'virtio_blk')], {
-        'uart': {'notifies': None}, 'virtio_blk': {'pci': '1af4:1041'},
+    image = archive(folder, [PCI, ('drivers/block/virtio_blk', 'virtio_blk')], {
+        'uart': ALONE, 'virtio_blk': {'pci': '1af4:1041'},
         'blktest': {'args': 'virtio_blk 1 1M'}})
     with scenario('a driver whose manifest does not list the device does not get it'):
         with Guest(name='block-refused', disks=[disk], kernel=KERNEL, initrd=image) as guest:

@@ -41,7 +41,7 @@ with Guest() as guest:
             assert status == 0 and re.search(pattern, out), (page, out)
     with scenario('the dump of a service shows its rights, its routes and its own account'):
         for name, patterns in {
-                'virtio_blk': ('interrupt +msi 0', 'may call +log ds vm pci\n', 'serves +block\n'),
+                'virtio_blk': ('interrupt +msi 0', 'may call +ds vm pci\n', 'serves +block\n'),
                 'uart': ('ports +0x3f8-0x3ff', 'interrupt +line 4', r'\d+ messages, 0 requests'),
                 'vfs': (r'answers +read write', r'\d+ open files'),
                 'rsguard': ('it answers nobody', ), 'is': ('it makes this dump', ),
