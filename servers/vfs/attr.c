@@ -10,12 +10,21 @@
  */
 #include "vfs.h"
 
-enum { STATX_BASIC = 0x7ff, DEV_MAJOR = 0, BLOCK = PAGE_SIZE, PIPEFS_MAGIC_ = 0x50495045 };
+enum { STATX_BASIC = 0x7ff, NO_MOUNT = 14, BLOCK = PAGE_SIZE, PIPEFS_MAGIC_ = 0x50495045 };
 
 static union { struct linux_stat stat; struct linux_statx statx; struct linux_statfs fs; } out;
 
-static uint64_t makedev64(uint32_t major, uint32_t minor)
+/* st_dev of what is in no file system, a pipe, is NO_MOUNT. */
+static uint64_t device_of(unsigned mount)
 {
+	return mount == 0 ? NO_MOUNT : state.mount[mount].device;
+}
+
+/* As user programs have it, from major << 32 | minor. */
+static uint64_t makedev64(uint64_t device)
+{
+	uint32_t major = (uint32_t)(device >> 32), minor = (uint32_t)device;
+
 	return (minor & 0xff) | (uint64_t)(major & 0xfff) << 8 | (uint64_t)(minor & ~0xffu) << 12 |
 	       (uint64_t)(major & ~0xfffu) << 32;
 }
@@ -49,9 +58,9 @@ static int64_t give_stat(struct op *o, const struct file_attr *a, unsigned mount
 	struct linux_stat *s = &out.stat;
 
 	*s = (struct linux_stat){
-		.dev = mount == 0 ? 14 : makedev64(DEV_MAJOR, MOUNT_MINOR + mount), .ino = a->file,
+		.dev = makedev64(device_of(mount)), .ino = a->file,
 		.nlink = a->links, .mode = a->mode, .uid = a->uid, .gid = a->gid,
-		.rdev = makedev64((uint32_t)(a->rdev >> 32), (uint32_t)a->rdev),
+		.rdev = makedev64(a->rdev),
 		.size = (int64_t)a->size, .blksize = BLOCK, .blocks = (int64_t)a->blocks,
 	};
 	if (is_dir(&(struct inode){ .attr = { .mode = a->mode } }) || a->magic != FILE_MAGIC_NONE)
@@ -78,7 +87,8 @@ static int64_t give_statx(struct op *o, const struct file_attr *a, unsigned moun
 		.mask = STATX_BASIC, .blksize = BLOCK, .nlink = a->links, .uid = a->uid,
 		.gid = a->gid, .mode = (uint16_t)a->mode, .ino = a->file, .size = a->size,
 		.blocks = a->blocks, .rdev_major = (uint32_t)(a->rdev >> 32),
-		.rdev_minor = (uint32_t)a->rdev, .dev_minor = MOUNT_MINOR + mount, .mnt_id = mount,
+		.rdev_minor = (uint32_t)a->rdev, .dev_major = (uint32_t)(device_of(mount) >> 32),
+		.dev_minor = (uint32_t)device_of(mount), .mnt_id = mount,
 		.atime = time_of(a->atime), .mtime = time_of(a->mtime), .ctime = time_of(a->ctime),
 	};
 	if (a->magic != FILE_MAGIC_NONE)

@@ -33,8 +33,9 @@ static size_t mount_line(char *to, size_t size, unsigned n, bool info)
 	unsigned parent = m->covers != 0 ? state.inode[m->covers].mount : n;
 
 	if (info)
-		return format(to, size, "%u %u 0:%u / %s %s,relatime - %s %s %s\n", n, parent,
-			      MOUNT_MINOR + n, m->path, how, m->type, m->source, how);
+		return format(to, size, "%u %u %u:%u / %s %s,relatime - %s %s %s\n", n, parent,
+			      (unsigned)(m->device >> 32), (unsigned)m->device, m->path, how,
+			      m->type, m->source, how);
 	return format(to, size, "%s %s %s %s,relatime 0 0\n", m->source, m->path, m->type, how);
 }
 
@@ -74,21 +75,20 @@ static size_t put_region(struct op *o, const struct process *p, const struct vm_
 {
 	unsigned n = r->file != 0 ? inode_of_file(r->file) : 0;
 	const char *what = note_of(r), *gone = "";
-	uint64_t ino = 0;
-	unsigned minor = 0;
+	uint64_t ino = 0, device = 0;
 	size_t len;
 
 	if (n != 0) {
 		ino = state.inode[n].attr.file;
-		minor = MOUNT_MINOR + state.inode[n].mount;
+		device = state.mount[state.inode[n].mount].device;
 		what = path_of_mapped(o, p, n, path, sizeof(path)) > 0 ? path : "";
 		gone = what[0] != '\0' && inode_is_deleted(n) ? " (deleted)" : "";
 	}
-	len = format(to, size, "%08lx-%08lx %c%c%c%c %08lx 00:%02x %lu ", (unsigned long)r->start,
+	len = format(to, size, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", (unsigned long)r->start,
 		     (unsigned long)r->end, r->prot & VM_PROT_READ ? 'r' : '-',
 		     r->prot & VM_PROT_WRITE ? 'w' : '-', r->prot & VM_PROT_EXEC ? 'x' : '-',
-		     r->flags & VM_MAP_SHARED ? 's' : 'p', (unsigned long)r->offset, minor,
-		     (unsigned long)ino);
+		     r->flags & VM_MAP_SHARED ? 's' : 'p', (unsigned long)r->offset,
+		     (unsigned)(device >> 32), (unsigned)device, (unsigned long)ino);
 	if (len >= size)
 		return len;
 	return len + format(to + len, size - len, "%*s%s%s\n",

@@ -39,6 +39,15 @@ static const struct { const char *name, *server; uint64_t device; } disks[] = {
 	{ "/dev/ram0", "ext2_ram", DEVICE(1, 0) },
 };
 
+/* A disk's own, or one that is nobody's. */
+static uint64_t device_of(unsigned server, unsigned mount)
+{
+	for (unsigned i = 0; i < COUNT(disks); i++)
+		if (server_find(disks[i].server) == server)
+			return disks[i].device;
+	return DEVICE(0, MOUNT_MINOR + mount);
+}
+
 static char path[PATH_MAX_], source[SOURCE], type_name[16], root_name[SOURCE];
 
 static unsigned mount_row(unsigned server, const char *from, const char *type, uint32_t flags)
@@ -51,6 +60,7 @@ static unsigned mount_row(unsigned server, const char *from, const char *type, u
 		memset(m, 0, sizeof(*m));
 		m->used = 1;
 		m->server = (uint8_t)server;
+		m->device = device_of(server, n);
 		m->ms_flags = flags;
 		strlcpy(m->source, from, sizeof(m->source));
 		strlcpy(m->type, type, sizeof(m->type));

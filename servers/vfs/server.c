@@ -37,6 +37,11 @@ unsigned server_find(const char *name)
 	return 0;
 }
 
+const char *server_name(unsigned server)
+{
+	return known[server].name;
+}
+
 unsigned request_server(const struct request *q)
 {
 	return (unsigned)((q - &state.request[0][0]) / BOARD_ENTRIES);

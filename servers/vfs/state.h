@@ -188,7 +188,6 @@ struct row {
 enum server_kind { SERVER_NONE, SERVER_FILE, SERVER_CHAR };
 
 struct server_row {
-	char name[16];
 	endpoint_t who;
 	uint8_t kind;
 	uint8_t lent;
@@ -225,6 +224,7 @@ struct mount {
 	uint8_t flags;                  /* FILE_MOUNT_ */
 	uint8_t ready;
 	uint8_t failed;                 /* the latest write of pages */
+	uint64_t device;                /* st_dev: major << 32 | minor, as file_attr.rdev */
 	uint16_t root;                  /* inode, counted */
 	uint16_t covers;                /* inode, counted; 0: the root of all */
 	uint32_t block;

@@ -19,7 +19,7 @@ static size_t requests_of(unsigned s, char *to, size_t size)
 		if (q->type == 0 || n >= size)
 			continue;
 		n += format(to + n, size - n, "  request 0x%x to %s", q->type,
-			    state.server[s].name);
+			    server_name(s));
 		if (q->keep & 0xffffffff && n < size)
 			n += format(to + n, size - n, ", with a grant");
 		if (n < size)

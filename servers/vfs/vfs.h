@@ -22,7 +22,7 @@
 #include <lib/server.h>
 #include <lib/service_ids.h>
 
-enum { PARKED = 0x7001, MOUNT_MINOR = 20 };      /* st_dev of mount n: 0, MOUNT_MINOR + n */
+enum { PARKED = 0x7001, MOUNT_MINOR = 20 };      /* st_dev of mount n: 0, 20 + n; not of a disk */
 
 /* Rows of vfs's own work: no Linux call has these numbers. */
 enum { TYPE_EXEC_INIT = 0x7f01, TYPE_AUTOMOUNT, TYPE_FAULT_ROW };
@@ -185,6 +185,7 @@ int64_t check_create(struct op *o, unsigned dir) MUST_CHECK;
 
 /* ---- server.c: asking servers ---- */
 unsigned server_find(const char *name);
+const char *server_name(unsigned server);
 struct file_entry *ask_file(struct op *o, unsigned mount, uint32_t type, struct request **q);
 bool ask_has_room(unsigned mount);              /* for one request more */
 struct chardev_entry *ask_char(struct op *o, unsigned server, uint32_t type, struct request **q);

@@ -51,6 +51,10 @@ def kept(folder):
         with scenario('it is the root of the next boot'):
             assert ok(guest, 'cat /srv/data/note') == 'from the overlay\n'
             assert '/dev/vda on / type ext2 (rw' in ok(guest, 'mount')
+            device = ok(guest, "stat -c '%d' /").strip()
+            assert int(device) == 254 << 8, device
+            assert ' 254:0 / / ' in ok(guest, 'cat /proc/self/mountinfo')
+            assert ok(guest, "stat -c '%d' /dev/vda").strip() != device
             ok(guest, 'seq 1 1000 > /root/numbers; mkdir /root/d; mv /root/numbers /root/d')
         with scenario('poweroff leaves it clean'):
             guest.send('poweroff\n')
