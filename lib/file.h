@@ -61,6 +61,7 @@ enum {
 	FILE_MAGIC_MOUNTINFO,           /* /proc/PID/mountinfo */
 	FILE_MAGIC_FD_DIR,              /* /proc/PID/fd: a FILE_MAGIC_FD link for each descriptor */
 	FILE_MAGIC_MAPS,                /* /proc/PID/maps: vfs knows the names of files */
+	FILE_MAGIC_UNIX,                /* /proc/net/unix */
 };
 
 /* flags in the reply of mount */

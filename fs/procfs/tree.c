@@ -55,6 +55,7 @@ const struct kind kinds[] = {
 	{ "uuid", FILE_R, K_SYS_RANDOM, make_uuid, NULL, 0 },
 	{ "file-max", FILE_R, K_SYS_FS, make_file_max, NULL, 0 },
 	{ "overcommit_memory", FILE_R, K_SYS_VM, make_overcommit, NULL, 0 },
+	{ "unix", FILE_R, K_NET, NULL, NULL, FILE_MAGIC_UNIX },
 	/* a process */
 	{ "cgroup", FILE_R, KIND_PID, make_pid_cgroup, NULL, 0 },
 	{ "cmdline", FILE_R, KIND_PID, make_pid_cmdline, NULL, 0 },

@@ -37,6 +37,8 @@ static void attr_of_file(const struct file *f, struct file_attr *a)
 	if (f->kind == FILE_CHAR || f->kind == FILE_MEMORY) {
 		a->mode = S_IFCHR_ | 0620;
 		a->rdev = (uint64_t)(f->device >> 8 & 0xfff) << 32 | (f->device & 0xff);
+	} else if (f->kind == FILE_SOCKET) {
+		socket_attr(f, a);
 	} else {
 		a->file = f->pipe;
 		a->atime = a->mtime = a->ctime = (int64_t)clock_realtime_ns();

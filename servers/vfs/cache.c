@@ -192,7 +192,7 @@ static uint32_t evict_one(void)
 }
 
 /* Pages that writing back makes evictable. */
-static bool may_come(void)
+bool page_may_come(void)
 {
 	return state.pages_dirty != 0 || state.pages_busy != 0;
 }
@@ -277,7 +277,7 @@ int64_t page_new(struct op *o, unsigned inode, uint32_t index, uint32_t *slot)
 		return -ENOSPC;
 	*slot = page_alloc();
 	if (*slot == NO_SLOT)
-		return may_come() ? row_wait(o, QUEUE_SHORT, 0, 0) : -ENOSPC;
+		return page_may_come() ? row_wait(o, QUEUE_SHORT, 0, 0) : -ENOSPC;
 	memset(page_data(*slot), 0, PAGE_SIZE);
 	link_page(*slot, inode, index, PAGE_VALID);
 	return 0;
@@ -315,7 +315,7 @@ static int64_t ask_read(struct op *o, unsigned inode, uint32_t index)
 		return -PARKED;
 	slot = page_alloc();
 	if (slot == NO_SLOT) {
-		if (may_come())
+		if (page_may_come())
 			return ask_full(o, q);
 		ask_full(NULL, q);
 		return -ENOMEM;
@@ -468,7 +468,7 @@ void cache_pressure(void)
 	while (t.wanted > 0 && state.pages_taken - state.pages_absent >
 			       CACHE_FLOOR + state.pages_memory && give_one())
 		t.wanted--;
-	if (t.wanted > 0 && may_come()) {
+	if (t.wanted > 0 && page_may_come()) {
 		state.pressed = 1;
 		write_some();
 	}

@@ -283,6 +283,8 @@ void file_release(unsigned n)
 		flock_drop(f);
 	if (f->kind == FILE_CHAR)
 		char_close(f);
+	else if (f->kind == FILE_SOCKET)
+		socket_close(f);
 	else if (f->pipe != 0)
 		pipe_close(f);
 	inode = f->inode;

@@ -120,6 +120,9 @@ static int64_t text_of_file(struct op *o, const struct file *f)
 				       "/dev/console", f->device & 0xff);
 	if (f->kind == FILE_MEMORY)
 		return (int64_t)format(text, sizeof(text), "/dev/%s", memory[f->device & 0xff]);
+	if (f->kind == FILE_SOCKET)
+		return (int64_t)format(text, sizeof(text), "socket:[%u]",
+				       state.socket[f->socket].number);
 	return (int64_t)format(text, sizeof(text), "pipe:[%u]", f->pipe);
 }
 

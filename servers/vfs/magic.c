@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * magic.c - the parts of /proc that only vfs knows.
  *
- * Job:      /proc/mounts, mountinfo, maps, and the directory fd of a process; procfs marks their
- *           places (FILE_MAGIC_), the contents are made here.
+ * Job:      /proc/mounts, mountinfo, maps, net/unix, and the directory fd of a process; procfs
+ *           marks their places (FILE_MAGIC_), the contents are made here.
  * Speaks:   vm.region.
  * Touches:  a buffer; rows of inodes for the links in fd.
  * Trusts:   nothing.
@@ -121,6 +121,8 @@ static int64_t make_maps(struct op *o, const struct inode *i)
 int64_t magic_read(struct op *o, const struct inode *i, uint64_t pos, uint64_t address, size_t len)
 {
 	int64_t err = i->attr.magic == FILE_MAGIC_MAPS ? make_maps(o, i) :
+		      i->attr.magic == FILE_MAGIC_UNIX ?
+		      (int64_t)sockets_text(text, sizeof(text)) :
 		      (int64_t)make_mounts(i->attr.magic == FILE_MAGIC_MOUNTINFO);
 	size_t size = (size_t)err;
 
@@ -137,7 +139,7 @@ int64_t magic_read(struct op *o, const struct inode *i, uint64_t pos, uint64_t a
 bool magic_is_text(const struct inode *i)
 {
 	return i->attr.magic == FILE_MAGIC_MOUNTS || i->attr.magic == FILE_MAGIC_MOUNTINFO ||
-	       i->attr.magic == FILE_MAGIC_MAPS;
+	       i->attr.magic == FILE_MAGIC_MAPS || i->attr.magic == FILE_MAGIC_UNIX;
 }
 
 /* ---- /proc/PID/fd ---- */

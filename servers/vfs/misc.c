@@ -77,12 +77,17 @@ static int64_t readable_bytes(struct op *o, const struct file *f)
 {
 	int32_t n;
 
-	if (f->pipe != 0)
+	if (f->kind == FILE_SOCKET) {
+		n = (int32_t)socket_bytes(f);
+		if (n < 0)
+			return n;
+	} else if (f->pipe != 0) {
 		n = (int32_t)pipe_bytes(f);
-	else if (f->kind == FILE_INODE && is_reg(&state.inode[f->inode]))
+	} else if (f->kind == FILE_INODE && is_reg(&state.inode[f->inode])) {
 		n = (int32_t)(state.inode[f->inode].attr.size - f->pos);
-	else
+	} else {
 		return -ENOTTY;
+	}
 	return user_write(o, o->a[2], &n, sizeof(n));
 }
 

@@ -121,7 +121,8 @@ static int64_t magic_link(struct walk *w, unsigned n, bool *jumped)
 		w->f->dir = file->dir;
 		w->f->name = file->name;
 		if (file->inode == 0)
-			w->f->inode = pipe_as_inode(w->o, file);
+			w->f->inode = file->kind == FILE_SOCKET ? socket_as_inode(file) :
+				pipe_as_inode(w->o, file);
 		else
 			w->f->inode = file->inode;
 		return w->f->inode != 0 ? (int64_t)w->f->inode : -ENXIO;

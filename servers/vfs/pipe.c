@@ -120,7 +120,7 @@ static int64_t pipe_read(struct op *o, struct file *f, uint64_t address, size_t 
 	return n;
 }
 
-static int64_t broken(struct op *o)
+int64_t pipe_broken(struct op *o)
 {
 	struct pm_signal_request req = {
 		.proc = o->client, .signal = SIGPIPE_, .code = SI_KERNEL_,
@@ -141,7 +141,7 @@ static int64_t pipe_write(struct op *o, struct file *f, uint64_t address, size_t
 	int64_t n;
 
 	if (p->readers == 0)
-		return done > 0 ? (int64_t)done : broken(o);
+		return done > 0 ? (int64_t)done : pipe_broken(o);
 	if (len == 0)
 		return 0;
 	if (room != 0 && (len > ATOMIC || room >= len)) {

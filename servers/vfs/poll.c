@@ -26,6 +26,8 @@ static unsigned file_poll(const struct file *f)
 		return POLLIN_ | POLLOUT_ | POLLRDNORM_ | POLLWRNORM_;
 	case FILE_CHAR:
 		return char_poll(f);
+	case FILE_SOCKET:
+		return socket_poll(f);
 	default:
 		return pipe_poll(f);
 	}
@@ -39,6 +41,8 @@ static uint64_t file_watch(const struct file *f)
 		return 0;
 	case FILE_CHAR:
 		return watch_line(f->server, f->line);
+	case FILE_SOCKET:
+		return socket_watch(f);
 	default:
 		return watch_pipe(f->pipe);
 	}

@@ -38,6 +38,10 @@ static uint16_t *head_of(unsigned queue, unsigned object)
 		return &state.inode[object].queue;
 	case QUEUE_SHORT:
 		return &state.short_queue;
+	case QUEUE_SOCKET_READ:
+		return &state.socket[object].read_queue;
+	case QUEUE_SOCKET_WRITE:
+		return &state.socket[object].write_queue;
 	default:
 		return &state.poll_all;
 	}
@@ -218,10 +222,22 @@ void row_answer(struct row *r, int64_t result)
 	uint32_t serial = r->serial;
 
 	row_free(r);
-	if (client.v != 0)
-		call_reply_linux(client, serial, result);
-	else
+	if (client.v == 0) {
 		undo_commit();
+		return;
+	}
+	state.answer = (struct done){ client, serial, result };
+	call_reply_linux(client, serial, result);
+}
+
+/* We died after what a row did was committed, and maybe before its client was told. If it was, this
+ * reaches nobody. */
+void row_answer_again(void)
+{
+	struct message m = { .peer = state.answer.client, .w = { (uint64_t)state.answer.result } };
+
+	if (state.answer.client.v != 0)
+		ipc_reply(&m, state.answer.serial);
 }
 
 struct request *row_request(const struct row *r)
@@ -266,8 +282,12 @@ void row_again(struct row *r)
 
 void rows_run(void)
 {
-	while (state.ready != 0)
-		row_again(&state.row[state.ready]);
+	while (state.ready != 0 || state.socket_dying != 0) {
+		if (state.ready != 0)
+			row_again(&state.row[state.ready]);
+		else
+			sockets_reap();
+	}
 }
 
 /* ---- a call comes ---- */
@@ -352,7 +372,7 @@ int64_t vfs_linux_call(const struct delivery *d)
 		row_free(o.row);
 	if (result == -PARKED)
 		result = NO_REPLY;
-	if (state.ready != 0) {
+	if (state.ready != 0 || state.socket_dying != 0) {
 		struct done done = { o.client, o.serial, result };
 
 		state.done = done;

@@ -213,6 +213,8 @@ int64_t file_transfer(struct op *o, struct file *f, uint64_t address, size_t len
 		return memory_transfer(o, f, address, len, write);
 	case FILE_CHAR:
 		return char_transfer(o, f, address, len, write);
+	case FILE_SOCKET:
+		return socket_transfer(o, f, address, len, write);
 	default:
 		return pipe_transfer(o, f, address, len, write);
 	}
@@ -299,6 +301,8 @@ static int64_t vectored(struct op *o, bool write, bool at, uint64_t pos)
 	if (f == NULL)
 		return -EBADF;
 	err = may_transfer(f, write);
+	if (err == 0 && f->kind == FILE_SOCKET)
+		return at ? -ESPIPE : socket_vector(o, f, write);
 	if (err == 0)
 		err = get_vector(o, &count);
 	for (unsigned k = 0; err == 0 && k < count; k++) {
@@ -412,5 +416,5 @@ int64_t linux_fadvise64(struct op *o)
 
 	if (f == NULL)
 		return -EBADF;
-	return f->pipe != 0 ? -ESPIPE : o->a[3] > 5 ? -EINVAL : 0;
+	return f->pipe != 0 || f->kind == FILE_SOCKET ? -ESPIPE : o->a[3] > 5 ? -EINVAL : 0;
 }

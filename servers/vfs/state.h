@@ -36,6 +36,9 @@ enum {
 	NR_FDS = CHUNK_FDS * TABLE_CHUNKS,
 	NR_PIPES = 512,
 	PIPE_PAGES = 16,
+	NR_SOCKETS = 1024,
+	SOCKET_PAGES = 72,              /* of a ring; see socket_poll() */
+	SOCKET_NAME = 109,              /* sun_path and a NUL */
 	NR_MOUNTS = 32,
 	NR_SERVERS = 20,                /* file servers and character devices */
 	NR_LOCKS = 512,
@@ -46,6 +49,7 @@ enum {
 	ROOT_FILES = 256,               /* of each, the last are root's, whatever users do */
 	ROOT_CHUNKS = 128,
 	ROOT_PIPES = 32,
+	ROOT_SOCKETS = 64,
 	ROW_INIT = 1,                   /* rows of vfs's own */
 	ROW_MOUNT = 2,                  /* .. + automounts */
 	ROW_FAULT = 16,                 /* .. ROW_FAULT_END: pages that programs wait for */
@@ -77,7 +81,7 @@ struct inode {
 	uint16_t child;                 /* directory: first name in it */
 	uint16_t alias;                 /* first name of it */
 	uint16_t mounted;               /* directory: mount that covers it */
-	uint16_t pipe;                  /* FIFO: pipe */
+	uint16_t pipe;                  /* FIFO: pipe; socket: who is bound to it */
 	uint16_t locks;
 	uint16_t texts;                 /* processes that run it */
 	uint16_t writers;               /* open files that may write it */
@@ -104,7 +108,7 @@ struct name {
 };
 
 enum file_kind { FILE_FREE, FILE_INODE, FILE_PIPE_READ, FILE_PIPE_WRITE, FILE_FIFO_BOTH,
-		 FILE_CHAR, FILE_MEMORY };
+		 FILE_CHAR, FILE_MEMORY, FILE_SOCKET };
 
 struct file {
 	uint64_t pos;
@@ -120,7 +124,7 @@ struct file {
 	uint8_t locked;                 /* flock: 1 shared, 2 exclusive */
 	uint8_t unused;
 	uint32_t owner_pid;             /* F_SETOWN */
-	uint32_t seq;                   /* pipe ends opened: FIFO open waits */
+	uint32_t socket;
 };
 
 struct fd { uint16_t file; uint8_t cloexec; uint8_t unused; };
@@ -157,6 +161,36 @@ struct pipe {
 	uint16_t inode;
 };
 
+enum socket_phase { SOCKET_NEW, SOCKET_LISTENS, SOCKET_CONNECTED, SOCKET_GONE };
+enum { SOCKET_READ = 1, SOCKET_WRITE = 2 };             /* shut */
+enum { SOCKET_PASSCRED = 1, SOCKET_REUSEADDR = 2, SOCKET_KEEPALIVE = 4, SOCKET_BROADCAST = 8 };
+
+struct socket {
+	uint64_t head, tail;            /* bytes of records ever put into its ring, taken from it */
+	uint64_t receive_ns, send_ns;   /* how long calls wait; 0: for ever */
+	uint32_t page[SOCKET_PAGES];    /* of the ring: slot + 1 */
+	uint32_t front;                 /* bytes given of a stream's first record */
+	uint32_t bytes;                 /* in the ring, without headers, not given yet */
+	uint32_t flights;               /* open files in the ring */
+	uint32_t send_limit, receive_limit;
+	uint32_t number;                /* st_ino */
+	uint32_t uid, gid;              /* who made it */
+	struct { uint32_t pid, uid, gid; } other;       /* SO_PEERCRED */
+	uint16_t refs;                  /* open file, or place in a queue; who has it as peer */
+	uint16_t peer;                  /* counted */
+	uint16_t inode;                 /* bound to, counted; 0: no name, or an abstract one */
+	uint16_t name_len;
+	uint16_t backlog, waiting;      /* listens: connections not accepted, `waiting` of them */
+	uint16_t first, last;
+	uint16_t next;                  /* among those, or in state.socket_dying */
+	uint16_t read_queue, write_queue;       /* who wants to take, to put into its ring */
+	uint8_t type;                   /* SOCK_; 0: the row is free */
+	uint8_t phase, shut, flags;     /* SOCKET_ */
+	uint8_t error;
+	uint8_t is_bound;               /* by that name; who was accepted only shows it */
+	char name[SOCKET_NAME];         /* without the family */
+};
+
 enum row_phase { ROW_FREE, ROW_ASKED, ROW_WAITS, ROW_READY };
 
 struct row {
@@ -181,7 +215,7 @@ struct row {
 	uint8_t step;                   /* of the call: 0 at the beginning */
 	uint8_t cancelled;
 	uint8_t timed_out;
-	uint8_t polls;                  /* it is a poll */
+	uint8_t polls;                  /* its deadline has been set: poll, socket */
 	uint64_t watched;               /* of what; see watch_pipe() */
 };
 
@@ -259,6 +293,7 @@ struct state {
 	struct chunk chunk[NR_CHUNKS];
 	struct process process[NR_PROCS];
 	struct pipe pipe[NR_PIPES];
+	struct socket socket[NR_SOCKETS];
 	struct row row[NR_PROCS];
 	struct server_row server[NR_SERVERS];
 	struct request request[NR_SERVERS][BOARD_ENTRIES];
@@ -285,7 +320,9 @@ struct state {
 	uint16_t short_queue;           /* rows that lack a grant or a page, whoever has it */
 	uint64_t stamp;
 	uint64_t alarm;                 /* as set in the kernel */
-	uint64_t next_ino;              /* of pipes */
+	uint32_t socket_number, socket_auto;
+	uint16_t socket_hint, socket_dying;
+	uint32_t flights;               /* files in rings of sockets */
 	uint32_t limits_changed;        /* counts setrlimit */
 	uint32_t timed;                 /* rows with a deadline */
 	uint32_t grants;                /* rows in use, bits */
@@ -300,6 +337,7 @@ struct state {
 	uint64_t write_back_ns;
 	uint64_t random[4];
 	struct done done;
+	struct done answer;             /* of a row, sent last */
 };
 
 extern struct state state;

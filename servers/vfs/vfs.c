@@ -19,8 +19,11 @@ static handler *const table[] = {
 	[16] = linux_ioctl, [17] = linux_pread64, [18] = linux_pwrite64, [19] = linux_readv,
 	[20] = linux_writev, [21] = linux_access, [22] = linux_pipe, [23] = linux_select,
 	[26] = linux_msync, [32] = linux_dup, [33] = linux_dup2, [40] = linux_sendfile,
-	[41] = linux_socket, [42 ... 52] = linux_on_socket, [53] = linux_socket,
-	[54 ... 55] = linux_on_socket, [56] = linux_clone,
+	[41] = linux_socket, [42] = linux_connect, [43] = linux_accept, [44] = linux_sendto,
+	[45] = linux_recvfrom, [46] = linux_sendmsg, [47] = linux_recvmsg, [48] = linux_shutdown,
+	[49] = linux_bind, [50] = linux_listen, [51] = linux_getsockname, [52] = linux_getpeername,
+	[53] = linux_socketpair, [54] = linux_setsockopt, [55] = linux_getsockopt,
+	[56] = linux_clone,
 	[57] = linux_fork, [58] = linux_vfork, [59] = linux_execve, [72] = linux_fcntl,
 	[73] = linux_flock, [74] = linux_fsync, [75] = linux_fdatasync, [76] = linux_truncate,
 	[77] = linux_ftruncate, [79] = linux_getcwd, [80] = linux_chdir, [81] = linux_fchdir,
@@ -38,10 +41,10 @@ static handler *const table[] = {
 	[264] = linux_renameat, [265] = linux_linkat, [266] = linux_symlinkat,
 	[267] = linux_readlinkat, [268] = linux_fchmodat, [269] = linux_faccessat,
 	[270] = linux_pselect6, [271] = linux_ppoll, [280] = linux_utimensat,
-	[285] = linux_fallocate, [288] = linux_on_socket, [292] = linux_dup3,
+	[285] = linux_fallocate, [288] = linux_accept4, [292] = linux_dup3,
 	[293] = linux_pipe2, [295] = linux_preadv,
-	[296] = linux_pwritev, [299] = linux_on_socket, [302] = linux_pm_changes,
-	[306] = linux_syncfs, [307] = linux_on_socket, [316] = linux_renameat2,
+	[296] = linux_pwritev, [299] = linux_recvmmsg, [302] = linux_pm_changes,
+	[306] = linux_syncfs, [307] = linux_sendmmsg, [316] = linux_renameat2,
 	[322] = linux_execveat, [326] = linux_copy_file_range,
 	[327] = linux_preadv2, [328] = linux_pwritev2, [332] = linux_statx, [435] = linux_clone3,
 	[436] = linux_close_range, [437] = linux_openat2, [439] = linux_faccessat2,
@@ -123,6 +126,7 @@ static err_t check(void)
 	requests_recover();
 	rows_recover();
 	orphans_recover();
+	row_answer_again();
 	pages_check();
 	cache_recovered();
 	alarm_soon();

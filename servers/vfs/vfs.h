@@ -47,7 +47,7 @@ typedef int64_t handler(struct op *o);
 
 /* ---- row.c: parked calls ---- */
 enum queue { QUEUE_NONE, QUEUE_READY, QUEUE_PIPE_READ, QUEUE_PIPE_WRITE, QUEUE_LINE, QUEUE_SERVER,
-	     QUEUE_INODE, QUEUE_SHORT, QUEUE_POLL };
+	     QUEUE_INODE, QUEUE_SHORT, QUEUE_POLL, QUEUE_SOCKET_READ, QUEUE_SOCKET_WRITE };
 struct row *row_get(struct op *o);              /* the op's row, made if it has none */
 unsigned row_index(const struct row *r);
 /* Wait in a queue. Returns -PARKED, or the result at once if the call is cancelled or timed out. */
@@ -66,6 +66,11 @@ static inline uint64_t watch_line(unsigned server, unsigned line)
 	return BIT((server * BOARD_WORDS + line) % 64);
 }
 
+static inline uint64_t watch_socket(unsigned socket)
+{
+	return BIT((socket + 32) % 64);
+}
+
 void polls_wake(uint64_t watched);              /* those that watch one of these */
 struct request *row_request(const struct row *r);       /* whose answer is being used */
 void row_ready(struct row *r);
@@ -82,6 +87,7 @@ void alarm_soon(void);
 void on_alarm(void);
 void on_cancel(void);
 void rows_recover(void);
+void row_answer_again(void);                    /* the last answer, if it was not sent */
 bool op_timed_out(const struct op *o);
 handler *handler_of(uint32_t type);             /* vfs.c */
 int64_t vfs_linux_call(const struct delivery *d);
@@ -220,6 +226,7 @@ uint32_t page_find(unsigned inode, uint32_t index);
 /* A zeroed page that is not there yet: 0, -ENOSPC, -PARKED. */
 int64_t page_new(struct op *o, unsigned inode, uint32_t index, uint32_t *slot) MUST_CHECK;
 uint32_t page_of_pipe(void);                            /* NO_SLOT: no memory */
+bool page_may_come(void);                               /* later there may be some */
 void page_free(uint32_t slot);
 void page_put(uint32_t slot);                           /* a slot that holds nothing */
 uint32_t memory_limit(void);                            /* pages of trees in memory, at most */
@@ -275,8 +282,7 @@ int64_t file_transfer(struct op *o, struct file *f, uint64_t address, size_t len
 int64_t may_transfer(const struct file *f, bool write);
 handler linux_read, linux_write, linux_pread64, linux_pwrite64, linux_readv, linux_writev,
 	linux_preadv, linux_pwritev, linux_preadv2, linux_pwritev2, linux_lseek, linux_sendfile,
-	linux_copy_file_range, linux_socket, linux_on_socket, linux_pm_changes,
-	linux_readahead, linux_fadvise64;
+	linux_copy_file_range, linux_pm_changes, linux_readahead, linux_fadvise64;
 int64_t inode_read(struct op *o, unsigned inode, uint64_t pos, uint64_t address, size_t len);
 int64_t inode_write(struct op *o, unsigned inode, uint64_t pos, uint64_t address, size_t len);
 
@@ -303,7 +309,24 @@ int64_t fifo_open(struct op *o, struct file *f, unsigned inode);
 void pipe_close(struct file *f);
 unsigned pipe_as_inode(struct op *o, const struct file *f);
 uint32_t pipe_bytes(const struct file *f);
+int64_t pipe_broken(struct op *o);                      /* SIGPIPE, EPIPE */
 handler linux_pipe, linux_pipe2;
+
+/* ---- socket*.c; what they share is in socket.h ---- */
+int64_t socket_transfer(struct op *o, struct file *f, uint64_t address, size_t len, bool write);
+int64_t socket_vector(struct op *o, struct file *f, bool write);
+unsigned socket_poll(const struct file *f);
+uint64_t socket_watch(const struct file *f);
+int64_t socket_bytes(const struct file *f);
+void socket_attr(const struct file *f, struct file_attr *a);
+unsigned socket_as_inode(const struct file *f);
+void socket_close(struct file *f);
+void sockets_reap(void);                                /* what was closed is taken apart */
+size_t sockets_text(char *to, size_t size);
+handler linux_socket, linux_socketpair, linux_bind, linux_listen, linux_connect, linux_accept,
+	linux_accept4, linux_shutdown, linux_getsockname, linux_getpeername, linux_sendto,
+	linux_recvfrom, linux_sendmsg, linux_recvmsg, linux_sendmmsg, linux_recvmmsg,
+	linux_setsockopt, linux_getsockopt;
 
 /* ---- poll.c ---- */
 handler linux_poll, linux_ppoll, linux_select, linux_pselect6;

@@ -31,6 +31,7 @@ void locks_of_process_drop(unsigned inode, endpoint_t owner) { (void)inode; (voi
 void flock_drop(struct file *f) { f->locked = 0; }
 void char_close(struct file *f) { (void)f; closed++; }
 void pipe_close(struct file *f) { f->pipe = 0; }
+void socket_close(struct file *f) { f->socket = 0; }
 int64_t lock_fcntl(struct op *op, struct file *f, uint32_t command, uint64_t address)
 {
 	return op && f && command && address ? 0 : 0;

@@ -7,7 +7,8 @@ enum { LAST_LINUX = 460, FIRST_OWN = 0x1000, LAST_OWN = 0x1080, SECONDS = 8 };
 enum { SPARE = 64 * 1024 };
 
 static char spare[SPARE];               /* memory that it may use */
-static int some_fd[6];
+enum { FDS = 9 };
+static int some_fd[FDS];
 static uint64_t seed, first_seed;
 static unsigned rounds;
 static unsigned as_user;
@@ -41,7 +42,7 @@ static uint64_t bad_value(void)
 	case 4:
 		return (uint64_t)(uintptr_t)&bad_value + (r >> 8) % 256;
 	case 5:
-		return (uint64_t)some_fd[(r >> 8) % 6];
+		return (uint64_t)some_fd[(r >> 8) % FDS];
 	case 6:
 		return (r >> 8) % 64;
 	default:
@@ -120,6 +121,10 @@ static void prepare(long n)
 	some_fd[3] = open("/tmp/hostile.text", O_RDONLY);
 	some_fd[4] = open("/tmp", O_RDONLY | O_DIRECTORY);
 	some_fd[5] = open("/tmp/hostile", O_RDWR | O_CREAT, 0666);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, &some_fd[6]) == 0 &&
+	    write(some_fd[6], spare, 4000) != 4000)
+		_exit(0);
+	some_fd[8] = socket(AF_UNIX, n % 2 != 0 ? SOCK_DGRAM : SOCK_SEQPACKET, 0);
 	close(0);
 	close(1);
 	close(2);

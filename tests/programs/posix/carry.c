@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * carry.c - sendfile and copy_file_range, sockets that there are none of, texts that are busy,
+ * carry.c - sendfile and copy_file_range, texts that are busy,
  * groups, requests that are not for this kind of file.
  */
 #include "posix.h"
@@ -7,8 +7,6 @@
 #include <grp.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <termios.h>
 
 enum { BYTES = 300000 };
@@ -81,22 +79,6 @@ static void t_copy_file_range_copies_between_files(void)
 	CHECK(syscall(SYS_copy_file_range, in, &from, in, &to, 10ul, 0) < 0 && errno == EINVAL);
 	unlink("/tmp/cf.in");
 	unlink("/tmp/cf.out");
-}
-
-static void t_there_are_no_sockets_and_that_is_said(void)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = "/var/run/nscd/socket" };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd >= 0) {          /* once there are: nobody listens there */
-		CHECK(connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 && errno == ENOENT);
-		return;
-	}
-	CHECK(errno == EAFNOSUPPORT);
-	CHECK(socket(AF_UNIX, 99, 0) < 0 && errno == EINVAL);
-	CHECK(connect(0, (struct sockaddr *)&a, sizeof(a)) < 0 && errno == ENOTSOCK);
-	CHECK(connect(77, (struct sockaddr *)&a, sizeof(a)) < 0 && errno == EBADF);
-	CHECK(send(77, "x", 1, 0) < 0 && errno == EBADF);
 }
 
 static void t_the_file_of_a_running_program_is_busy(void)
@@ -184,6 +166,6 @@ static void t_sendfile_heeds_the_limit_of_file_sizes(void)
 const struct test carry_tests[] = {
 	T(sendfile_fills_files_and_pipes), T(sendfile_heeds_the_limit_of_file_sizes),
 	T(copy_file_range_copies_between_files),
-	T(there_are_no_sockets_and_that_is_said), T(the_file_of_a_running_program_is_busy),
+	T(the_file_of_a_running_program_is_busy),
 	T(supplementary_groups_open_files), T(files_and_pipes_are_no_terminals), { NULL, NULL },
 };
