@@ -252,7 +252,7 @@ void socket_abandon(unsigned n, bool unheard)
 
 	s->phase = SOCKET_GONE;
 	if (s->inode != 0)
-		state.inode[s->inode].pipe = 0;
+		state.inode[s->inode].socket = 0;
 	if (s->peer != 0 && !is_datagram(s) && !is_gone(p)) {
 		p->shut = SOCKET_READ | SOCKET_WRITE;
 		if (unheard || has_message(s))
@@ -274,13 +274,23 @@ void socket_close(struct file *f)
 	f->socket = 0;
 }
 
-/* Its first record: file by file, of which `front` counts those that are done. */
-static void reap_record(struct socket *s)
+/* All up to the next record with files; that one file by file, of which `front` counts those that
+ * are done. */
+static void reap_records(struct socket *s)
 {
 	static uint16_t files[SCM_MAX_FILES];
-	struct record r;
+	uint64_t at = s->flights == 0 ? s->head : s->tail;
+	struct record r = { 0 };
 
-	record_at(s, s->tail, &r);
+	while (at != s->head && r.files == 0) {
+		record_at(s, at, &r);
+		if (r.files == 0)
+			at += record_size(&r);
+	}
+	if (at != s->tail) {
+		ring_take(s, at);
+		return;
+	}
 	record_files(s, s->tail, &r, files);
 	if (s->front == r.files) {
 		s->front = 0;
@@ -302,7 +312,7 @@ static void reap_step(void)
 		s->first = state.socket[first].next;
 		socket_abandon(first, true);
 	} else if (has_message(s)) {
-		reap_record(s);
+		reap_records(s);
 	} else {
 		state.socket_dying = s->next;
 		ring_free(s);

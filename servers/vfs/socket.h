@@ -8,7 +8,7 @@
  *     freed. A record is not changed after head has moved over it.
  * N3  Each file in a ring has a reference there; flights counts them. No ring leads, by sockets
  *     in rings and in listeners' queues, to itself: counts suffice to end all of them.
- * N4  inode.pipe of an S_IFSOCK inode is the living socket whose `inode` it is.
+ * N4  inode.socket of an S_IFSOCK inode is the living socket whose `inode` it is.
  */
 #ifndef VFS_SOCKET_H
 #define VFS_SOCKET_H

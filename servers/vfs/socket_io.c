@@ -169,12 +169,9 @@ int64_t linux_recvmsg(struct op *o)
 static int64_t count_one(struct op *o, uint64_t at, int64_t n, uint64_t done)
 {
 	uint32_t len = (uint32_t)n;
-	int64_t err = user_touch(o, at + MMSG_LEN_AT, sizeof(len), true);
-	struct row *r;
+	int64_t err = user_write(o, at + MMSG_LEN_AT, &len, sizeof(len));
+	struct row *r = row_get(o);
 
-	if (err == 0)
-		err = user_write(o, at + MMSG_LEN_AT, &len, sizeof(len));
-	r = row_get(o);
 	row_dequeue(r);
 	row_set_deadline(r, 0);
 	r->total = done;
@@ -197,7 +194,9 @@ static int64_t many(struct op *o, struct file *f, bool receive, uint64_t ns)
 
 		if (done > 0 && flags & MSG_WAITFORONE_)
 			how |= MSG_DONTWAIT_;
-		n = receive ? receive_one(o, f, at, how) : send_one(o, f, at, how);
+		n = user_touch(o, at + MMSG_LEN_AT, sizeof(uint32_t), true);
+		if (n == 0)
+			n = receive ? receive_one(o, f, at, how) : send_one(o, f, at, how);
 		if (n == -PARKED)
 			return n;
 		if (n >= 0)

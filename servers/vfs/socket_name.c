@@ -3,7 +3,7 @@
  *
  * Job:      bind, getsockname, getpeername; finds the socket of an address.
  * Speaks:   Linux calls; contracts/file (create).
- * Touches:  socket.name, socket.inode, inode.pipe.
+ * Touches:  socket.name, socket.inode, inode.socket.
  * Trusts:   nothing in a call.
  * On crash: recovers in place. The inode is made once; its answer lets the call go on.
  * Spec:     bind(2), unix(7) "Address format", "Autobind feature".
@@ -75,7 +75,7 @@ static int64_t find_path(struct op *o, const char *path, unsigned *n)
 	i = &state.inode[f.inode];
 	if (!may(o, i, 2))
 		return -EACCES;
-	*n = (i->attr.mode & S_IFMT_) == S_IFSOCK_ ? i->pipe : 0;
+	*n = (i->attr.mode & S_IFMT_) == S_IFSOCK_ ? i->socket : 0;
 	return *n != 0 ? 0 : -ECONNREFUSED;
 }
 
@@ -99,7 +99,7 @@ static void bind_name(struct socket *s, const struct address *a, unsigned inode)
 	s->inode = (uint16_t)inode;
 	if (inode != 0) {
 		inode_hold(inode);
-		state.inode[inode].pipe = (uint16_t)socket_index(s);    /* N4 */
+		state.inode[inode].socket = (uint16_t)socket_index(s);  /* N4 */
 	}
 	socket_wake(s);
 }
@@ -137,7 +137,7 @@ static int64_t bind_path(struct op *o, struct socket *s, const struct address *a
 						   STEP_CREATED);
 	}
 	/* Ours, unless somebody was quicker than we. */
-	if (!created || f.inode == 0 || state.inode[f.inode].pipe != 0 ||
+	if (!created || f.inode == 0 || state.inode[f.inode].socket != 0 ||
 	    (state.inode[f.inode].attr.mode & S_IFMT_) != S_IFSOCK_)
 		return -EADDRINUSE;
 	bind_name(s, a, f.inode);

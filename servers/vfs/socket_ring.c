@@ -9,7 +9,7 @@
  */
 #include "socket.h"
 
-enum { ALIGN = 8 };
+enum { ALIGN = 8, PART_ROOT = 2, PART_USERS = 4, PART_KEPT = 16 };
 
 uint64_t record_size(const struct record *r)
 {
@@ -102,6 +102,14 @@ int64_t record_give(struct op *o, struct socket *s, uint64_t at, const struct re
 	return move(o, s, bytes_of(at, r) + from, offset, n, false);
 }
 
+/* So that some are left for other things: a part of what trees in memory may have. */
+static bool too_many(struct op *o)
+{
+	if (state.socket_pages < memory_limit() / PART_USERS)
+		return false;
+	return !is_root(o) || state.socket_pages >= memory_limit() / PART_ROOT;
+}
+
 /* Pages for bytes [from, end). May commit: nothing that must go with them has been changed. */
 static int64_t pages_for(struct op *o, struct socket *s, uint64_t from, uint64_t end)
 {
@@ -110,10 +118,13 @@ static int64_t pages_for(struct op *o, struct socket *s, uint64_t from, uint64_t
 
 		if (*page != 0)
 			continue;
+		if (too_many(o))
+			return -ENOBUFS;
 		slot = page_of_pipe();
 		if (slot == NO_SLOT)
 			return page_may_come() ? row_wait(o, QUEUE_SHORT, 0, 0) : -ENOBUFS;
 		*page = slot + 1;
+		state.socket_pages++;
 	}
 	return 0;
 }
@@ -147,18 +158,27 @@ static void free_page(struct socket *s, uint64_t number)
 {
 	uint32_t *page = &s->page[number % SOCKET_PAGES];
 
-	if (*page != 0)
-		page_free(*page - 1);
+	if (*page == 0)
+		return;
+	page_free(*page - 1);
 	*page = 0;
+	state.socket_pages--;
 }
 
-/* Of an empty ring one page is kept at most, and used from its start again. */
+/* While all rings have few pages, each keeps what it has, and an empty one begins at its start.
+ * Otherwise an empty ring keeps one page at most. */
 void ring_take(struct socket *s, uint64_t tail)
 {
-	for (uint64_t n = s->tail / PAGE_SIZE; n < tail / PAGE_SIZE; n++)
+	bool few = state.socket_pages < memory_limit() / PART_KEPT;
+
+	for (uint64_t n = s->tail / PAGE_SIZE; !few && n < tail / PAGE_SIZE; n++)
 		free_page(s, n);
 	s->tail = tail;
-	if (s->tail == s->head && s->tail % PAGE_SIZE >= PAGE_SIZE / 2)
+	if (s->tail != s->head)
+		return;
+	if (few)
+		s->head = s->tail = 0;
+	else if (s->tail % PAGE_SIZE >= PAGE_SIZE / 2)
 		s->head = s->tail = s->tail / PAGE_SIZE * PAGE_SIZE;
 }
 

@@ -81,7 +81,8 @@ struct inode {
 	uint16_t child;                 /* directory: first name in it */
 	uint16_t alias;                 /* first name of it */
 	uint16_t mounted;               /* directory: mount that covers it */
-	uint16_t pipe;                  /* FIFO: pipe; socket: who is bound to it */
+	uint16_t pipe;                  /* FIFO: pipe */
+	uint16_t socket;                /* socket: who is bound to it */
 	uint16_t locks;
 	uint16_t texts;                 /* processes that run it */
 	uint16_t writers;               /* open files that may write it */
@@ -323,6 +324,7 @@ struct state {
 	uint32_t socket_number, socket_auto;
 	uint16_t socket_hint, socket_dying;
 	uint32_t flights;               /* files in rings of sockets */
+	uint32_t socket_pages;          /* in such rings */
 	uint32_t limits_changed;        /* counts setrlimit */
 	uint32_t timed;                 /* rows with a deadline */
 	uint32_t grants;                /* rows in use, bits */

@@ -87,6 +87,7 @@ def reads_and_writes(folder, block):
             ok(guest, 'for i in $(seq 200); do echo $i > n/f$i; done; rm n/f1*; rm -r sub/deep')
             ok(guest, 'cp n/p/copy cut; truncate -s 12345 cut; chmod 700 cut; chown 12:34 cut')
             assert ok(guest, 'cat n/f99 n/f2') == '99\n2\n'
+            ok(guest, '/usr/lib/skink/flow name n/socket & sleep 1; kill $!; chmod 751 n/socket')
         with scenario('sync makes it safe: the machine may lose power'):
             ok(guest, 'cd /; sync')
     with scenario('e2fsck and debugfs see what was written on blocks of %s' % block):
@@ -103,6 +104,8 @@ def reads_and_writes(folder, block):
             ok(guest, 'mount -t ext2 /dev/vda /mnt')
             assert sum_in(guest, '/mnt/n/soft') == sums['sub/busybox']
             assert ok(guest, 'stat -c %a:%u:%g:%s /mnt/cut') == '700:12:34:12345\n'
+            assert ok(guest, 'ls -l /mnt/n/socket').startswith('srwxr-x--x')
+            assert guest.run('/usr/lib/skink/flow ask /mnt/n/socket')[0] == 1
             ok(guest, 'umount /mnt; mount -t ext2 /dev/vda /mnt; rm -r /mnt/n; umount /mnt')
     with scenario('the disk is marked clean after umount, blocks of %s' % block):
         check_clean(disk)

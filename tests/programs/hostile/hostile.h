@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,6 +45,10 @@ void faults(void);                      /* cpu.c */
 void calls(unsigned user);              /* calls.c */
 void exhaust(void);                     /* exhaust.c */
 void crowd(void);                       /* crowd.c */
+void full_sockets(long a);              /* sockets.c */
+void waiting_connections(long a);
+void chain_of_sockets(long a);
+void files_in_flight(long a);
 void together(void);                    /* together.c */
 
 #endif

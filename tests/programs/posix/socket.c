@@ -333,6 +333,34 @@ static void t_streams_carry_bytes_however_they_are_cut(void)
 	end(pid);
 }
 
+static void t_sendfile_fills_a_socket(void)
+{
+	static unsigned char text[MANY], back[4096];
+	int s[2], fd = open("/tmp/sk.file", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	size_t done = 0;
+	ssize_t n;
+	pid_t pid;
+
+	for (size_t k = 0; k < sizeof(text); k++)
+		text[k] = (unsigned char)(k * 13 >> 5);
+	CHECK(write(fd, text, sizeof(text)) == sizeof(text));
+	pair(SOCK_STREAM, s);
+	pid = fork();
+	if (pid == 0) {
+		off_t at = 0;
+
+		while (at < MANY)
+			CHECK(sendfile(s[0], fd, &at, MANY) > 0);
+		_exit(0);
+	}
+	close(s[0]);
+	for (; (n = read(s[1], back, sizeof(back))) > 0; done += (size_t)n)
+		CHECK(memcmp(back, text + done, (size_t)n) == 0);
+	CHECK(n == 0 && done == MANY);
+	end(pid);
+	unlink("/tmp/sk.file");
+}
+
 static void t_vectors_of_a_stream_are_gathered_and_scattered(void)
 {
 	char a[3], b[5], c[100];
@@ -496,7 +524,8 @@ const struct test socket_tests[] = {
 	T(accept_gives_who_connected), T(a_full_backlog_makes_connect_wait),
 	T(connections_that_were_not_accepted_are_reset),
 	T(the_mode_of_a_path_says_who_may_connect), T(streams_carry_bytes_however_they_are_cut),
-	T(vectors_of_a_stream_are_gathered_and_scattered), T(waitall_waits_for_all),
+	T(sendfile_fills_a_socket), T(vectors_of_a_stream_are_gathered_and_scattered),
+	T(waitall_waits_for_all),
 	T(a_stream_whose_reader_is_gone_is_broken), T(shutdown_ends_one_direction),
 	T(a_call_that_waits_ends_with_time_or_signal), T(poll_tells_of_room_and_of_bytes),
 	T(sockets_are_listed_in_proc), { NULL, NULL },
