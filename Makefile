@@ -264,7 +264,7 @@ BOOT_ELF := $(foreach n,$(filter $(SERVICES),$(BOOT_NAMES)),$(BUILD)/services/$n
 
 # Skink's own programs and those of the tests: static, with Debian's musl, as any Linux program.
 MUSLCC := musl-gcc
-COMMANDS := $(patsubst commands/%/,%,$(dir $(wildcard commands/*/*.c)))
+COMMANDS := $(sort $(patsubst commands/%/,%,$(dir $(wildcard commands/*/*.c))))
 PROGRAM_DIRS := $(sort $(patsubst tests/programs/%/,%,$(dir $(wildcard tests/programs/*/*.c))))
 PROGRAMS := $(patsubst tests/programs/%.c,%,$(wildcard tests/programs/*.c)) $(PROGRAM_DIRS)
 BENCHES := $(patsubst bench/%.c,%,$(wildcard bench/*.c))

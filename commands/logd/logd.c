@@ -1,88 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * logd.c - appends the log to a file.
  *
+ *	logd [FILE [BYTES]]             the system's lines
+ *	logd -p [FILE [BYTES]]          those of programs
+ *
  * Job:      waits for lines in syslog(2), as klogd does on Linux, and appends them to a file
- *           (default /var/log/skink.log) with the date; brings them to the disk when it gets quiet;
- *           keeps OLD old files when one has become too long.
+ *           (default /var/log/skink.log) with the date; brings them to the disk when it gets quiet.
+ *           With -p it does so with what programs send to /dev/log (programs.c). The file, which
+ *           both may share, is logfile.c's.
  * Speaks:   Linux calls.
- * Touches:  the file, FILE.1 .. FILE.3.
+ * Touches:  the file.
  * Trusts:   nothing: a line it does not understand is copied as it is.
  * On crash: init starts it again; it goes on with the first line that it has not taken.
  */
+#include "logd.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/klog.h>
-#include <sys/stat.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { SYSLOG_READ = 2, CHUNK = 8192, OLD = 3, QUIET_SECONDS = 2 };
-
-static const char *path = "/var/log/skink.log";
-static long limit = 256 * 1024;         /* bytes of one file */
-static int file = -1;
-static off_t size;
-static bool unsafe;                     /* written since the last fsync */
+enum { SYSLOG_READ = 2, CHUNK = 8192 };
 
 static void on_alarm(int signal)
 {
 	(void)signal;                   /* it interrupts the read */
-}
-
-static void complain(const char *what)
-{
-	fprintf(stderr, "logd: %s: %s: %s\n", path, what, strerror(errno));
-}
-
-static bool open_file(void)
-{
-	struct stat s;
-
-	file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (file < 0 || fstat(file, &s) != 0)
-		return false;
-	size = s.st_size;
-	return true;
-}
-
-/* FILE.2 becomes FILE.3, FILE.1 FILE.2, FILE FILE.1. */
-static void rotate(void)
-{
-	char from[256], to[256];
-
-	for (int n = OLD; n > 0; n--) {
-		snprintf(to, sizeof(to), "%s.%d", path, n);
-		snprintf(from, sizeof(from), n > 1 ? "%s.%d" : "%s", path, n - 1);
-		if (rename(from, to) != 0 && errno != ENOENT)
-			complain("cannot be put aside");
-	}
-	close(file);
-	if (!open_file())
-		complain("cannot be opened");
-}
-
-static void append(const char *text, size_t len)
-{
-	if (size > 0 && size + (off_t)len > limit)
-		rotate();
-	while (len > 0) {
-		ssize_t n = write(file, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return;         /* the disk is full: these lines are lost */
-		text += n;
-		len -= (size_t)n;
-		size += n;
-		unsafe = true;
-	}
 }
 
 /* <6>[    1.234567] rs: text  becomes  2026-01-31T12:00:00.234567 rs: text */
@@ -91,24 +37,18 @@ static void append_line(const char *line, size_t len)
 	struct timespec now, up;
 	unsigned level;
 	unsigned long s, us;
-	int head = 0, n;
-	char text[512];
+	int head = 0;
 	time_t when;
-	struct tm tm;
 
 	if (sscanf(line, "<%u>[%lu.%6lu] %n", &level, &s, &us, &head) != 3 || head == 0 ||
 	    (size_t)head > len) {
-		append(line, len);
+		file_append(line, len);
 		return;
 	}
 	clock_gettime(CLOCK_REALTIME, &now);
 	clock_gettime(CLOCK_MONOTONIC, &up);
 	when = now.tv_sec - up.tv_sec + (now.tv_nsec < up.tv_nsec ? -1 : 0) + (time_t)s;
-	gmtime_r(&when, &tm);
-	n = (int)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	n += snprintf(text + n, sizeof(text) - (size_t)n, ".%06lu %.*s\n", us,
-		      (int)(len - (size_t)head - 1), line + head);
-	append(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
+	file_append_line(when, us, line + head, len - (size_t)head - 1);
 }
 
 static void append_lines(const char *text, size_t len)
@@ -138,14 +78,13 @@ static void follow(void)
 	for (;;) {
 		int n;
 
-		set_timer(unsafe ? QUIET_SECONDS : 0);
+		set_timer(unsafe ? QUIET_MS / 1000 : 0);
 		n = klogctl(SYSLOG_READ, text, CHUNK);
 		if (n > 0) {
 			text[n] = '\0';
 			append_lines(text, (size_t)n);
 		} else if (n < 0 && errno == EINTR && unsafe) {
-			fsync(file);
-			unsafe = false;
+			file_sync();
 		} else if (n < 0 && errno != EINTR) {
 			complain("the log cannot be read");
 			exit(1);
@@ -156,17 +95,25 @@ static void follow(void)
 int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
+	bool programs = argc > 1 && strcmp(argv[1], "-p") == 0;
 
+	argc -= programs;
+	argv += programs;
 	if (argc > 3 || (argc == 3 && (limit = atol(argv[2])) <= 0)) {
-		fputs("usage: logd [FILE [BYTES]]\n", stderr);
+		fputs("usage: logd [-p] [FILE [BYTES]]\n", stderr);
 		return 2;
 	}
 	if (argc > 1)
 		path = argv[1];
 	sigaction(SIGALRM, &action, NULL);
-	if (!open_file()) {
+	if (!file_open()) {
 		complain("cannot be opened");
 		sleep(5);               /* init would start us again at once */
+		return 1;
+	}
+	if (programs) {
+		programs_follow();
+		sleep(5);
 		return 1;
 	}
 	follow();

@@ -12,6 +12,7 @@ import time
 from guest import Guest, finish, scenario
 
 LOGD = '/usr/sbin/logd'
+LAST = 'tail -n 4 /var/log/skink.log'
 
 
 def wait_for(guest, command, pattern, seconds=15):
@@ -22,6 +23,14 @@ def wait_for(guest, command, pattern, seconds=15):
             return out
         assert time.monotonic() < deadline, (command, pattern, out)
         time.sleep(0.3)
+
+
+def flooded(guest, tag, last, count):
+    """Each line of a flood is in the files, and once."""
+    wait_for(guest, LAST, '%s: %d$' % (tag, last))
+    out = guest.run("cat /var/log/skink.log* | sed -n 's/.* %s: //p' | sort | uniq -c | "
+                    "awk '{ n += $1; l++ } END { print n, l }'" % tag)[1]
+    assert out == '%d %d\n' % (count, count), out
 
 
 with tempfile.TemporaryDirectory() as folder:
@@ -69,6 +78,37 @@ with tempfile.TemporaryDirectory() as folder:
             out = wait_for(guest, 'cat /var/log/skink.log', 'rs: hello: killed by signal 9')
             assert len(re.findall('toy: killed by', out)) == \
                 len(re.findall('toy: killed by', guest.run('service log rs')[1])), out
+        with scenario('what programs log by syslog(3) is in the file, one line each'):
+            guest.run("logger some words; logger -t tag -p daemon.err \"$(printf 'a\\tb')\"")
+            out = wait_for(guest, 'cat /var/log/skink.log', 'tag: a')
+            assert re.search(stamp.pattern + 'some words$', out, re.M), out
+            assert re.search(stamp.pattern + r'a\^Ib$', out, re.M), out
+            assert all(stamp.match(line) for line in out.strip().split('\n')), out
+            assert 'some words' not in guest.run('dmesg')[1], 'dmesg'
+            out = guest.run('ls -l /dev/log')[1]
+            assert out.startswith('srw-rw-rw-'), out
+        with scenario('a user logs, too, and no line of a flood is lost or doubled'):
+            guest.run("su -s /bin/sh nobody -c 'seq 10001 13000 | logger -t flood'", 60)
+            flooded(guest, 'flood', 13000, 3000)
+        with scenario('nor when vfs and devfs are killed meanwhile'):
+            guest.run('dmesg -n 1; seq 20001 23000 | logger -t storm & while kill -0 $! 2> '
+                      '/dev/null; do service kill vfs; service kill devfs; usleep 100000; done',
+                      60)
+            flooded(guest, 'storm', 23000, 3000)
+            guest.run('dmesg -n 7')
+        with scenario('when who holds /dev/log is killed, init has it held again'):
+            guest.run('killall -9 logd; sleep 0.5')
+            wait_for(guest, 'cat /proc/net/unix', '/dev/log$')
+            guest.run('logger again')
+            wait_for(guest, LAST, 'root: again$')
+        with scenario("busybox's syslogd takes /dev/log over"):
+            guest.run('(syslogd -n -O /tmp/messages & echo $! > /tmp/syslogd.pid); sleep 1; '
+                      'logger to busybox')
+            wait_for(guest, 'cat /tmp/messages', 'root: to busybox$')
+            guest.run('kill $(cat /tmp/syslogd.pid); killall logd; sleep 0.5')
+            wait_for(guest, 'cat /proc/net/unix', '/dev/log$')
+            guest.run('logger and back')
+            wait_for(guest, LAST, 'root: and back$')
         with scenario('a long file is put aside, and only so many are kept'):
             guest.run('killall -STOP logd; mkdir /tmp/l; (%s /tmp/l/log 600 & echo $! > '
                       '/tmp/l.pid); sleep 1' % LOGD)
