@@ -105,13 +105,19 @@ KERNEL := $(BUILD)/kernel/skink.elf
 KERNEL_CFLAGS := $(BARE) -mcmodel=kernel -fno-strict-aliasing -I. -Ikernel -Ikernel/x86_64 -I$(GEN)
 KERNEL_SRC := $(sort $(wildcard kernel/core/*.c kernel/call/*.c kernel/x86_64/*.c kernel/x86_64/*.S))
 KERNEL_OBJ := $(addsuffix .o,$(basename $(KERNEL_SRC:%=$(BUILD)/%)))
+# gcc optimizes the C files as one, but for ipc.c: what it puts into the path of a message then only
+# makes it longer.
+KERNEL_LTO := $(if $(CLANG),,-flto)
+KERNEL_ALONE := kernel/core/ipc.c
+KERNEL_C := $(filter %.o,$(patsubst %.c,$(BUILD)/%.o,$(KERNEL_SRC)))
+KERNEL_S := $(filter-out $(KERNEL_C),$(KERNEL_OBJ))
 KERNEL_LD := $(LD) -m elf_x86_64 -static -nostdlib --build-id=none -z max-page-size=0x1000 \
 	-z noexecstack --fatal-warnings -T kernel/x86_64/link.ld
 
 $(BUILD)/kernel/%.o: kernel/%.c Makefile
 	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(KERNEL_CFLAGS) $(DEPS) -c -o $@ $<
+	$(Q)$(CC) $(KERNEL_CFLAGS) $(if $(filter $<,$(KERNEL_ALONE)),,$(KERNEL_LTO)) $(DEPS) -c -o $@ $<
 
 $(BUILD)/kernel/%.o: kernel/%.S Makefile
 	$(call say,AS)
@@ -127,15 +133,20 @@ $(BUILD)/kernel/ksyms-empty.S: tools/ksyms
 $(BUILD)/kernel/ksyms%.o: $(BUILD)/kernel/ksyms%.S
 	$(Q)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/kernel/pass1.elf: $(KERNEL_OBJ) $(BUILD)/kernel/ksyms-empty.o kernel/x86_64/link.ld
+$(BUILD)/kernel/one.o: $(KERNEL_C)
+	$(Q)$(if $(KERNEL_LTO),$(CC) $(KERNEL_CFLAGS) $(KERNEL_LTO) -r -nostdlib \
+		-flinker-output=nolto-rel,$(LD) -r) -o $@ $^
+
+$(BUILD)/kernel/pass1.elf: $(BUILD)/kernel/one.o $(KERNEL_S) $(BUILD)/kernel/ksyms-empty.o kernel/x86_64/link.ld
 	$(Q)$(KERNEL_LD) -o $@ $(filter %.o,$^)
 
 $(BUILD)/kernel/ksyms-full.S: $(BUILD)/kernel/pass1.elf tools/ksyms
 	$(Q)$(NM) -n $< | tools/ksyms > $@
 
-$(KERNEL): $(KERNEL_OBJ) $(BUILD)/kernel/ksyms-full.o kernel/x86_64/link.ld
+$(KERNEL): $(BUILD)/kernel/one.o $(KERNEL_S) $(BUILD)/kernel/ksyms-full.o kernel/x86_64/link.ld
 	$(call say,LD)
 	$(Q)$(KERNEL_LD) -o $@ $(filter %.o,$^)
+	$(Q)$(OBJCOPY) --wildcard --strip-symbol '*.c.*' $@     # gcc's own, of no place
 	$(Q)$(NM) -n $@ | tools/ksyms | cmp -s - $(BUILD)/kernel/ksyms-full.S || \
 		{ echo 'kernel text moved between the two links: is .rodata behind .text?' >&2; exit 1; }
 

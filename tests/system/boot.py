@@ -49,11 +49,11 @@ with Guest() as guest:
     with scenario('a panic says why, where and who called, by name, and stops the machine'):
         guest.shell()
         guest.send('dd if=/dev/zero of=/dev/null bs=1M\n')
-        stop_in(guest, 'bytes_copy')
+        stop_in(guest, 'copy_procs')
         guest.qmp('inject-nmi')
         guest.qmp('cont')
         guest.expect(r'kernel panic: exception 0{15}2 ')
-        assert place(guest) == 'bytes_copy'
+        assert place(guest) == 'copy_procs'
         guest.expect(r'current slot')
         while place(guest) != 'syscall_main':
             pass
