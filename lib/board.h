@@ -7,7 +7,8 @@
  * alone say what is to do: what is ASKED is asked (again), what is DONE is answered.
  *
  * B1  FREE -> ASKED and DONE -> FREE are the asker's steps, ASKED -> DONE the server's.
- * B2  An entry belongs to the asker while FREE or DONE, to the server while ASKED.
+ * B2  An entry belongs to the asker while FREE or DONE, to the server while ASKED. The request in
+ *     it stays as it is: a server that dies before its commit does the same one again.
  * B3  The asker gives each request a number that no other of its requests has or had, in this life
  *     or an earlier one; a request that is asked again has the number it had.
  *

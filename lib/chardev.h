@@ -33,7 +33,8 @@ struct chardev_entry {
 	int32_t err;
 	grant_t data;                   /* of read and write: at most CHARDEV_DATA_MAX bytes */
 	uint64_t len;
-	uint64_t w[MESSAGE_WORDS];
+	uint64_t w[MESSAGE_WORDS];      /* the request; stays as it is (lib/board.h, B2) */
+	uint64_t answer[MESSAGE_WORDS]; /* the reply */
 	uint32_t arg_len;               /* ioctl: bytes of arg that the program can give or take */
 	uint32_t unused2;
 	char arg[CHARDEV_ARG];          /* what arg points to: vfs fills it in, then the server */
@@ -58,5 +59,6 @@ err_t chardev_data_read(const struct call *c, uint64_t offset, void *to, size_t 
  * for each line: the crash may have come before vfs was told. */
 void chardev_event(uint32_t line, uint32_t events);
 uint32_t chardev_seq(uint32_t line);
+uint32_t chardev_events(uint32_t line);                 /* as said last */
 
 #endif

@@ -41,7 +41,7 @@ static void complete(const struct call *c, err_t err)
 	struct chardev_entry *to = shared(n);
 
 	work[n].err = err;
-	memcpy(to->w, work[n].w, sizeof(to->w));
+	memcpy(to->answer, work[n].w, sizeof(to->answer));
 	memcpy(to->arg, work[n].arg, sizeof(to->arg));
 	to->err = err;
 	board_done(board, n, vfs.at);
@@ -70,6 +70,16 @@ static void serve(unsigned n)
 	complete(&c, err);
 }
 
+/* Closes come first: nobody waits for them, but who asks for something afterwards counts on them,
+ * and the entries of a board are in no order. */
+static void serve_all(bool closes)
+{
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
+		if (board->phase[n] == BOARD_ASKED &&
+		    (shared(n)->type == CHARDEV_CLOSE) == closes && board_is_new(board, n, vfs.at))
+			serve(n);
+}
+
 static bool has_board(void)
 {
 	return board != NULL ||
@@ -85,9 +95,8 @@ void chardev_server_notified(uint64_t services)
 	/* vfs lends the board before its first notification. */
 	if (!has_board())
 		return;
-	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
-		if (board->phase[n] == BOARD_ASKED && board_is_new(board, n, vfs.at))
-			serve(n);
+	serve_all(true);
+	serve_all(false);
 }
 
 err_t chardev_data_write(const struct call *c, uint64_t offset, const void *from, size_t len)
@@ -103,7 +112,8 @@ err_t chardev_data_read(const struct call *c, uint64_t offset, void *to, size_t 
 			  len);
 }
 
-/* After a recovery vfs may have nothing to ask, and waits for this. */
+/* After a recovery vfs may have nothing to ask, and waits for this. Nothing is committed here: a
+ * handler that dies afterwards is called again, or check() tells what is true then. */
 void chardev_event(uint32_t line, uint32_t events)
 {
 	if (vfs.at.v == 0 && peer_find(&vfs) != 0)
@@ -113,8 +123,12 @@ void chardev_event(uint32_t line, uint32_t events)
 	board->poll[line].events = events;
 	board_barrier();
 	board->poll[line].seq++;
-	undo_commit();
 	ipc_notify(vfs.at);
+}
+
+uint32_t chardev_events(uint32_t line)
+{
+	return board != NULL && line < BOARD_WORDS ? board->poll[line].events : 0;
 }
 
 uint32_t chardev_seq(uint32_t line)

@@ -78,10 +78,11 @@ struct file_entry {
 	int32_t err;                    /* reply */
 	grant_t data;                   /* 0: none; the direction as the contract says */
 	uint64_t len;                   /* bytes of data */
-	uint64_t w[MESSAGE_WORDS];      /* request, then reply, as in a message */
+	uint64_t w[MESSAGE_WORDS];      /* the request; stays as it is (lib/board.h, B2) */
+	uint64_t answer[MESSAGE_WORDS]; /* the reply */
 	struct file_attr attr;
 	char name[FILE_NAME];           /* NUL-terminated; mount: the source as given to mount(2) */
-	char name2[FILE_NAME];
+	char name2[FILE_NAME];          /* mount: the type */
 };
 _Static_assert(sizeof(struct file_entry) % 8 == 0, "entries are aligned");
 

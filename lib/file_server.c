@@ -44,7 +44,7 @@ void file_complete(const struct call *c, err_t err)
 	struct file_entry *to = shared(n);
 
 	work[n].err = err;
-	memcpy(to->w, work[n].w, sizeof(to->w));
+	memcpy(to->answer, work[n].w, sizeof(to->answer));
 	to->attr = work[n].attr;
 	memcpy(to->name2, work[n].name2, sizeof(to->name2));
 	to->err = err;

@@ -240,7 +240,8 @@ static err_t do_file_set_attr(const struct call *c, const struct file_set_attr_r
 	return found(c, n);
 }
 
-static err_t do_file_stat_fs(const struct call *c, struct file_stat_fs_reply *reply)
+static err_t do_file_stat_fs(const struct call *c, const struct file_stat_fs_request *req,
+			     struct file_stat_fs_reply *reply)
 {
 	*reply = (struct file_stat_fs_reply){
 		.files = NR_NODES - 1, .block = PAGE_SIZE, .name_max = NODE_NAME - 1,

@@ -33,6 +33,7 @@ static const struct device {
 	{ "urandom", TYPE_CHAR | 0666, GROUP_ROOT, 1, 9, "" },
 	{ "rtc", TYPE_CHAR | 0600, GROUP_ROOT, 10, 135, "rtc" },
 	{ "tty", TYPE_CHAR | 0666, GROUP_TTY, 5, 0, "tty" },
+	{ "ptmx", TYPE_CHAR | 0666, GROUP_TTY, 5, 2, "tty" },
 	{ "console", TYPE_CHAR | 0600, GROUP_ROOT, 5, 1, "tty" },
 	{ "tty0", TYPE_CHAR | 0620, GROUP_TTY, 4, 0, "screen" },
 	{ "tty1", TYPE_CHAR | 0620, GROUP_TTY, 4, 1, "screen" },

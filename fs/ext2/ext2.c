@@ -257,7 +257,8 @@ static err_t do_file_sync(const struct call *c, const struct file_sync_request *
 	return ended(c, mounted() && !state.volume.readonly ? settle(c) : 0);
 }
 
-static err_t do_file_stat_fs(const struct call *c, struct file_stat_fs_reply *reply)
+static err_t do_file_stat_fs(const struct call *c, const struct file_stat_fs_request *req,
+			     struct file_stat_fs_reply *reply)
 {
 	if (!mounted())
 		return ended(c, -EIO);

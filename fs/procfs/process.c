@@ -78,7 +78,7 @@ err_t make_pid_stat(struct text *t, uint32_t pid)
 		return -ENOENT;
 	usage_of(&info, &u);
 	put(t, "%u (%s) %c %u %u %u %u %d 4194304 0 0 0 0 ", info.pid, info.name, info.state,
-	    info.ppid, info.pgid, info.sid, times.tty, times.tty ? (int)info.pgid : -1);
+	    info.ppid, info.pgid, info.sid, times.tty, times.tty ? (int)times.group : -1);
 	put(t, "%lu %lu %lu %lu ", (unsigned long)times.user_ticks,
 	    (unsigned long)times.system_ticks, (unsigned long)times.child_user_ticks,
 	    (unsigned long)times.child_system_ticks);

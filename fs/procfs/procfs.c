@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * procfs.c - /proc: what the system says of itself, as files in Linux's formats.
+ * procfs.c - /proc: what the system says of itself, as files in Linux's formats; and /sys, which
+ *            has no more than the folders that programs look for.
  *
  * Job:      makes each file's text when it is read, from what pm, vm, log and the kernel say.
  * Speaks:   contracts/file, to vfs; contracts/pm, vm and log as a client.
@@ -13,7 +14,8 @@
 
 struct peer pm = PEER("pm"), vm = PEER("vm"), log = PEER("log"), sched = PEER("sched");
 
-enum { TYPE_MASK = 0170000, TYPE_DIR = 0040000, TYPE_LINK = 0120000, PROC_MAGIC_ = 0x9fa0,
+enum { TYPE_MASK = 0170000, TYPE_DIR = 0040000, TYPE_LINK = 0120000, TYPE_FILE = 0100000,
+       PROC_MAGIC_ = 0x9fa0, SYSFS_MAGIC_ = 0x62656572,
        PID_POS = 0x10000 };
 
 static char buffer[64 * 1024];
@@ -66,6 +68,23 @@ static bool is_of_process(unsigned kind)
 	       parent == KIND_TID;
 }
 
+static unsigned folders_in(unsigned dir)
+{
+	unsigned n = 0;
+
+	for (unsigned k = 1; k < nr_kinds; k++)
+		n += kinds[k].parent == dir && kinds[k].name != NULL &&
+		     (kinds[k].mode & TYPE_MASK) == TYPE_DIR;
+	return n;
+}
+
+static bool is_sysfs(unsigned kind)
+{
+	while (kind < nr_kinds && kinds[kind].parent != KIND_NONE)
+		kind = kinds[kind].parent;
+	return kind == KIND_SYSFS;
+}
+
 /* Fill in the attributes, if there is such a file (now). */
 static err_t found(const struct call *c, uint32_t pid, unsigned kind)
 {
@@ -82,7 +101,7 @@ static err_t found(const struct call *c, uint32_t pid, unsigned kind)
 		.rdev = k->magic ? pid : 0,
 	};
 	if ((k->mode & TYPE_MASK) == TYPE_DIR)
-		a->links = 2;
+		a->links = 2 + folders_in(kind);
 	return 0;
 }
 
@@ -104,10 +123,12 @@ static bool is_number(const char *name, uint32_t *value)
 static err_t do_file_mount(const struct call *c, const struct file_mount_request *req,
 			   struct file_mount_reply *reply)
 {
-	reply->root = number(0, KIND_ROOT);
+	unsigned root = strcmp(file_entry(c)->name2, "sysfs") == 0 ? KIND_SYSFS : KIND_ROOT;
+
+	reply->root = number(0, root);
 	reply->block = PAGE_SIZE;
 	reply->flags = FILE_MOUNT_DIRECT | FILE_MOUNT_VOLATILE;
-	return found(c, 0, KIND_ROOT);
+	return found(c, 0, root);
 }
 
 static err_t do_file_unmount(const struct call *c)
@@ -161,7 +182,7 @@ static err_t do_file_readdir(const struct call *c, const struct file_readdir_req
 {
 	struct file_dirents d = { .at = buffer, .room = c->lent < 32768 ? c->lent : 32768 };
 	unsigned dir = kind_of(req->dir);
-	unsigned parent = KIND_ROOT;
+	unsigned parent = dir;
 	uint32_t pid = pid_of(req->dir);
 	bool fits = true;
 	char name[12];
@@ -240,11 +261,12 @@ static err_t do_file_set_attr(const struct call *c, const struct file_set_attr_r
 	return -EROFS;
 }
 
-static err_t do_file_stat_fs(const struct call *c, struct file_stat_fs_reply *reply)
+static err_t do_file_stat_fs(const struct call *c, const struct file_stat_fs_request *req,
+			     struct file_stat_fs_reply *reply)
 {
 	reply->block = PAGE_SIZE;
 	reply->name_max = 255;
-	reply->type = PROC_MAGIC_;
+	reply->type = is_sysfs(kind_of(req->root)) ? SYSFS_MAGIC_ : PROC_MAGIC_;
 	return 0;
 }
 
@@ -260,6 +282,8 @@ static err_t do_file_forget(const struct call *c, const struct file_forget_reque
 
 static err_t do_file_create(const struct call *c, const struct file_create_request *req)
 {
+	if (is_sysfs(kind_of(req->dir)))        /* as on Linux */
+		return (req->mode & TYPE_MASK) == TYPE_FILE ? -EACCES : -EPERM;
 	return -EROFS;
 }
 
@@ -270,7 +294,7 @@ static err_t do_file_link(const struct call *c, const struct file_link_request *
 
 static err_t do_file_unlink(const struct call *c, const struct file_unlink_request *req)
 {
-	return -EROFS;
+	return is_sysfs(kind_of(req->dir)) ? -EPERM : -EROFS;
 }
 
 static err_t do_file_rename(const struct call *c, const struct file_rename_request *req,

@@ -30,7 +30,7 @@ struct kind {
 	uint32_t magic;
 };
 
-enum { KIND_NONE, KIND_ROOT, KIND_PID, KIND_TASK, KIND_TID };
+enum { KIND_NONE, KIND_ROOT, KIND_PID, KIND_TASK, KIND_TID, KIND_SYSFS };    /* SYSFS: /sys */
 extern const struct kind kinds[];
 extern const unsigned nr_kinds;
 

@@ -391,7 +391,7 @@ err_t make_uuid(struct text *t, uint32_t pid)
 err_t make_filesystems(struct text *t, uint32_t pid)
 {
 	(void)pid;
-	put(t, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n\text2\n");
+	put(t, "nodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\tsysfs\n\text2\n");
 	return 0;
 }
 
@@ -399,7 +399,8 @@ err_t make_devices(struct text *t, uint32_t pid)
 {
 	(void)pid;
 	put(t, "Character devices:\n  1 mem\n  4 /dev/vc/0\n  4 tty\n  4 ttyS\n  5 /dev/tty\n"
-	    "  5 /dev/console\n\nBlock devices:\n  1 ramdisk\n254 virtblk\n");
+	    "  5 /dev/console\n"
+	    "  5 /dev/ptmx\n136 pts\n\nBlock devices:\n  1 ramdisk\n254 virtblk\n");
 	return 0;
 }
 

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * tree.c - what there is in /proc.
+ * tree.c - what there is in /proc, and in /sys.
  *
  * Job:      the table of names, modes and the functions that make their contents.
  * Speaks:   nothing.
  * Touches:  nothing.
  * Trusts:   nothing.
  * On crash: holds no state.
- * Spec:     proc(5).
+ * Spec:     proc(5), sysfs(5).
  */
 #include "procfs.h"
 
-enum { DIR = 0040555, FILE_R = 0100444, FILE_OWN = 0100400, LINK = 0120777 };
-enum { K_SYS = KIND_TID + 1, K_SYS_KERNEL, K_SYS_FS, K_SYS_VM, K_SYS_RANDOM, K_NET, K_FIRST_FILE };
+enum { DIR = 0040555, DIR_SYSFS = 0040755, FILE_R = 0100444, FILE_OWN = 0100400, LINK = 0120777 };
+enum { K_SYS = KIND_SYSFS + 1, K_SYS_KERNEL, K_SYS_FS, K_SYS_VM, K_SYS_RANDOM, K_NET,
+       K_SYSFS_FS, K_SYSFS_CGROUP, K_FIRST_FILE };
 
 const struct kind kinds[] = {
 	[KIND_ROOT] = { "", DIR, KIND_NONE, NULL, NULL, 0 },
@@ -23,6 +24,9 @@ const struct kind kinds[] = {
 	[K_SYS_FS] = { "fs", DIR, K_SYS, NULL, NULL, 0 },
 	[K_SYS_VM] = { "vm", DIR, K_SYS, NULL, NULL, 0 },
 	[K_SYS_RANDOM] = { "random", DIR, K_SYS_KERNEL, NULL, NULL, 0 },
+	[KIND_SYSFS] = { "", DIR, KIND_NONE, NULL, NULL, 0 },
+	[K_SYSFS_FS] = { "fs", DIR_SYSFS, KIND_SYSFS, NULL, NULL, 0 },
+	[K_SYSFS_CGROUP] = { "cgroup", DIR_SYSFS, K_SYSFS_FS, NULL, NULL, 0 },
 	[K_NET] = { "net", DIR, KIND_ROOT, NULL, NULL, 0 },
 	/* the system */
 	[K_FIRST_FILE] = { "cmdline", FILE_R, KIND_ROOT, make_cmdline, NULL, 0 },

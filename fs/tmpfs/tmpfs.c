@@ -469,7 +469,8 @@ static err_t do_file_set_attr(const struct call *c, const struct file_set_attr_r
 	return found(c, n);
 }
 
-static err_t do_file_stat_fs(const struct call *c, struct file_stat_fs_reply *reply)
+static err_t do_file_stat_fs(const struct call *c, const struct file_stat_fs_request *req,
+			     struct file_stat_fs_reply *reply)
 {
 	*reply = (struct file_stat_fs_reply){
 		.blocks = NR_DATA_PAGES - 1, .free = NR_DATA_PAGES - 1 - state.pages,

@@ -207,18 +207,25 @@ static void give_children_away(const struct process *p)
 	}
 }
 
-/* A leader that had a terminal takes its session along. */
-static void hang_up_session(const struct process *p)
+/* A leader that had a terminal takes along what is in the foreground; then it is nobody's terminal.
+ * One that has lost it (a pseudo-terminal's master was closed) has that continue, too. */
+static void hang_up_session(struct process *p)
 {
-	for (unsigned i = 0; p->pid == p->sid && p->tty && i < NR_PROCESSES; i++) {
+	for (unsigned i = 0; p->pid == p->sid && p->tty_group && i < NR_PROCESSES; i++) {
 		struct process *q = &state.process[i];
 
 		if (q->state != PROCESS_LIVE || q->sid != p->sid || q == p)
 			continue;
-		signal_process(q, &(struct signal_info){ .signal = SIG_HUP, .code = SI_KERNEL_ });
-		signal_process(q, &(struct signal_info){ .signal = SIG_CONT, .code = SI_KERNEL_ });
+		if (q->pgid == p->tty_group)
+			signal_process(q, &(struct signal_info){ .signal = SIG_HUP,
+								 .code = SI_KERNEL_ });
+		if (q->pgid == p->tty_group && !p->tty)
+			signal_process(q, &(struct signal_info){ .signal = SIG_CONT,
+								 .code = SI_KERNEL_ });
+		q->tty = q->tty_group = 0;
 		undo_commit();
 	}
+	p->tty = p->tty_group = 0;
 }
 
 static void job_finish(uint32_t number)

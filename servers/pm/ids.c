@@ -248,7 +248,7 @@ int64_t call_setsid(struct thread *t, const struct delivery *d)
 		if (state.process[i].state != PROCESS_FREE && state.process[i].pgid == p->pid)
 			return -EPERM;
 	p->pgid = p->sid = p->pid;
-	p->tty = 0;
+	p->tty = p->tty_group = 0;
 	publish_group(p);
 	return p->sid;
 }

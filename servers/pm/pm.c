@@ -258,7 +258,7 @@ static err_t do_pm_times(const struct call *c, const struct pm_times_request *re
 	*reply = (struct pm_times_reply){
 		.start_ns = p->start_ns, .user_ticks = cpu.user, .system_ticks = cpu.system,
 		.child_user_ticks = p->child_cpu.user, .child_system_ticks = p->child_cpu.system,
-		.tty = p->tty, .nice = p->nice,
+		.tty = p->tty, .nice = p->nice, .group = p->tty_group,
 	};
 	return 0;
 }
@@ -384,11 +384,14 @@ static err_t do_pm_set_tty(const struct call *c, const struct pm_set_tty_request
 	if (!t)
 		return -ESRCH;
 	p = process_of(t);
-	if (p->sid != p->pid)
-		return -EPERM;
-	for (unsigned i = 0; i < NR_PROCESSES; i++)
-		if (state.process[i].state == PROCESS_LIVE && state.process[i].sid == p->sid)
-			state.process[i].tty = req->tty;
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		struct process *q = &state.process[i];
+
+		if (q->state != PROCESS_LIVE || (req->alone ? q != p : q->sid != p->sid))
+			continue;
+		q->tty = req->tty;
+		q->tty_group = req->group;
+	}
 	return 0;
 }
 

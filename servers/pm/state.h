@@ -77,7 +77,7 @@ struct process {
 	uint16_t threads;
 	uint32_t uid, euid, suid, fsuid, gid, egid, sgid, fsgid;
 	uint32_t nr_groups, group[NR_GROUPS];
-	uint32_t tty;
+	uint32_t tty, tty_group;        /* controlling terminal, and its foreground */
 	uint32_t status;                /* as wait reports it */
 	int32_t nice;
 	uint32_t death_signal;          /* PR_SET_PDEATHSIG */

@@ -13,7 +13,7 @@
 #include <contract/pm.h>
 #include <lib/peer.h>
 
-enum { SIG_INT_ = 2, SIG_QUIT_ = 3, SIG_TSTP_ = 20, DISABLED = 0 };
+enum { DISABLED = 0 };
 
 static struct peer pm = PEER("pm");
 
@@ -35,15 +35,27 @@ static bool has(const struct line *l, uint32_t flag)
 	return l->termios.lflag & flag;
 }
 
-static bool is_end(const struct line *l, uint8_t byte)
+static bool ends(const struct line *l, uint8_t byte)
 {
 	return byte == '\n' || is(l, byte, C_EOL) || (is(l, byte, C_EOL2) && has(l, L_IEXTEN));
+}
+
+bool is_end(const struct line *l, uint32_t n)
+{
+	return in_is_mark(l, n) || ends(l, in_peek(l, n));
 }
 
 void flush_input(struct line *l)
 {
 	l->in.tail = l->in.head;
 	l->ready = 0;
+	pty_say(l, PKT_FLUSHREAD, 0);
+}
+
+/* A line that is not ended yet has no reader that could make room: what is too much is dropped. */
+bool takes(const struct line *l, uint32_t n)
+{
+	return in_used(l) + n < IN_SIZE || (has(l, L_ICANON) && l->ready == 0);
 }
 
 void recount(struct line *l)
@@ -51,7 +63,7 @@ void recount(struct line *l)
 	uint32_t ready = 0;
 
 	for (uint32_t i = 0; i < in_used(l); i++)
-		ready += in_is_mark(l, i) || is_end(l, in_peek(l, i));
+		ready += is_end(l, i);
 	l->ready = ready;
 }
 
@@ -69,7 +81,7 @@ uint32_t input_ready(const struct line *l, bool *eof)
 			*eof = true;
 			return i;
 		}
-		if (is_end(l, in_peek(l, i)))
+		if (is_end(l, i))
 			return i + 1;
 	}
 	return 0;
@@ -86,7 +98,7 @@ static bool editable(const struct line *l)
 {
 	uint32_t n = in_used(l);
 
-	return n > 0 && !in_is_mark(l, n - 1) && !is_end(l, in_peek(l, n - 1));
+	return n > 0 && !is_end(l, n - 1);
 }
 
 static void rub_out(struct line *l, uint8_t byte)
@@ -135,7 +147,7 @@ static uint32_t line_start(const struct line *l)
 {
 	uint32_t first = in_used(l);
 
-	while (first > 0 && !in_is_mark(l, first - 1) && !is_end(l, in_peek(l, first - 1)))
+	while (first > 0 && !is_end(l, first - 1))
 		first--;
 	return first;
 }
@@ -182,7 +194,7 @@ static bool signal_byte(struct line *l, uint8_t byte)
 		return false;
 	if (!has(l, L_NOFLSH)) {
 		flush_input(l);
-		l->out.tail = l->out.head;
+		flush_output(l);
 	}
 	if (has(l, L_ECHO))
 		echo_byte(l, byte);
@@ -195,15 +207,15 @@ static bool flow_byte(struct line *l, uint8_t byte)
 	if (!(l->termios.iflag & I_IXON))
 		return false;
 	if (is(l, byte, C_STOP)) {
-		l->stopped = 1;
+		set_stopped(l, true);
 		return true;
 	}
 	if (is(l, byte, C_START)) {
-		l->stopped = 0;
+		set_stopped(l, false);
 		return true;
 	}
-	if (l->stopped && l->termios.iflag & I_IXANY)
-		l->stopped = 0;
+	if (l->termios.iflag & I_IXANY)
+		set_stopped(l, false);
 	return false;
 }
 
@@ -236,7 +248,7 @@ static bool edit_byte(struct line *l, uint8_t byte)
 
 static void store(struct line *l, uint8_t byte)
 {
-	bool canonical = has(l, L_ICANON), end = canonical && is_end(l, byte);
+	bool canonical = has(l, L_ICANON), end = canonical && ends(l, byte);
 
 	/* The last place is kept for an end of line, so that a full line can always be ended. */
 	if (in_used(l) + (canonical && !end) >= IN_SIZE || !in_put(l, byte, false)) {

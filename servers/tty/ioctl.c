@@ -16,8 +16,10 @@
 enum { TCGETS_ = 0x5401, TCSETS_, TCSETSW_, TCSETSF_, TCSBRK_ = 0x5409, TCXONC_, TCFLSH_,
        TIOCEXCL_, TIOCNXCL_, TIOCSCTTY_, TIOCGPGRP_, TIOCSPGRP_, TIOCOUTQ_, TIOCGWINSZ_ = 0x5413,
        TIOCSWINSZ_, TIOCMGET_, FIONREAD_ = 0x541b, TIOCNOTTY_ = 0x5422, TCSBRKP_ = 0x5425,
-       TIOCGSID_ = 0x5429 };
-enum { SIG_WINCH_ = 28, SIG_TTOU_ = 22, SIG_HUP_ = 1, SIG_CONT_ = 18 };
+       TIOCGSID_ = 0x5429, TIOCGPTPEER_ = 0x5441 };
+#define TIOCGDEV_ 0x80045432u
+#define TIOCGEXCL_ 0x80045440u
+enum { CSIZE_ = 060, CS8_ = 060, CREAD_ = 0200, PARENB_ = 0400 };
 
 static struct peer pm = PEER("pm");
 
@@ -33,12 +35,17 @@ void termios_reset(struct line *l)
 			 L_IEXTEN,
 	};
 	l->termios.cflag = 0x1cb2;      /* B115200, CS8, CREAD, HUPCL, CLOCAL */
-	memcpy(l->termios.cc, cc, sizeof(cc));
 	l->window = (struct winsize_){ .rows = 24, .cols = 80 };
+	if (pty_of(l) != NULL) {        /* as Linux has one */
+		l->termios.iflag = I_ICRNL | I_IXON;
+		l->termios.cflag = 0xbf;        /* B38400, CS8, CREAD */
+		l->window = (struct winsize_){ 0 };
+	}
+	memcpy(l->termios.cc, cc, sizeof(cc));
 }
 
 /* What arg points to, as far as the program gave it. */
-static err_t in(struct chardev_entry *e, void *to, uint32_t size)
+err_t arg_in(struct chardev_entry *e, void *to, uint32_t size)
 {
 	if (e->arg_len < size)
 		return -EFAULT;
@@ -46,12 +53,28 @@ static err_t in(struct chardev_entry *e, void *to, uint32_t size)
 	return 0;
 }
 
-static err_t out(struct chardev_entry *e, const void *from, uint32_t size)
+err_t arg_out(struct chardev_entry *e, const void *from, uint32_t size)
 {
 	if (e->arg_len < size)
 		return -EFAULT;
 	memcpy(e->arg, from, size);
 	return 0;
+}
+
+err_t arg_number(struct chardev_entry *e, uint32_t value)
+{
+	return arg_out(e, &value, sizeof(value));
+}
+
+/* Is there output that must go out before the ioctl? What is written to a pseudo-terminal has. */
+static bool drains(const struct line *l)
+{
+	return l->out.head != l->out.tail && !l->stopped && pty_of(l) == NULL;
+}
+
+static bool has_flow(const struct termios_ *t)
+{
+	return t->iflag & I_IXON && t->cc[C_STOP] == 19 && t->cc[C_START] == 17;
 }
 
 static err_t set_termios(struct line *l, struct chardev_entry *e,
@@ -62,18 +85,22 @@ static err_t set_termios(struct line *l, struct chardev_entry *e,
 	err_t err = job_check(l, req->proc, SIG_TTOU_);
 
 	if (err == 0)
-		err = in(e, &new, sizeof(new));
+		err = arg_in(e, &new, sizeof(new));
 	if (err != 0)
 		return err;
-	if (req->request != TCSETS_ && l->out.head != l->out.tail && !l->stopped)
-		return -EAGAIN;                 /* until what was written has gone out */
+	if (req->request != TCSETS_ && drains(l))
+		return -EAGAIN;
 	if (req->request == TCSETSF_)
 		flush_input(l);
+	if (pty_of(l) != NULL)
+		new.cflag = (new.cflag & ~(uint32_t)(CSIZE_ | PARENB_)) | CS8_ | CREAD_;
+	if (has_flow(&new) != has_flow(&l->termios))
+		pty_say(l, has_flow(&new) ? PKT_DOSTOP : PKT_NOSTOP, PKT_DOSTOP | PKT_NOSTOP);
 	l->termios = new;
 	if (was != ((new.lflag & L_ICANON) != 0))
 		recount(l);
 	if (!(new.iflag & I_IXON))
-		l->stopped = 0;
+		set_stopped(l, false);
 	return 0;
 }
 
@@ -88,7 +115,7 @@ void resize(struct line *l, const struct winsize_ *window)
 static err_t set_window(struct line *l, struct chardev_entry *e)
 {
 	struct winsize_ new;
-	err_t err = in(e, &new, sizeof(new));
+	err_t err = arg_in(e, &new, sizeof(new));
 
 	if (err == 0)
 		resize(l, &new);
@@ -100,7 +127,7 @@ static err_t set_group(struct line *l, struct chardev_entry *e, endpoint_t proc)
 	struct pm_group_request req = { .proc = proc };
 	struct pm_group_reply group;
 	int32_t pgid;
-	err_t err = in(e, &pgid, sizeof(pgid));
+	err_t err = arg_in(e, &pgid, sizeof(pgid));
 
 	if (err != 0)
 		return err;
@@ -110,37 +137,39 @@ static err_t set_group(struct line *l, struct chardev_entry *e, endpoint_t proc)
 	if (err != 0)
 		return err;
 	req.pgid = (uint32_t)pgid;
-	if (pgid <= 0 || pm_group(&pm, &req, &group) != 0)
+	if (pgid < 0)
 		return -EINVAL;
+	if (pgid == 0 || pm_group(&pm, &req, &group) != 0 || group.session == 0)
+		return -ESRCH;
 	if (group.session != l->session)
 		return -EPERM;
 	l->pgrp = (uint32_t)pgid;
-	return 0;
+	return tell_session(l, proc);
 }
 
-static err_t give_up(struct line *l, endpoint_t proc)
+static err_t give_up(struct line *l, endpoint_t proc, uint32_t pid)
 {
-	struct pm_set_tty_request req = { .proc = proc };
+	struct pm_set_tty_request req = { .proc = proc, .alone = 1 };
 	uint32_t sid = public_word(proc, PUBLIC_SID);
 
-	if (sid != l->session)
+	if (controlling(pid) != l)
 		return -ENOTTY;
 	if (sid != public_word(proc, PUBLIC_PID))
-		return 0;
+		return pm_set_tty(&pm, &req) == 0 ? 0 : -EPERM;
 	signal_foreground(l, SIG_HUP_);
 	signal_foreground(l, SIG_CONT_);
-	l->session = l->pgrp = 0;
-	return pm_set_tty(&pm, &req) == 0 ? 0 : -EPERM;
+	drop_session(l);
+	return 0;
 }
 
 static err_t flow(struct line *l, uint64_t what)
 {
 	switch (what) {
 	case 0:
-		l->stopped = 1;
+		set_stopped(l, true);
 		return 0;
 	case 1:
-		l->stopped = 0;
+		set_stopped(l, false);
 		return 0;
 	case 2:
 		out_put(l, l->termios.cc[C_STOP]);
@@ -160,56 +189,69 @@ static err_t flush(struct line *l, uint64_t what)
 	if (what != 1)
 		flush_input(l);
 	if (what != 0)
-		l->out.tail = l->out.head;
+		flush_output(l);
 	return 0;
 }
 
-static err_t put_number(struct chardev_entry *e, uint32_t value)
+/* Bytes that can be read, of all lines that are ended; the marks of ends of file are none. */
+static uint32_t waiting(const struct line *l)
 {
-	return out(e, &value, sizeof(value));
+	uint32_t n = 0, ready = l->ready;
+
+	if (!(l->termios.lflag & L_ICANON))
+		return in_used(l);
+	for (uint32_t i = 0; i < in_used(l) && ready > 0; i++) {
+		n += !in_is_mark(l, i);
+		ready -= is_end(l, i);
+	}
+	return n;
 }
 
-static err_t perform(struct line *l, struct chardev_entry *e,
-		     const struct chardev_ioctl_request *req)
+err_t line_ioctl(struct line *l, struct chardev_entry *e, const struct chardev_ioctl_request *req)
 {
-	bool eof;
-
 	switch (req->request) {
 	case TCGETS_:
-		return out(e, &l->termios, sizeof(l->termios));
+		return arg_out(e, &l->termios, sizeof(l->termios));
 	case TCSETS_:
 	case TCSETSW_:
 	case TCSETSF_:
 		return set_termios(l, e, req);
 	case TIOCGWINSZ_:
-		return out(e, &l->window, sizeof(l->window));
+		return arg_out(e, &l->window, sizeof(l->window));
 	case TIOCSWINSZ_:
 		return set_window(l, e);
 	case TIOCGPGRP_:
 		return l->session && public_word(req->proc, PUBLIC_SID) == l->session
-			? put_number(e, l->pgrp) : -ENOTTY;
+			? arg_number(e, l->pgrp) : -ENOTTY;
 	case TIOCSPGRP_:
 		return set_group(l, e, req->proc);
 	case TIOCGSID_:
-		return l->session ? put_number(e, l->session) : -ENOTTY;
+		return l->session ? arg_number(e, l->session) : -ENOTTY;
 	case TIOCSCTTY_:
 		return become_controlling(l, req->proc, req->arg == 1);
 	case TIOCNOTTY_:
-		return give_up(l, req->proc);
+		return give_up(l, req->proc, req->pid);
 	case TIOCOUTQ_:
-		return put_number(e, l->out.head - l->out.tail);
+		return arg_number(e, pty_of(l) == NULL ? l->out.head - l->out.tail : 0);
 	case FIONREAD_:
-		return put_number(e, input_ready(l, &eof));
+		return arg_number(e, waiting(l));
 	case TCFLSH_:
 		return flush(l, req->arg);
 	case TCXONC_:
 		return flow(l, req->arg);
 	case TCSBRK_:
 	case TCSBRKP_:
-		return l->out.head != l->out.tail && !l->stopped ? -EAGAIN : 0;
+		return drains(l) ? -EAGAIN : 0;
 	case TIOCEXCL_:
 	case TIOCNXCL_:
+		l->exclusive = req->request == TIOCEXCL_;
 		return 0;
+	case TIOCGEXCL_:
+		return arg_number(e, l->exclusive);
+	case TIOCGDEV_:
+		return arg_number(e, device_of(l));
+	case TIOCGPTPEER_:
+		return -EIO;                    /* it is no master */
 	default:
 		return -ENOTTY;
 	}
@@ -218,14 +260,18 @@ static err_t perform(struct line *l, struct chardev_entry *e,
 err_t do_chardev_ioctl(const struct call *c, const struct chardev_ioctl_request *req,
 		       struct chardev_ioctl_reply *reply)
 {
-	struct line *l = line_of(req->line);
+	struct line *l = line_of(req->line), *master = line_of_master(req->line);
 	err_t err;
 
-	if (!l)
+	if (l == NULL && master == NULL)
 		return -ENXIO;
 	reply->seq = chardev_seq(req->line);
-	err = perform(l, chardev_entry(c), req);
-	events(l);
-	wire_send(l);
+	if (l == NULL)
+		err = pty_ioctl(master, chardev_entry(c), req, reply);
+	else if (l->hung_up)
+		err = req->request == TIOCSPGRP_ ? -ENOTTY : -EIO;
+	else
+		err = line_ioctl(l, chardev_entry(c), req);
+	events(l != NULL ? l : master);
 	return err;
 }

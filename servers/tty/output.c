@@ -61,16 +61,52 @@ void echo_byte(struct line *l, uint8_t byte)
 	}
 }
 
-void events(struct line *l)
+/* What a master could have read before stays, as on Linux, where its own buffer has it already. */
+enum { MASTERS = 4096 };
+
+void flush_output(struct line *l)
+{
+	if (pty_of(l) == NULL)
+		l->out.tail = l->out.head;
+	else if (l->out.head - l->out.tail > MASTERS)
+		l->out.head = l->out.tail + MASTERS;
+	pty_say(l, PKT_FLUSHWRITE, 0);
+}
+
+void set_stopped(struct line *l, bool stopped)
+{
+	if (l->stopped == stopped)
+		return;
+	l->stopped = stopped;
+	l->stop_at = l->out.head;
+	pty_say(l, stopped ? PKT_STOP : PKT_START, stopped ? PKT_START : PKT_STOP);
+}
+
+static uint32_t events_now(const struct line *l)
 {
 	uint32_t now = 0;
 	bool eof;
 
 	if (input_ready(l, &eof) || eof || l->hung_up)
-		now |= POLL_IN;
-	if (out_room(l) >= OUT_SIZE / 4)
-		now |= POLL_OUT;
+		now |= POLL_READ;
+	if (l->hung_up || (out_room(l) >= OUT_SIZE / 4 && !(l->stopped && pty_of(l) != NULL)))
+		now |= POLL_WRITE;
 	if (l->hung_up)
-		now |= POLL_HUP;
-	chardev_event((uint32_t)(l - state.line), now);
+		now |= POLL_HUP | POLL_ERR;
+	return now;
+}
+
+void events(struct line *l)
+{
+	chardev_event((uint32_t)(l - state.line), events_now(l));
+	pty_events(l, false);
+}
+
+void events_changed(struct line *l)
+{
+	uint32_t n = (uint32_t)(l - state.line), now = events_now(l);
+
+	if (now != chardev_events(n))
+		chardev_event(n, now);
+	pty_events(l, false);
 }

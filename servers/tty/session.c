@@ -2,7 +2,7 @@
  * session.c - whose controlling terminal a line is.
  *
  * Job:      gives a line to a session, once it is free.
- * Speaks:   pm.set_tty, pm.info; the kernel's public words of a process.
+ * Speaks:   pm.set_tty, pm.info, pm.times; the kernel's public words of a process.
  * Touches:  session and pgrp of a line.
  * Trusts:   pm.
  * On crash: both are state.
@@ -12,53 +12,85 @@
 
 #include <contract/pm.h>
 #include <lib/peer.h>
+#include <lib/print.h>
 
 static struct peer pm = PEER("pm");
 
 uint32_t device_of(const struct line *l)
 {
-	return l == &state.line[LINE_SERIAL] ? CHARDEV_DEVICE(MAJOR_TTYS, MINOR_TTYS0)
-					     : CHARDEV_DEVICE(MAJOR_TTYS, 1);
+	unsigned n = (unsigned)(l - state.line);
+
+	return n >= LINE_PTY ? CHARDEV_DEVICE(MAJOR_PTS, n - LINE_PTY) :
+	       n == LINE_SERIAL ? CHARDEV_DEVICE(MAJOR_TTYS, MINOR_TTYS0) :
+				  CHARDEV_DEVICE(MAJOR_TTYS, 1);
 }
 
-/* Nobody tells us when a session ends: we ask when somebody wants its terminal. */
-static bool is_taken(const struct line *l)
+bool is_root(endpoint_t proc)
+{
+	return public_word(proc, PUBLIC_EUID) == 0;
+}
+
+/* Nobody tells us when a session ends: we ask when it matters. */
+bool leader_of(const struct line *l, endpoint_t *proc)
 {
 	struct pm_info_request req = { .pid = l->session };
 	struct pm_info_reply leader;
 
-	if (l->session == 0)
+	if (l->session == 0 || pm_info(&pm, &req, &leader) != 0)
 		return false;
-	return pm_info(&pm, &req, &leader) == 0 && leader.sid == l->session &&
-	       leader.state != 'Z' && leader.state != 'X';
+	*proc = leader.proc;
+	return leader.sid == l->session && leader.state != 'Z' && leader.state != 'X';
+}
+
+err_t tell_session(const struct line *l, endpoint_t proc)
+{
+	struct pm_set_tty_request req = { .proc = proc, .tty = device_of(l), .group = l->pgrp };
+
+	return pm_set_tty(&pm, &req) == 0 ? 0 : -EPERM;
+}
+
+void drop_session(struct line *l)
+{
+	struct pm_set_tty_request req = { .tty = 0 };
+
+	if (leader_of(l, &req.proc) && pm_set_tty(&pm, &req) != 0)
+		print("session %u keeps its terminal\n", l->session);
+	l->session = l->pgrp = 0;
 }
 
 err_t become_controlling(struct line *l, endpoint_t proc, bool steal)
 {
 	uint32_t sid = public_word(proc, PUBLIC_SID);
-	struct pm_set_tty_request req = { .proc = proc, .tty = device_of(l) };
+	endpoint_t leader;
 
 	if (sid == l->session)
 		return 0;
 	if (sid == 0 || sid != public_word(proc, PUBLIC_PID))
 		return -EPERM;
-	if (controlling(proc) != NULL)
+	if (controlling(sid) != NULL)
 		return -EPERM;
-	if (is_taken(l) && !(steal && public_word(proc, PUBLIC_EUID) == 0))
-		return -EPERM;
-	if (pm_set_tty(&pm, &req) != 0)
-		return -EPERM;
+	if (leader_of(l, &leader)) {
+		if (!steal || !is_root(proc))
+			return -EPERM;
+		drop_session(l);
+	}
 	l->session = sid;
 	l->pgrp = public_word(proc, PUBLIC_PGID);
-	return 0;
+	if (tell_session(l, proc) == 0)
+		return 0;
+	l->session = l->pgrp = 0;       /* it has just ended */
+	return -EPERM;
 }
 
-struct line *controlling(endpoint_t proc)
+struct line *controlling(uint32_t pid)
 {
-	uint32_t sid = public_word(proc, PUBLIC_SID);
+	struct pm_times_request req = { .pid = pid };
+	struct pm_times_reply reply;
 
+	if (pm_times(&pm, &req, &reply) != 0 || reply.tty == 0)
+		return NULL;
 	for (unsigned i = 0; i < NR_LINES_; i++)
-		if (sid != 0 && state.line[i].session == sid)
-			return &state.line[i];
+		if (line_of(i) != NULL && device_of(line_of(i)) == reply.tty)
+			return line_of(i);
 	return NULL;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * state.h - all that tty remembers: its lines.
+ * state.h - all that tty remembers: its lines, and what the other end of each is: a wire to a
+ * driver, or the master of a pseudo-terminal.
  *
  * Y1 0 <= head - tail <= size for both buffers of a line.
  * Y2 ready counts the line ends (newline, VEOL, VEOF marks) in the input buffer, in canonical mode.
+ * Y3 A pair with `used` has its master open, or its line (opens > 0), or both; one without is free.
  */
 #ifndef TTY_STATE_H
 #define TTY_STATE_H
@@ -12,7 +14,10 @@
 #include <lib/ring.h>
 #include <lib/undo.h>
 
-enum { LINE_SERIAL, LINE_SCREEN, NR_LINES_ };    /* ttyS0, tty1 */
+enum { LINE_SERIAL, LINE_SCREEN, LINE_PTY };     /* ttyS0, tty1, pts/0 .. */
+enum { NR_PTYS = 31, ROOT_PTYS = 4 };           /* the last ones are root's, whatever users do */
+enum { NR_LINES_ = LINE_PTY + NR_PTYS };
+enum { FIRST_MASTER = NR_LINES_ };              /* numbers in contracts/chardev: behind lines */
 enum { WIRE_UART, WIRE_SCREEN, WIRE_KEYBOARD, NR_WIRES };
 enum { IN_SIZE = 4096, OUT_SIZE = 8192, NR_CC = 19, READS_OUT = 4 };
 
@@ -37,6 +42,8 @@ struct line {
 	uint8_t stopped;                /* ^S */
 	uint8_t literal;                /* ^V: the next byte as it is */
 	uint8_t hung_up;
+	uint8_t exclusive;              /* TIOCEXCL */
+	uint32_t stop_at;               /* pseudo-terminal: out.head when it was stopped */
 	struct buffer in, out;
 	uint8_t in_byte[IN_SIZE];
 	uint8_t in_mark[IN_SIZE];       /* 1: an end of line that is VEOF: not part of the data */
@@ -52,8 +59,24 @@ struct wire {
 	uint32_t got_taken;             /* and how many bytes of it the line has taken */
 };
 
+/* A pair: line LINE_PTY + its index, and what is its own. */
+struct pty {
+	uint32_t generation;
+	uint8_t used;
+	uint8_t master;                 /* it is open: /dev/pts has an entry */
+	uint8_t slave;                  /* the line has been opened: closed again, it is gone */
+	uint8_t locked;                 /* until unlockpt */
+	uint8_t packet, status;         /* TIOCPKT, and what it has to say: PKT_ */
+	struct node {
+		uint32_t mode, uid, gid;
+		int64_t atime, mtime, ctime;
+	} node;
+};
+
 struct state {
 	struct line line[NR_LINES_];
+	struct pty pty[NR_PTYS];
+	struct node pts, ptmx;          /* /dev/pts and /dev/pts/ptmx */
 	struct wire wire[NR_WIRES];
 	uint32_t console;               /* the line that /dev/console is */
 };

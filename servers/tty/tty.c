@@ -2,9 +2,10 @@
  * tty.c - terminals: the line discipline between programs and the drivers of lines.
  *
  * Job:      /dev/ttyS0, /dev/tty1 (the screen and the keyboard), /dev/tty0 (the same), /dev/console
- *           (one of them) and /dev/tty: canonical and raw input, echo, signals, job control.
- * Speaks:   contracts/chardev to vfs; contracts/serial to uart, screen and keyboard; contracts/pm
- *           for signals.
+ *           (one of them), /dev/tty, /dev/ptmx and /dev/pts: canonical and raw input, echo,
+ *           signals, job control.
+ * Speaks:   contracts/chardev and file to vfs; contracts/serial to uart, screen and keyboard;
+ *           contracts/pm for signals.
  * Touches:  nothing but its state.
  * Trusts:   vfs for who calls; nothing in an argument, nothing in a byte.
  * On crash: recovers in place; no byte that was taken is lost.
@@ -14,16 +15,16 @@
 #include <contract/kernel.h>
 #include <lib/assert.h>
 #include <lib/boot.h>
+#include <lib/file.h>
 #include <lib/service_ids.h>
 
-enum { SIG_TTIN_ = 21, SIG_TTOU_ = 22, NOCTTY = 0400 };
-
-/* Of one write, so that what it changes fits the undo log: vfs asks again for the rest. */
-enum { WRITE_MAX = UNDO_ENTRIES / 8 };
+enum { ACCMODE = 3, WRONLY = 1, NOCTTY = 0400 };
 
 struct line *line_of(uint32_t n)
 {
-	return n < NR_LINES_ ? &state.line[n] : NULL;
+	struct line *l = n < NR_LINES_ ? &state.line[n] : NULL;
+
+	return l != NULL && (pty_of(l) == NULL || pty_of(l)->used) ? l : NULL;
 }
 
 /* The line that a device number stands for; NULL: none. */
@@ -36,12 +37,23 @@ static struct line *line_of_device(const struct chardev_open_request *req)
 	case CHARDEV_DEVICE(MAJOR_TTYS, 1):
 		return &state.line[LINE_SCREEN];
 	case CHARDEV_DEVICE(MAJOR_TTY, 0):
-		return controlling(req->proc);
+		return controlling(req->pid);
 	case CHARDEV_DEVICE(MAJOR_TTY, 1):
 		return &state.line[state.console];
 	default:
-		return NULL;
+		return req->device >> 8 == MAJOR_PTS ? line_of(LINE_PTY + (req->device & 0xff))
+						     : NULL;
 	}
+}
+
+/* May the line be opened (again)? */
+static err_t check_open(const struct line *l, endpoint_t proc)
+{
+	const struct pty *p = pty_of(l);
+
+	if (p != NULL && (!p->master || p->locked))
+		return -EIO;
+	return l->exclusive && l->opens > 0 && !is_root(proc) ? -EBUSY : 0;
 }
 
 static err_t do_chardev_open(const struct call *c, const struct chardev_open_request *req,
@@ -50,12 +62,21 @@ static err_t do_chardev_open(const struct call *c, const struct chardev_open_req
 	struct line *l = line_of_device(req);
 	bool console = req->device == CHARDEV_DEVICE(MAJOR_TTY, 1);
 
+	err_t err;
+
+	if (req->device == CHARDEV_DEVICE(MAJOR_TTY, MINOR_PTMX))
+		return pty_open(req, reply);
 	if (l == NULL)
-		return -ENXIO;
-	/* A session leader without a terminal that opens one gets it. */
-	if (!console && !(req->flags & NOCTTY))
+		return req->device >> 8 == MAJOR_PTS ? -EIO : -ENXIO;
+	err = check_open(l, req->proc);
+	if (err != 0)
+		return err;
+	/* A session leader without a terminal that opens one for reading gets it. */
+	if (!console && !(req->flags & NOCTTY) && (req->flags & ACCMODE) != WRONLY)
 		become_controlling(l, req->proc, false);
 	l->opens++;
+	if (pty_of(l) != NULL)
+		pty_of(l)->slave = 1;
 	reply->line = (uint32_t)(l - state.line);
 	reply->device = console ? req->device : device_of(l);
 	events(l);
@@ -64,11 +85,17 @@ static err_t do_chardev_open(const struct call *c, const struct chardev_open_req
 
 static err_t do_chardev_close(const struct call *c, const struct chardev_close_request *req)
 {
-	struct line *l = line_of(req->line);
+	struct line *l = line_of(req->line), *master = line_of_master(req->line);
 
-	if (!l)
-		return -ENXIO;
+	if (master != NULL)
+		pty_close(master);
+	if (l == NULL)
+		return master != NULL ? 0 : -ENXIO;
 	l->opens -= l->opens > 0;
+	if (l->opens == 0)
+		l->exclusive = 0;
+	if (l->opens == 0 && pty_of(l) != NULL)
+		pty_left(l);
 	return 0;
 }
 
@@ -107,20 +134,22 @@ static err_t hand_over(const struct call *c, struct line *l, uint32_t n, bool eo
 static err_t do_chardev_read(const struct call *c, const struct chardev_read_request *req,
 			     struct chardev_read_reply *reply)
 {
-	struct line *l = line_of(req->line);
+	struct line *l = line_of(req->line), *master = line_of_master(req->line);
 	uint32_t n;
 	bool eof;
 	err_t err;
 
+	reply->seq = chardev_seq(req->line);
+	if (master != NULL)
+		return pty_read(c, master, reply);
 	if (!l)
 		return -ENXIO;
+	if (l->hung_up)
+		return 0;
 	err = job_check(l, req->proc, SIG_TTIN_);
 	if (err != 0)
 		return err;
-	reply->seq = chardev_seq(req->line);
 	n = input_ready(l, &eof);
-	if (l->hung_up && n == 0)
-		return 0;
 	if (l->termios.lflag & L_ICANON) {
 		if (n == 0 && !eof)
 			return -EAGAIN;
@@ -139,6 +168,7 @@ static err_t do_chardev_read(const struct call *c, const struct chardev_read_req
 	if (err != 0)
 		return err;
 	reply->done = n;
+	pty_touch(l, false);
 	events(l);
 	return 0;
 }
@@ -147,10 +177,13 @@ static err_t do_chardev_write(const struct call *c, const struct chardev_write_r
 			      struct chardev_write_reply *reply)
 {
 	static uint8_t bytes[WRITE_MAX];
-	struct line *l = line_of(req->line);
+	struct line *l = line_of(req->line), *master = line_of_master(req->line);
 	uint32_t n = c->lent < sizeof(bytes) ? (uint32_t)c->lent : (uint32_t)sizeof(bytes);
 	err_t err;
 
+	reply->seq = chardev_seq(req->line);
+	if (master != NULL)
+		return pty_write(c, master, reply);
 	if (!l)
 		return -ENXIO;
 	if (l->hung_up)
@@ -160,7 +193,8 @@ static err_t do_chardev_write(const struct call *c, const struct chardev_write_r
 		if (err != 0)
 			return err;
 	}
-	reply->seq = chardev_seq(req->line);
+	if (l->stopped && pty_of(l) != NULL)
+		return -EAGAIN;
 	err = n ? chardev_data_read(c, 0, bytes, n) : 0;
 	if (err != 0)
 		return err;
@@ -168,7 +202,7 @@ static err_t do_chardev_write(const struct call *c, const struct chardev_write_r
 		reply->done++;
 	if (n && reply->done == 0)
 		return -EAGAIN;
-	wire_send(l);
+	pty_touch(l, true);
 	events(l);
 	return 0;
 }
@@ -180,7 +214,8 @@ static void on_notify(uint64_t services)
 	if (services & (BIT(ID_UART) | BIT(ID_SCREEN) | BIT(ID_KEYBOARD)))
 		wire_pump();
 	chardev_server_notified(services);
-	wire_ask();
+	file_server_notified(services);
+	wire_served();
 }
 
 /* The last console=tty1 (tty0) or console=ttyS0 of the boot command line: /dev/console. */
@@ -198,9 +233,10 @@ static void choose_console(void)
 
 static void init(enum start_kind kind)
 {
+	devpts_init(kind == START_FRESH);
 	if (kind != START_FRESH)
 		return;
-	for (unsigned i = 0; i < NR_LINES_; i++)
+	for (unsigned i = 0; i < LINE_PTY; i++)
 		termios_reset(&state.line[i]);
 	choose_console();
 	wire_open();
@@ -210,12 +246,15 @@ static void init(enum start_kind kind)
 static err_t check(void)
 {
 	for (unsigned i = 0; i < NR_LINES_; i++) {
-		struct line *l = &state.line[i];
+		struct line *l = line_of(i);
 
+		if (l == NULL)
+			continue;
 		if (in_used(l) > IN_SIZE || l->out.head - l->out.tail > OUT_SIZE)       /* Y1 */
 			return -EINVAL;
 		recount(l);
 		events(l);              /* it may have changed, and nobody was told */
+		pty_events(l, true);
 	}
 	wire_recovered();
 	return 0;

@@ -22,7 +22,7 @@
 #include <lib/print.h>
 #include <lib/service_ids.h>
 
-enum { SIG_INT_ = 2, SI_KERNEL_ = 0x80, PID_INIT = 1 };
+enum { SI_KERNEL_ = 0x80, PID_INIT = 1 };
 
 static const struct {
 	uint8_t line, id;
@@ -59,20 +59,13 @@ static bool submit(unsigned w, uint32_t type, const void *request, size_t size)
 	return ring_submit(&state.wire[w].ring, &wire_memory[w], type, request, size, &id) == 0;
 }
 
-/* No more than the line can take if all of them are answered: the sender waits instead. But a line
- * that is not ended yet has no reader that could make room: what is too much of it is dropped. */
-static bool has_room(const struct line *l, uint32_t reads)
-{
-	return in_used(l) + reads * SERIAL_BYTES < IN_SIZE ||
-	       (l->termios.lflag & L_ICANON && l->ready == 0);
-}
-
+/* No more than the line can take if all of them are answered: the sender waits instead. */
 static void submit_reads(unsigned w)
 {
 	struct serial_read_request req = { .line = 0 };
 	struct wire *x = &state.wire[w];
 
-	while (x->reads_out < READS_OUT && has_room(line_at(w), x->reads_out + 1) &&
+	while (x->reads_out < READS_OUT && takes(line_at(w), (x->reads_out + 1) * SERIAL_BYTES) &&
 	       submit(w, SERIAL_READ, &req, sizeof(req)))
 		x->reads_out++;
 }
@@ -85,11 +78,10 @@ static void ask_window(unsigned w)
 		state.wire[w].window_asked = submit(w, SERIAL_WINDOW, &req, sizeof(req));
 }
 
-static bool submit_writes(unsigned w)
+static void submit_writes(unsigned w)
 {
 	struct serial_write_request req;
 	struct line *l = line_at(w);
-	bool any = false;
 
 	while (kind[w].writes && !l->stopped && l->out.head != l->out.tail) {
 		uint32_t n = l->out.head - l->out.tail;
@@ -101,9 +93,7 @@ static bool submit_writes(unsigned w)
 		if (!submit(w, SERIAL_WRITE, &req, sizeof(req)))
 			break;
 		l->out.tail += req.len;
-		any = true;
 	}
-	return any;
 }
 
 /* ---- answers ---- */
@@ -193,16 +183,6 @@ static bool take_answer(unsigned w)
 
 /* ---- what goes on when ---- */
 
-/* Output only: from a handler, whose request is not to be committed half way. */
-void wire_send(const struct line *l)
-{
-	for (unsigned w = 0; w < NR_WIRES; w++)
-		if (line_at(w) == l && submit_writes(w)) {
-			ring_client_publish(&state.wire[w].ring, &wire_memory[w]);
-			tell(w);
-		}
-}
-
 /* Lets the driver see what was submitted since; true: there was something. */
 static bool hand_in(unsigned w, uint32_t since)
 {
@@ -215,13 +195,15 @@ static bool hand_in(unsigned w, uint32_t since)
 	return true;
 }
 
-/* A program may have made room in a line: what the sender held back can come now. */
-void wire_ask(void)
+/* Programs may have written, or made room: what the sender held back can come now. Only when their
+ * requests are done: handing in commits, and none of them is to be committed half way. */
+void wire_served(void)
 {
 	for (unsigned w = 0; w < NR_WIRES; w++) {
 		uint32_t submitted = state.wire[w].ring.submitted;
 
 		submit_reads(w);
+		submit_writes(w);
 		hand_in(w, submitted);
 	}
 }
@@ -248,12 +230,12 @@ static bool pump(unsigned w)
 
 void wire_pump(void)
 {
-	bool any[NR_LINES_] = { false };
+	bool any[LINE_PTY] = { false };
 
 	/* What came from one driver may have to be echoed by another. */
 	for (unsigned w = NR_WIRES; w-- > 0;)
 		any[kind[w].line] |= pump(w);
-	for (unsigned i = 0; i < NR_LINES_; i++)
+	for (unsigned i = 0; i < LINE_PTY; i++)
 		if (any[i])
 			events(&state.line[i]);
 }
@@ -296,10 +278,11 @@ void wire_open(void)
 	}
 }
 
-/* The crash may have come before a publication, or before the drivers were told. */
+/* The crash may have come before wire_served, a publication, or before the drivers were told. */
 void wire_recovered(void)
 {
 	for (unsigned w = 0; w < NR_WIRES; w++) {
+		submit_writes(w);
 		ring_client_publish(&state.wire[w].ring, &wire_memory[w]);
 		tell(w);
 	}

@@ -223,6 +223,7 @@ static int64_t statfs_of(struct op *o, unsigned inode, uint64_t to)
 		e = ask_file(o, mount, FILE_STAT_FS, &q);
 		if (e == NULL)
 			return -PARKED;
+		e->w[0] = state.inode[state.mount[mount].root].attr.file;
 		row_get(o)->step = 1;
 		return ask_send(o, q);
 	}

@@ -9,7 +9,8 @@
  */
 #include "vfs.h"
 
-enum { STEP_ASKED = 5, IOC_SIZE_SHIFT = 16, IOC_READ = 2, IOC_WRITE = 1 };
+enum { STEP_ASKED = 5, IOC_SIZE_SHIFT = 16, IOC_READ = 2, IOC_WRITE = 1,
+       TIOCGPTPEER_ = 0x5441, MAJOR_PTS = 136 };
 
 static const struct { uint32_t first, last; const char *server; } driver[] = {
 	{ CHARDEV_DEVICE(4, 0), CHARDEV_DEVICE(5, 255), "tty" },
@@ -48,6 +49,18 @@ static void again(struct op *o)
 	o->row->step = 0;
 }
 
+static uint32_t life_of(unsigned server)
+{
+	return endpoint_gen(state.server[server].who);
+}
+
+/* An end of a pseudo-terminal whose server has started afresh: its line is somebody else's now. */
+static bool is_lost(const struct file *f)
+{
+	return (f->device >> 8 == MAJOR_PTS || f->device == CHARDEV_DEVICE(5, 2)) &&
+	       f->life != life_of(f->server);
+}
+
 int64_t char_open(struct op *o, struct file *f, uint32_t device)
 {
 	struct chardev_open_request *req;
@@ -80,19 +93,48 @@ int64_t char_open(struct op *o, struct file *f, uint32_t device)
 	f->kind = FILE_CHAR;
 	f->server = (uint8_t)s;
 	f->line = reply->line;
+	f->life = life_of(s);
 	f->device = reply->device != 0 ? reply->device : device;
 	return 0;
 }
 
-void char_close(struct file *f)
+static bool ask_close(unsigned server, uint32_t line)
 {
 	struct request *q;
-	struct chardev_entry *e = ask_char(NULL, f->server, CHARDEV_CLOSE, &q);
+	struct chardev_entry *e = ask_char(NULL, server, CHARDEV_CLOSE, &q);
 
 	if (e == NULL)
-		return;                 /* its server has gone, or is hopelessly behind */
-	e->w[0] = f->line;
+		return false;
+	e->w[0] = line;
 	ask_send(NULL, q);
+	return true;
+}
+
+void char_close(struct file *f)
+{
+	struct server_row *s = &state.server[f->server];
+
+	if (s->who.v == 0 || is_lost(f) || (s->owed == 0 && ask_close(f->server, f->line)))
+		return;
+	s->unclosed[f->line]++;
+	s->owed++;
+}
+
+void char_close_owed(unsigned server)
+{
+	struct server_row *s = &state.server[server];
+
+	for (uint32_t line = 0; line < BOARD_WORDS; line++) {
+		if (s->unclosed[line] == 0)
+			continue;
+		s->unclosed[line]--;
+		s->owed--;
+		if (!ask_close(server, line)) {
+			s->unclosed[line]++;
+			s->owed++;
+		}
+		return;
+	}
 }
 
 /* EAGAIN from the server: wait until its line changes. -PARKED; 0: ask again now. */
@@ -165,6 +207,8 @@ int64_t char_transfer(struct op *o, struct file *f, uint64_t address, size_t len
 
 	if (len == 0)
 		return 0;
+	if (is_lost(f))
+		return -EIO;
 	if (answered(o)) {
 		struct row *r = o->row;
 		struct request *q = row_request(r);
@@ -200,7 +244,8 @@ int64_t char_transfer(struct op *o, struct file *f, uint64_t address, size_t len
 
 unsigned char_poll(const struct file *f)
 {
-	return line_events(f->server, f->line);
+	return is_lost(f) ? POLLIN_ | POLLOUT_ | POLLERR_ | POLLHUP_ :
+			    line_events(f->server, f->line);
 }
 
 /* ---- ioctl ---- */
@@ -212,6 +257,7 @@ static const struct { uint32_t request; uint8_t size, way; } old[] = {
 	{ 0x540f, 4, 2 }, { 0x5410, 4, 1 }, { 0x5411, 4, 2 },   /* TIOCGPGRP SPGRP OUTQ */
 	{ 0x5412, 1, 1 }, { 0x5413, 8, 2 }, { 0x5414, 8, 1 },   /* TIOCSTI GWINSZ SWINSZ */
 	{ 0x5415, 4, 2 }, { 0x5416, 4, 1 }, { 0x5417, 4, 1 }, { 0x5418, 4, 1 },         /* TIOCM* */
+	{ 0x40045436, 0, 0 },                                   /* TIOCSIG: a number */
 	{ 0x541b, 4, 2 }, { 0x5420, 4, 1 }, { 0x5423, 4, 1 }, { 0x5424, 4, 2 }, { 0x5429, 4, 2 },
 	{ 0x4600, 160, 2 }, { 0x4601, 160, 3 }, { 0x4602, 80, 2 },              /* framebuffer */
 	{ 0x4b33, 1, 2 }, { 0x4b3b, 4, 2 }, { 0x4b44, 4, 2 },   /* KDGKBTYPE KDGETMODE KDGKBMODE */
@@ -267,6 +313,30 @@ static int64_t ask_ioctl(struct op *o, struct file *f, unsigned size, unsigned w
 	return ask_send(o, q);
 }
 
+/* TIOCGPTPEER: the other end, by its number, whatever the program has for /dev/pts. */
+static int64_t open_peer(struct op *o, struct file *f)
+{
+	unsigned root = mount_root_of(server_find("devpts"));
+	struct row *r = o->row;
+	struct found found;
+	char name[12];
+	int64_t err;
+
+	if (r == NULL || r->total == 0) {
+		if (!answered(o))
+			return ask_ioctl(o, f, 0, 0);
+		again(o);
+		if (r->result != 0)
+			return r->result;
+		r->total = 1 + (uint64_t)((const struct chardev_ioctl_reply *)r->keep)->result;
+	}
+	if (root == 0)
+		return -EIO;
+	format(name, sizeof(name), "%u", (unsigned)(r->total - 1));
+	err = walk_from(o, root, name, 0, &found);
+	return err != 0 ? err : open_found(o, &found, (uint32_t)o->a[2], NULL);
+}
+
 int64_t char_ioctl(struct op *o, struct file *f)
 {
 	const struct chardev_ioctl_reply *reply;
@@ -276,6 +346,10 @@ int64_t char_ioctl(struct op *o, struct file *f)
 
 	if (size > CHARDEV_ARG)
 		return -ENOTTY;
+	if (is_lost(f))
+		return -EIO;
+	if ((uint32_t)o->a[1] == TIOCGPTPEER_)
+		return open_peer(o, f);
 	if (!answered(o))
 		return ask_ioctl(o, f, size, way);
 	again(o);

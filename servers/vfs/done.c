@@ -231,7 +231,7 @@ static void rename_done(struct request *q, err_t err)
 static void read_done(struct request *q, const struct file_entry *e, err_t err)
 {
 	if (q->pages == 0) {            /* direct */
-		go_on(q, err, e->w);
+		go_on(q, err, e->answer);
 		return;
 	}
 	if (err == 0 && q->type == FILE_READLINK && e->name2[0] != '\0') {
@@ -295,7 +295,7 @@ void file_done(struct request *q, struct file_entry *e)
 	case FILE_WRITE:
 		if (q->pages != 0)
 			pages_written(q, err);
-		go_on(q, err, e->w);
+		go_on(q, err, e->answer);
 		break;
 	case FILE_GET_ATTR:
 	case FILE_SET_ATTR:
@@ -310,10 +310,10 @@ void file_done(struct request *q, struct file_entry *e)
 		if (q->keep != 0)
 			go_on_or_fail(q, err);
 		else
-			go_on(q, err, e->w);
+			go_on(q, err, e->answer);
 		break;
 	default:                        /* readdir, sync, unmount, remount */
-		go_on(q, err, e->w);
+		go_on(q, err, e->answer);
 		break;
 	}
 }
@@ -326,6 +326,6 @@ void char_done(struct request *q, struct chardev_entry *e)
 		err = -EIO;
 	if (q->type == CHARDEV_OPEN && err == 0 && row_of(q) == NULL)
 		char_close(&(struct file){ .server = (uint8_t)request_server(q),
-					   .line = (uint32_t)e->w[0] });
-	go_on(q, err, e->w);
+					   .line = (uint32_t)e->answer[0] });
+	go_on(q, err, e->answer);
 }

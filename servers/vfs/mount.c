@@ -22,10 +22,13 @@ static struct automount { const char *server, *type, *source, *path; } automount
 	{ "devfs", "devtmpfs", "devtmpfs", "/dev" },
 	{ "procfs", "proc", "proc", "/proc" },
 	{ "tmpfs", "tmpfs", "tmpfs", "/dev/shm" },
+	{ "devpts", "devpts", "devpts", "/dev/pts" },
+	{ "procfs", "sysfs", "sysfs", "/sys" },
 };
 
 static const struct { const char *type, *server; } types[] = {
 	{ "tmpfs", "tmpfs" }, { "ramfs", "tmpfs" }, { "devtmpfs", "devfs" }, { "proc", "procfs" },
+	{ "devpts", "devpts" }, { "sysfs", "procfs" },
 };
 
 #define DEVICE(major, minor) ((uint64_t)(major) << 32 | (minor))         /* file_attr.rdev */
@@ -81,7 +84,7 @@ static void mount_undo(unsigned n)
 /* The server's answer: the root gets its row. Before the row goes on. */
 void mount_done(struct request *q, struct file_entry *e)
 {
-	const struct file_mount_reply *reply = (const struct file_mount_reply *)e->w;
+	const struct file_mount_reply *reply = (const struct file_mount_reply *)e->answer;
 	struct mount *m = &state.mount[q->keep % NR_MOUNTS];
 	struct file_attr attr = e->attr;
 	unsigned root;
@@ -109,6 +112,7 @@ static int64_t ask_mount(struct op *o, unsigned n)
 	q->keep = n;
 	((struct file_mount_request *)e->w)->flags = m->ms_flags & MS_RDONLY_;
 	strlcpy(e->name, m->source, sizeof(e->name));
+	strlcpy(e->name2, m->type, sizeof(e->name2));
 	row_get(o)->step = 1;
 	o->row->total = n;
 	return ask_send(o, q);
@@ -186,7 +190,7 @@ static bool is_mounted(unsigned i)
 bool mounts_pending(void)
 {
 	for (unsigned i = 0; i < COUNT(automount); i++)
-		if (!is_mounted(i))
+		if (!is_mounted(i) && !(state.mounts_refused & BIT(i)))
 			return true;
 	return false;
 }
@@ -213,7 +217,7 @@ void mounts_try(void)
 		struct row *r = &state.row[ROW_MOUNT + i];
 
 		if (is_mounted(i) || state.server[server].who.v == 0 || r->phase != ROW_FREE ||
-		    is_early(i))
+		    state.mounts_refused & BIT(i) || is_early(i))
 			continue;
 		row_ready(row_internal(ROW_MOUNT + i, TYPE_AUTOMOUNT));
 	}
@@ -248,9 +252,19 @@ int64_t linux_automount(struct op *o)
 		root_refused(err);
 	else if (err != 0)
 		print("%s not mounted: %d\n", automount[i].path, (int)-err);
+	if (err == -ENOENT || err == -ENOTDIR)  /* of an older disk */
+		state.mounts_refused |= (uint32_t)BIT(i);
 	if (err == 0 || i == 0)
 		mounts_try();
 	return NO_REPLY;
+}
+
+unsigned mount_root_of(unsigned server)
+{
+	for (unsigned n = 1; n < NR_MOUNTS; n++)
+		if (state.mount[n].ready && state.mount[n].server == server)
+			return state.mount[n].root;
+	return 0;
 }
 
 /* ---- calls ---- */

@@ -297,17 +297,12 @@ static int64_t start_of(struct op *o, int dirfd, const char *path, unsigned *at)
 	return 0;
 }
 
-int64_t walk_text(struct op *o, int dirfd, const char *path, unsigned flags, struct found *f)
+int64_t walk_from(struct op *o, unsigned at, const char *path, unsigned flags, struct found *f)
 {
-	struct walk w = { .o = o, .f = f, .flags = flags };
+	struct walk w = { .o = o, .f = f, .flags = flags, .at = at };
 	int64_t err;
 
 	*f = (struct found){ .inode = 0 };
-	if (*path == '\0')
-		return -ENOENT;
-	err = start_of(o, dirfd, path, &w.at);
-	if (err != 0)
-		return err;
 	w.root = o->p != NULL && o->p->root != 0 ? o->p->root : state.mount[state.root_mount].root;
 	if (strlcpy(rest[0], path, PATH_MAX_) >= PATH_MAX_)
 		return -ENAMETOOLONG;
@@ -320,6 +315,18 @@ int64_t walk_text(struct op *o, int dirfd, const char *path, unsigned flags, str
 	if (f->inode != 0 && f->slash && !is_dir(&state.inode[f->inode]))
 		return -ENOTDIR;
 	return f->inode != 0 ? inode_fresh(o, f->inode) : 0;
+}
+
+int64_t walk_text(struct op *o, int dirfd, const char *path, unsigned flags, struct found *f)
+{
+	unsigned at;
+	int64_t err;
+
+	*f = (struct found){ .inode = 0 };
+	if (*path == '\0')
+		return -ENOENT;
+	err = start_of(o, dirfd, path, &at);
+	return err != 0 ? err : walk_from(o, at, path, flags, f);
 }
 
 int64_t walk(struct op *o, int dirfd, uint64_t path, unsigned flags, struct found *f)

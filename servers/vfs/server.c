@@ -20,7 +20,7 @@ static const struct { const char *name; uint8_t kind; } known[] = {
 	{ "tmpfs", SERVER_FILE }, { "devfs", SERVER_FILE }, { "procfs", SERVER_FILE },
 	{ "ext2", SERVER_FILE }, { "ext2_1", SERVER_FILE }, { "ext2_2", SERVER_FILE },
 	{ "ext2_3", SERVER_FILE }, { "ext2_ram", SERVER_FILE },
-	{ "tty", SERVER_CHAR }, { "rtc", SERVER_CHAR },
+	{ "tty", SERVER_CHAR }, { "rtc", SERVER_CHAR }, { "devpts", SERVER_FILE },
 };
 _Static_assert(COUNT(known) <= NR_SERVERS, "rows for all servers");
 
@@ -40,6 +40,14 @@ unsigned server_find(const char *name)
 const char *server_name(unsigned server)
 {
 	return known[server].name;
+}
+
+/* What ds calls it. The tree of the pseudo-terminals is tty's, beside its lines. */
+static const char *service_of(unsigned server)
+{
+	const char *name = known[server].name;
+
+	return strcmp(name, "devpts") == 0 ? "tty" : name;
 }
 
 unsigned request_server(const struct request *q)
@@ -292,6 +300,8 @@ static void complete(unsigned server, unsigned n)
 	}
 	undo_commit();
 	b->phase[n] = BOARD_FREE;
+	if (state.server[server].owed != 0)
+		char_close_owed(server);
 	queue_wake(state.server[server].queue);
 	queue_wake(state.short_queue);
 	written_more();
@@ -410,6 +420,8 @@ static void server_here(unsigned server, endpoint_t who)
 		return;
 	if (s->who.v != 0)
 		server_lost(server);
+	memset(s->unclosed, 0, sizeof(s->unclosed));
+	s->owed = 0;
 	s->kind = known[server].kind;
 	s->who = who;
 	board_of(server)->magic = BOARD_MAGIC;
@@ -425,7 +437,7 @@ static void look_for(unsigned server)
 	struct ds_retrieve_request req;
 	struct ds_retrieve_reply reply;
 
-	strlcpy(req.name, known[server].name, sizeof(req.name));
+	strlcpy(req.name, service_of(server), sizeof(req.name));
 	if (ds_retrieve(&ds, &req, &reply) == 0)
 		server_here(server, reply.who);
 }
@@ -457,22 +469,25 @@ void servers_all(void)
 	devices_changed();
 }
 
+static void service_changed(unsigned server, endpoint_t who)
+{
+	state.server[server].gone = endpoint_eq(who, ENDPOINT_NONE);
+	if (state.server[server].gone)
+		server_lost(server);
+	else
+		server_here(server, who);
+}
+
 void services_changed(void)
 {
 	struct ds_event_next_reply reply;
 	bool any = false;
 
 	while (ds_event_next(&ds, &reply) == 0) {
-		unsigned server = server_find(reply.name);
-
 		any = true;
-		if (server == 0)
-			continue;
-		state.server[server].gone = endpoint_eq(reply.who, ENDPOINT_NONE);
-		if (state.server[server].gone)
-			server_lost(server);
-		else
-			server_here(server, reply.who);
+		for (unsigned i = 1; i < COUNT(known); i++)
+			if (strcmp(service_of(i), reply.name) == 0)
+				service_changed(i, reply.who);
 	}
 	if (any)
 		devices_changed();

@@ -126,6 +126,7 @@ struct file {
 	uint8_t unused;
 	uint32_t owner_pid;             /* F_SETOWN */
 	uint32_t socket;
+	uint32_t life;                  /* CHAR: the server's, when it was opened */
 };
 
 struct fd { uint16_t file; uint8_t cloexec; uint8_t unused; };
@@ -232,6 +233,8 @@ struct server_row {
 	uint16_t queue;
 	uint32_t seen[BOARD_WORDS];     /* seq of lines */
 	uint16_t line_queue[BOARD_WORDS];
+	uint16_t unclosed[BOARD_WORDS]; /* how often each is to be closed when there is room */
+	uint32_t owed;                  /* all of them */
 };
 
 struct request {
@@ -331,6 +334,7 @@ struct state {
 	uint16_t grant_seq;
 	uint16_t root_mount;
 	uint8_t root_refused;           /* the disk has no root: it is in memory */
+	uint32_t mounts_refused;        /* of those at boot: there is no such directory; bits */
 	uint32_t init_job;
 	endpoint_t init_proc;
 	uint32_t init_pid;

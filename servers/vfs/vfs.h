@@ -181,6 +181,9 @@ enum { WALK_FOLLOW = 1, WALK_PARENT = 2, WALK_EMPTY = 4, WALK_CREATE = 8 };
 int64_t walk(struct op *o, int dirfd, uint64_t path, unsigned flags, struct found *f) MUST_CHECK;
 int64_t walk_text(struct op *o, int dirfd, const char *path, unsigned flags, struct found *f)
 	MUST_CHECK;
+/* From this directory on, whatever the program's own is. */
+int64_t walk_from(struct op *o, unsigned at, const char *path, unsigned flags, struct found *f)
+	MUST_CHECK;
 /* The target of a symbolic link in the cache. */
 int64_t link_target(struct op *o, unsigned inode, char *to, size_t size) MUST_CHECK;
 /* The absolute path of a directory (and name in it): length or error. to[size]. */
@@ -340,6 +343,7 @@ int64_t char_open(struct op *o, struct file *f, uint32_t device);
 int64_t char_transfer(struct op *o, struct file *f, uint64_t address, size_t len, bool write);
 int64_t char_ioctl(struct op *o, struct file *f);
 void char_close(struct file *f);
+void char_close_owed(unsigned server);          /* one that there was no room for */
 unsigned char_poll(const struct file *f);
 void random_fill(void *to, size_t len);
 
@@ -387,6 +391,7 @@ void mounts_init(void);
 void mounts_try(void);
 bool mounts_pending(void);
 void mount_done(struct request *q, struct file_entry *e);
+unsigned mount_root_of(unsigned server);        /* of a tree of this server; 0: none is mounted */
 handler linux_mount, linux_umount2, linux_automount;
 /* ---- sync.c ---- */
 int64_t disks_readonly(struct op *o) MUST_CHECK;

@@ -272,7 +272,7 @@ enum { ROOM_MARGIN = 32, ROOM_PART = 256 };     /* pages; and a part of all, for
 /* What the server has free, less what is on its way there: it may all need new blocks. */
 void disk_room_told(struct request *q, const struct file_entry *e)
 {
-	const struct file_stat_fs_reply *fs = (const struct file_stat_fs_reply *)e->w;
+	const struct file_stat_fs_reply *fs = (const struct file_stat_fs_reply *)e->answer;
 	struct mount *m = &state.mount[q->keep % NR_MOUNTS];
 	uint64_t free = fs->free * (fs->block < PAGE_SIZE ? fs->block : PAGE_SIZE) / PAGE_SIZE;
 	uint64_t used = state.pages_dirty + state.pages_busy + ROOM_MARGIN + free / ROOM_PART;
