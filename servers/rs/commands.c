@@ -86,13 +86,26 @@ static err_t do_rs_status(const struct call *c, const struct rs_status_request *
 	return 0;
 }
 
-/* Freeze it; what follows comes with the kernel's event, as for any other defect. */
+/* Freeze it; what follows comes with the kernel's event, as for any other defect. If it is frozen
+ * already, to look as if it hung, there is no event. */
 static err_t freeze(unsigned id, unsigned cause, unsigned code)
 {
 	struct proc_freeze_request req = { .proc = service_endpoint(id),
 					   .code = cause << 16 | code };
 
+	if (state.service[id].hung) {
+		guard_defect(id, cause, code);
+		return 0;
+	}
 	return sys_proc_freeze(&req);
+}
+
+/* Who waited before has seen it die before it was ready. */
+static void wait_for(struct service *s, const struct call *c)
+{
+	waiter_answer(s, -EIO);
+	s->waiter = c->client;
+	s->waiter_serial = c->serial;
 }
 
 static err_t do_rs_start(const struct call *c, const struct rs_start_request *req)
@@ -106,16 +119,11 @@ static err_t do_rs_start(const struct call *c, const struct rs_start_request *re
 		return -ENOENT;
 	if (alive(s))
 		return -EEXIST;
-	s->waiter = c->client;
-	s->waiter_serial = c->serial;
+	wait_for(s, c);
 	s->recent = 0;
 	s->due_ns = 0;
 	s->phase = RS_STATE_DEAD;
-	guard_due(clock_monotonic_ns());
-	if (s->phase == RS_STATE_GONE) {
-		s->waiter = ENDPOINT_NONE;
-		return -EIO;
-	}
+	guard_due(clock_monotonic_ns());        /* answers if it cannot be started */
 	return NO_REPLY;
 }
 
@@ -179,6 +187,7 @@ static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
 		if (sys_proc_destroy(&destroy) != 0)
 			return -ENOENT;
 		s->generation++;
+		waiter_answer(s, -EIO);
 		say("<7>%s: stopped on request", s->name);
 	}
 	s->phase = RS_STATE_STOPPED;
@@ -200,9 +209,12 @@ static err_t do_rs_restart(const struct call *c, const struct rs_restart_request
 	if (id == ID_RS || holds_programs(manifest_of(id)))
 		return -EBUSY;
 	s->fresh = true;
-	s->waiter = c->client;
-	s->waiter_serial = c->serial;
-	return freeze(id, RS_CAUSE_OPERATOR, 0) == 0 ? NO_REPLY : -EIO;
+	wait_for(s, c);
+	if (freeze(id, RS_CAUSE_OPERATOR, 0) == 0)
+		return NO_REPLY;
+	s->fresh = false;
+	s->waiter = ENDPOINT_NONE;
+	return -EIO;
 }
 
 /* Default actions of signals (signal(7)): bit n is signal n. */
@@ -221,6 +233,8 @@ static err_t hang(unsigned id)
 			__asm__ volatile("pause");      /* as asked; rsguard will see to it */
 	if (manifest_of(id)->heartbeat_ms == 0)
 		return -EOPNOTSUPP;
+	if (state.service[id].hung)
+		return 0;
 	err = freeze(id, RS_CAUSE_NONE, 0);
 	state.service[id].hung = err == 0;
 	return err;

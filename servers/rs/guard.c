@@ -25,10 +25,18 @@
 #define LOOP_NS (1000 * MS)             /* died so soon after its start: is it in a loop? */
 #define FORGET_NS (60000 * MS)          /* a minute of life makes up for earlier defects */
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000, RECOVERIES_IN_A_ROW = 8 };
+enum { FRAMES_LEAST = 1024 };           /* that programs must find, or nothing is started */
 
 static bool alive(const struct service *s)
 {
 	return s->phase == RS_STATE_STARTING || s->phase == RS_STATE_RUNNING;
+}
+
+void waiter_answer(struct service *s, err_t err)
+{
+	if (!endpoint_eq(s->waiter, ENDPOINT_NONE))
+		call_reply(s->waiter, s->waiter_serial, err, NULL, 0);
+	s->waiter = ENDPOINT_NONE;
 }
 
 /* ---- start ---- */
@@ -60,26 +68,54 @@ static void begin(unsigned id)
 		state.service[i].scheduled = false;     /* it begins with an empty table */
 	err = service_start(id);
 	s->phase = err == 0 ? RS_STATE_STARTING : RS_STATE_GONE;
-	if (err != 0)
-		say("<3>%s: cannot be started: error %d", s->name, -err);
+	if (err == 0)
+		return;
+	say("<3>%s: cannot be started: error %d", s->name, -err);
+	waiter_answer(s, -EIO);
 }
 
-/* All memory is given out before anything starts: vm owns the frames that are left then. */
+/* Does it take part in showing the log? */
+static bool is_of_console(unsigned id)
+{
+	return id == ID_LOG || id == ID_DS || id == ID_VM || id == ID_UART || id == ID_PCI ||
+	       id == ID_SCREEN;
+}
+
+/* True: it has been built now. */
+static bool build(unsigned id)
+{
+	struct service *s = &state.service[id];
+	err_t err;
+
+	if (!s->name[0] || s->built)
+		return false;
+	err = service_build(id);
+	s->built = true;
+	state.starved |= err == -ENOMEM;
+	if (err == 0)
+		return true;
+	if (err != -ENOMEM)
+		say("<3>%s: cannot be built: error %d", s->name, -err);
+	s->phase = RS_STATE_GONE;
+	return true;
+}
+
+/* All memory is given out before anything starts: vm owns the frames that are left then. The
+ * consoles come first, to be there if it does not suffice. */
 static void build_all(void)
 {
-	for (unsigned id = 1; id < NR_SERVICES; id++) {
-		struct service *s = &state.service[id];
-		err_t err;
+	bool any = false;
 
-		if (!s->name[0] || s->built)
-			continue;
-		err = service_build(id);
-		s->built = true;
-		if (err == 0)
-			continue;
-		say("<3>%s: cannot be built: error %d", s->name, -err);
-		s->phase = RS_STATE_GONE;
-	}
+	for (unsigned id = 1; id < NR_SERVICES; id++)
+		if (is_of_console(id))
+			any |= build(id);
+	for (unsigned id = 1; id < NR_SERVICES; id++)
+		any |= build(id);
+	if (any && !frames_left(FRAMES_LEAST))
+		state.starved = true;
+	if (any && state.starved)
+		say("<0>kernel: this is too little memory for Skink, which does not start (96 MiB "
+		    "are enough)");
 }
 
 /* Boot, and whenever something has become ready: start what waits for nothing else. */
@@ -90,7 +126,7 @@ void start_what_can(void)
 		struct service *s = &state.service[id];
 
 		if (!s->name[0] || s->phase != RS_STATE_STOPPED || s->generation != 0 ||
-		    !needs_are_met(id))
+		    !needs_are_met(id) || (state.starved && !is_of_console(id)))
 			continue;
 		s->generation = FIRST_GENERATION;
 		begin(id);
@@ -113,10 +149,7 @@ void guard_ready(unsigned id)
 	s->beat_ns = now + manifest_of(id)->heartbeat_ms * MS;
 	if (s->defect_ns != 0 && s->defect_ns >= s->repaired_ns)
 		s->repaired_ns = now - s->defect_ns;
-	if (!endpoint_eq(s->waiter, ENDPOINT_NONE) && s->waiter.v != 0) {
-		call_reply(s->waiter, s->waiter_serial, 0, NULL, 0);
-		s->waiter = ENDPOINT_NONE;
-	}
+	waiter_answer(s, 0);
 	outbox_flush();                 /* names before texts */
 	start_what_can();
 }
@@ -199,7 +232,9 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code)
 		s->recent = 1;          /* somebody's wish, not a defect: no backoff */
 		s->loops = 0;
 	}
-	say("<4>%s: %s %u", s->name, cause_text(cause), code);
+	if (s->phase == RS_STATE_STARTING && cause != RS_CAUSE_OPERATOR)
+		waiter_answer(s, -EIO);
+	say("<%u>%s: %s %u", cause == RS_CAUSE_OPERATOR ? 6 : 4, s->name, cause_text(cause), code);
 	if (cause != RS_CAUSE_OPERATOR)
 		scene_say(id, cause == RS_CAUSE_KILLED ? 7 : 4);
 	if (manifest_of(id)->restart == RESTART_NEVER && cause != RS_CAUSE_OPERATOR) {

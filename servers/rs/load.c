@@ -36,22 +36,33 @@ static bool frame_free(uint32_t pfn)
 	return window[pfn - window_first].type == FRAME_FREE;
 }
 
+static uint32_t frames_end(void)
+{
+	static struct boot_info info;
+	struct boot_info_request req = { .address = (uint64_t)&info };
+
+	if (info.nr_frames == 0 && sys_boot_info(&req) != 0)
+		return 0;
+	return info.nr_frames;
+}
+
+bool frames_left(uint32_t n)
+{
+	window_count = 0;
+	for (uint32_t pfn = state.next_frame; n > 0 && pfn < frames_end(); pfn++)
+		n -= frame_free(pfn);
+	return n == 0;
+}
+
 /* Up to max free frames in a row, from the front. 0: memory is full. */
 static uint32_t take_frames(uint32_t max, uint32_t *first)
 {
-	static struct boot_info info;
-	uint32_t n = 0, pfn = state.next_frame;
+	uint32_t n = 0, pfn = state.next_frame, end = frames_end();
 
-	if (info.nr_frames == 0) {
-		struct boot_info_request req = { .address = (uint64_t)&info };
-
-		if (sys_boot_info(&req) != 0)
-			return 0;
-	}
-	while (pfn < info.nr_frames && !frame_free(pfn))
+	while (pfn < end && !frame_free(pfn))
 		pfn++;
 	*first = pfn;
-	while (n < max && pfn < info.nr_frames && frame_free(pfn)) {
+	while (n < max && pfn < end && frame_free(pfn)) {
 		pfn++;
 		n++;
 	}

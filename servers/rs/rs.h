@@ -22,6 +22,7 @@ err_t rights_grant(unsigned id, const struct pfn_range *range, unsigned n) MUST_
 
 /* load.c: the boot set's memory, and processes in it. */
 err_t service_build(unsigned id) MUST_CHECK;    /* once: space and memory */
+bool frames_left(uint32_t n);                   /* before vm has them: are so many free? */
 err_t service_start(unsigned id) MUST_CHECK;    /* fresh, in memory that is there */
 err_t service_recover(unsigned id) MUST_CHECK;  /* frozen, in place */
 endpoint_t service_endpoint(unsigned id);
@@ -37,6 +38,7 @@ void guard_due(uint64_t now);
 void guard_heartbeats(uint64_t now);
 void guard_postpone(uint64_t now);
 void start_what_can(void);
+void waiter_answer(struct service *s, err_t err);       /* who waits for it to be ready, if any */
 uint64_t guard_next_ns(void);
 
 /* scene.c: where a frozen service stopped, into the log. */

@@ -43,6 +43,7 @@ struct state {
 	uint32_t frames;                /* given to services */
 	uint32_t missed;                /* heartbeats */
 	bool retry;                     /* something could not be sent: try again soon */
+	bool starved;                   /* too little memory: only what shows that is started */
 };
 
 extern struct state state;

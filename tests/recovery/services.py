@@ -95,6 +95,13 @@ with Guest() as guest:
         out = guest.run('service status rs')[1]
         assert 'last defect: signal 9' in out and re.search(r'repaired in [1-9]\d* us', out), out
         assert 'rs: rs: CPU exception' in guest.run('service log rs')[1]
+    with scenario('a service that hangs is restarted at once if asked, and who asks is answered'):
+        status, out = guest.run('service kill -STOP hello; service restart hello & '
+                                'service restart hello & wait; service status hello', 20)
+        assert status == 0 and 'running' in out and 'last defect: request' in out, out
+        status, out = guest.run('service kill -STOP hello; service kill -SEGV hello; usleep 500000;'
+                                ' service status hello')
+        assert status == 0 and 'running' in out and 'last defect: signal 11' in out, out
     with scenario('the log about a service has what rs did to it, and what it said itself'):
         guest.run('service kill -SEGV hello; service stop toy')
         out = guest.run('service log hello')[1]

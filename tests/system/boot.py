@@ -36,16 +36,21 @@ def place(guest):
     return name
 
 
+def goes_on(guest, never):
+    """The machine runs for a while, and its console does not say that."""
+    try:
+        guest.expect(never, timeout=2)
+    except GuestError:
+        assert guest.alive(), 'QEMU has ended with status %s' % guest.status
+    else:
+        raise AssertionError('the console says %s' % never)
+
+
 with Guest() as guest:
     with scenario('the boot reaches the first program, whose write is routed to the console'):
         guest.expect(r'^hello: hello, world\r?$', timeout=60)
     with scenario('the machine goes on running afterwards'):
-        try:
-            guest.expect(r'(?i)panic', timeout=2)
-        except GuestError:
-            assert guest.alive(), 'QEMU has ended with status %s' % guest.status
-        else:
-            raise AssertionError('the kernel panicked')
+        goes_on(guest, r'(?i)panic')
     with scenario('a panic says why, where and who called, by name, and stops the machine'):
         guest.shell()
         guest.send('dd if=/dev/zero of=/dev/null bs=1M\n')
@@ -60,4 +65,10 @@ with Guest() as guest:
         guest.expect(r'last trace records')
         guest.expect(r'the kernel has stopped')
         assert guest.wait() == 255, guest.status
+small = machine.Machine()
+for small.memory in ('32', '64'):
+    with scenario('with %s MiB of memory the console says that it is too little' % small.memory):
+        with Guest(made=small) as guest:
+            guest.expect(r'^rs: kernel: this is too little memory for Skink', 30)
+            goes_on(guest, 'cannot|BusyBox|hello')
 finish()

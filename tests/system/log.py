@@ -53,6 +53,10 @@ with tempfile.TemporaryDirectory() as folder:
             guest.run('service kill toy; sleep 1')
             out = guest.run('dmesg -r')[1]
             assert re.search(r'^<4>\[ *\d+\.\d+\] rs: toy: killed by signal 9', out, re.M), out
+        with scenario('at the shell, the console shows of the log what is an error only'):
+            out = guest.run('service kill toy; service restart hello; sleep 1; echo done')[1]
+            assert out == 'done\n', out
+            assert re.search(r'^<6>\[.*\] rs: hello: on request', guest.run('dmesg -r')[1], re.M)
         with scenario('dmesg -n decides what the console shows'):
             guest.run('dmesg -n 1')
             guest.run('service kill toy; sleep 1')

@@ -92,7 +92,7 @@ with Guest() as guest:
         guest.expect(hashlib.md5(data).hexdigest(), 60)
         check(guest, 'echo back', 'back\n')
     with scenario('tty dies while everybody waits for input: what is typed then is heard'):
-        check(guest, '(sleep 1; service kill tty) > /dev/null 2>&1 & true', '')
+        check(guest, 'dmesg -n 7; (sleep 1; service kill tty) > /dev/null 2>&1 & true', '')
         guest.expect('rs: tty: killed by signal 9')
         time.sleep(0.5)                 # it is back, and nobody has asked it for anything
         check(guest, 'echo heard', 'heard\n')
