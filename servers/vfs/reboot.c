@@ -38,7 +38,7 @@ static int64_t off_or_reset(bool off)
 	struct peer acpi = PEER("acpi");
 	err_t err = find_acpi(&acpi);
 
-	print("<5>%s\n", off ? "switching the machine off" : "restarting the machine");
+	print("<0>%s\n", off ? "switching the machine off" : "restarting the machine");
 	if (err == 0)
 		err = off ? power_off(&acpi) : power_reset(&acpi);
 	print("<3>that does not work: error %d\n", (int)-err);
