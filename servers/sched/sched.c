@@ -159,6 +159,8 @@ static void crowd(struct row *r)
 {
 	unsigned priority = priority_of(r->nice) + crowd_levels(*ready_of(r->group));
 
+	if (priority >= NR_PRIORITIES)
+		priority = NR_PRIORITIES - 1;
 	if (r->group == 0 || r->priority == priority)
 		return;
 	r->priority = (uint8_t)priority;

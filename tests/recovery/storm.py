@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Services, core servers included, are killed one by one while programs check their own work.
+"""Services, core servers included, are killed one by one while programs check their own work, and
+while a fork bomb fills every table.
 
-Limit: 280
+Limit: 400
 """
 import os
 import re
@@ -9,7 +10,7 @@ import subprocess
 import sys
 
 import machine
-from guest import finish, scenario
+from guest import Guest, finish, scenario
 
 EXEC = [sys.executable, os.path.join(machine.ROOT, 'tools', 'exec.py'), '--timeout', '240', '--']
 ROUNDS = 200 if os.environ.get('SKINK_LONG') else 12
@@ -58,4 +59,16 @@ with scenario('two programs do their work right while a service is killed every 
     rows = [line for line in out.split('\n') if ' running ' in line]
     assert len(rows) >= 12, out
     print('    %d services killed' % kills)
+# A shell that cannot fork forgets the rest of its line: the bombs kill their own before it goes on.
+BOMBS = ('/usr/lib/skink/assassin 20 %d vfs pm vm rs sched rsguard log ds tty uart tmpfs procfs '
+         'ext2 virtio_blk pci devfs is acpi rtc screen keyboard & '
+         'for i in 1 2 3; do /usr/lib/skink/fair bomb 1 || echo BAD; done; wait; echo ov""er\n')
+with Guest(name='storm') as guest:
+    guest.shell()
+    with scenario('nothing stands still while services are killed and nobody can fork'):
+        guest.send(BOMBS % ROUNDS)
+        killed = guest.expect(r'\n(\d+) killed(?s:.*)\nover\r?\n', 150)
+        assert b'BAD' not in killed[0] and int(killed[1]) >= 30, killed[0]
+        out = guest.run("ps | grep -c '[/]fair'; service list | grep -vc ' running '")[1]
+        assert out == '0\n1\n', out
 finish()

@@ -86,6 +86,16 @@ with Guest() as guest:
         assert guest.run('%s 3 %s' % (NICER, NICER)) == (0, '3\n')
         assert set(before) == set(priorities(guest)), (before, priorities(guest))
         assert ' 1 recoveries in place' in guest.run('service status sched')[1]
+    with scenario('a crowd of nice ones is as low as it goes, also after a death of sched'):
+        guest.send("setsid sh -c 'for i in $(seq 80); do %s 19 /usr/lib/skink/fair compute & done; "
+                   "wait' &\n" % NICER)
+        deadline = time.monotonic() + 30
+        while guest.run("service dump priorities | grep -c 'fair *19 *15 '")[1] != '80\n':
+            assert time.monotonic() < deadline, guest.run('service dump priorities')
+            time.sleep(1)
+        assert guest.run('service kill sched')[0] == 0
+        assert ' 0 restarts, 2 recoveries in place' in guest.run('service status sched')[1]
+        guest.run('killall -9 fair; wait')
 with Guest(icount='on') as guest:
     guest.shell()
     for kind, count, limit in STORMS:

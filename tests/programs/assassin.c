@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * assassin.c - kills services one after the other, as `service kill` does, without a process for
+ * each kill: it goes on where nobody can fork.
+ *
+ *	assassin MS ROUNDS NAME...      every MS ms the next one, all of them ROUNDS times
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <contract/rs.h>
+#include <lib/ipc.h>
+#include <lib/service_ids.h>
+
+/* -ESRCH, it is just starting, is no matter: some other time. */
+static err_t kill_service(const char *name)
+{
+	struct message m = { .peer = FIRST_ENDPOINT(ID_RS), .type = RS_KILL };
+	struct rs_kill_request req = { .signal = 9 };
+	err_t err;
+
+	strncpy(req.name, name, sizeof(req.name) - 1);
+	memcpy(m.w, &req, sizeof(req));
+	err = ipc_sendrec(&m, NULL, 0);
+	return err != 0 ? err : (err_t)m.type;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned killed = 0;
+
+	if (argc < 4)
+		return 2;
+	for (int round = atoi(argv[2]); round > 0; round--)
+		for (int i = 3; i < argc; i++) {
+			killed += kill_service(argv[i]) == 0;
+			usleep((useconds_t)atoi(argv[1]) * 1000);
+		}
+	printf("%u killed\n", killed);
+	return 0;
+}
