@@ -40,9 +40,11 @@ err_t do_pm_exec_begin(const struct call *c, const struct pm_exec_begin_request 
 		return -EPERM;
 	if (!t)
 		return -ESRCH;
+	exec_space_drop(t);             /* of one that vfs began, and died */
 	err = vm_space_new(&vm, &space);
 	if (err != 0)
 		return err;
+	t->exec_space = space.space;
 	p = process_of(t);
 	for (struct thread *o = next_thread(p, NULL); o; o = next_thread(p, o))
 		if (o != t) {
@@ -331,6 +333,8 @@ err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_reques
 		return -EPERM;
 	if (!t)
 		return -ESRCH;
+	if (req->space == 0 || req->space != t->exec_space)
+		return -EINVAL;
 	p = process_of(t);
 	err = read_image(c);
 	change_ids(p);
@@ -341,9 +345,11 @@ err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_reques
 	if (err == 0)
 		err = start(t, req->space, sp);
 	if (err != 0) {
+		exec_space_drop(t);
 		process_exit(p, SIG_SEGV);
 		return -ENOMEM;
 	}
+	t->exec_space = 0;
 	reset_signals(p, t);
 	memcpy(t->name, image.name, sizeof(t->name));
 	t->name[sizeof(t->name) - 1] = '\0';
@@ -360,13 +366,12 @@ err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_reques
 err_t do_pm_exec_fail(const struct call *c, const struct pm_exec_fail_request *req)
 {
 	struct thread *t = thread_of(req->client);
-	struct vm_space_free_request space = { .space = req->space };
 
 	if (endpoint_slot(c->client) != ID_VFS)
 		return -EPERM;
-	if (vm_space_free(&vm, &space) != 0)
-		print("space %u could not be freed\n", req->space);
-	if (t)
+	if (t) {                        /* else it ended meanwhile, and took the space along */
+		exec_space_drop(t);
 		process_exit(process_of(t), SIG_SEGV);  /* as Linux: too late for an error */
+	}
 	return 0;
 }

@@ -462,6 +462,7 @@ static err_t check(void)
 		if (p->state != PROCESS_FREE && p->parent >= NR_PROCESSES)
 			return -EINVAL;
 	}
+	spaces_sweep();
 	exits_again();
 	on_parked();
 	threads_again();

@@ -137,6 +137,10 @@ void cpu_timer_get(const struct process *p, unsigned which, struct linux_itimer 
 void cpu_timer_set(struct process *p, unsigned which, const struct linux_itimer *v);
 void limits_to_vm(const struct process *p, uint16_t space);
 
+/* space.c: spaces that no process uses yet */
+void exec_space_drop(struct thread *t);
+void spaces_sweep(void);
+
 /* ---- time.c ---- */
 void alarm_plan(void);
 void on_alarm(void);

@@ -104,6 +104,7 @@ bool process_has_pid_row(const struct thread *t)
 void thread_free(struct thread *t)
 {
 	queue_flush(NULL, t);
+	exec_space_drop(t);
 	process_of(t)->threads--;
 	t->alive = 0;
 	if (!process_has_pid_row(t))

@@ -42,6 +42,12 @@ with Guest(memory=256) as guest:
     for part, timeout in (('faults', 60), ('calls', 120), ('rootcalls', 120), ('exhaust', 200),
                           ('crowd', 100), ('together', 60)):
         run(guest, part, timeout)
+    with scenario('an execve whose stack does not fit leaves nothing behind'):
+        before = memory(guest)
+        guest.run('for n in $(seq 1960 5 2160); do sh -c "ulimit -v $n; exec /bin/busybox true"; '
+                  'done 2> /dev/null; sleep 1', 60)
+        assert 'busybox cannot be started' in guest.run('dmesg')[1]
+        assert before - memory(guest) < 200, (before, memory(guest))
     with scenario('the shell works as before'):
         assert guest.run('echo $((6 * 7)) | cat') == (0, '42\n')
 finish()

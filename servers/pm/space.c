@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * space.c - address spaces that no process uses yet.
+ *
+ * Job:      frees the space of an execve that does not come to its end, and after a recovery those
+ *           that a rolled back fork or execve had made.
+ * Speaks:   vm.space_free.
+ * Touches:  thread.exec_space.
+ * Trusts:   vm not to free a space that a process uses.
+ * On crash: done again; a space that is gone is no error.
+ */
+#include "pm.h"
+
+static err_t space_free(unsigned space)
+{
+	struct vm_space_free_request req = { .space = (uint16_t)space };
+
+	return vm_space_free(&vm, &req);
+}
+
+void exec_space_drop(struct thread *t)
+{
+	if (t->exec_space != 0 && space_free(t->exec_space) == -EBUSY)
+		print("space %u of an execve is in use\n", t->exec_space);
+	t->exec_space = 0;
+}
+
+/* Nobody else makes spaces, and nothing is under way now: what we do not know of and no process
+ * uses was made for a request that has been rolled back. */
+void spaces_sweep(void)
+{
+	static bool known[NR_SPACES];
+
+	for (unsigned i = 0; i < NR_THREADS; i++)
+		known[state.thread[i].exec_space % NR_SPACES] = true;
+	for (unsigned i = 0; i < NR_PROCESSES; i++)
+		if (state.process[i].state != PROCESS_FREE)
+			known[state.process[i].space % NR_SPACES] = true;
+	for (unsigned space = FIRST_PROGRAM; space < NR_SPACES; space++)
+		if (!known[space] && space_free(space) == -EBUSY)
+			continue;       /* attached already: goes with the process */
+}
