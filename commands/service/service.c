@@ -68,7 +68,7 @@ static const char *error_text(err_t err)
 	case EBUSY:
 		return "it cannot be stopped: other services or all programs need it";
 	case EOPNOTSUPP:
-		return "it has no heartbeat: nobody would notice";
+		return "nobody would notice: it has no heartbeat, or its guardian is not there";
 	case EIO:
 		return "it died before it was ready (see: service log)";
 	default:

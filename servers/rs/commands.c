@@ -221,6 +221,14 @@ static err_t do_rs_restart(const struct call *c, const struct rs_restart_request
 #define IGNORED (BIT(0) | BIT(17) | BIT(18) | BIT(23) | BIT(28))        /* CHLD CONT URG WINCH */
 #define STOPS (BIT(19) | BIT(20) | BIT(21) | BIT(22))                   /* STOP TSTP TTIN TTOU */
 
+/* Who would notice that rs has died or hangs? */
+static bool is_guarded(void)
+{
+	const struct service *s = &state.service[ID_RSGUARD];
+
+	return s->phase == RS_STATE_RUNNING && !s->hung;
+}
+
 /* Make it hang. It stays frozen; no event is dealt with, so that its heartbeats find it. */
 static err_t hang(unsigned id)
 {
@@ -228,6 +236,8 @@ static err_t hang(unsigned id)
 
 	if (id == ID_RS && server_attempt() > 0)
 		return 0;                       /* done: we are the one that came back */
+	if (id == ID_RS && !is_guarded())
+		return -EOPNOTSUPP;
 	if (id == ID_RS)
 		for (;;)
 			__asm__ volatile("pause");      /* as asked; rsguard will see to it */
@@ -260,6 +270,8 @@ static err_t do_rs_kill(const struct call *c, const struct rs_kill_request *req)
 		s->code = req->signal;
 		return 0;
 	}
+	if (id == ID_RS && !is_guarded())
+		return -EOPNOTSUPP;
 	if (id == ID_RS)
 		__builtin_trap();       /* as asked; rsguard will see to it */
 	return freeze(id, RS_CAUSE_KILLED, req->signal);

@@ -48,7 +48,7 @@ static int64_t off_or_reset(bool off)
 /* Programs stand still from now on, the caller too. */
 static int64_t halt(void)
 {
-	print("<5>system halted\n");
+	print("<0>system halted\n");
 	return pm_halt(&pm) == 0 ? 0 : -EIO;
 }
 

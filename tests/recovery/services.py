@@ -102,6 +102,15 @@ with Guest() as guest:
         status, out = guest.run('service kill -STOP hello; service kill -SEGV hello; usleep 500000;'
                                 ' service status hello')
         assert status == 0 and 'running' in out and 'last defect: signal 11' in out, out
+    with scenario('rs does not die or hang on request while rsguard cannot help'):
+        for how in ('-STOP', '-KILL'):
+            status, out = guest.run('service kill -STOP rsguard; service kill %s rs' % how)
+            assert status == 1 and 'nobody would notice' in out, out
+            deadline = time.monotonic() + 30
+            while guest.run('service kill %s rs 2> /dev/null' % how)[0] != 0:
+                assert time.monotonic() < deadline, 'rsguard did not come back'
+                time.sleep(1)
+        assert ' running ' in guest.run('service list', 30)[1]
     with scenario('the log about a service has what rs did to it, and what it said itself'):
         guest.run('service kill -SEGV hello; service stop toy')
         out = guest.run('service log hello')[1]
