@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""pm dies at a moment that only a debugger hits: after vm has made an address space for a fork or an
-execve, before pm has committed to it. The request is done again, and nothing is left behind.
+"""pm dies at a moment that only a debugger hits: after vm has made an address space for a fork or
+an execve, before pm has committed to it. The request is done again, and nothing is left behind.
 
 Limit: 120
 """
