@@ -26,7 +26,7 @@ SLOW = ',throttling.bps-total=%d' % (DISK_MB << 20)
 RECORD = 64 * 1024
 RECORDS, PATTERNS = 500, 8           # no multiple: a record that is written again differs
 KILLER = r'''
-dmesg -n 8                          # the host counts what the log says
+dmesg -n 7                          # the host counts what the log says
 i=0
 while [ ! -e /tmp/stop ]; do
     usleep %d
