@@ -60,6 +60,8 @@ static void begin(unsigned id)
 	err_t err;
 
 	s->started_ns = clock_monotonic_ns();
+	if (s->beat_ns != 0)            /* what was due was the last life's */
+		s->beat_ns = s->started_ns + manifest_of(id)->heartbeat_ms * MS;
 	s->published = s->scheduled = false;
 	s->fresh = false;
 	s->beats_out = 0;
@@ -218,6 +220,7 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code)
 {
 	struct service *s = &state.service[id];
 	uint64_t now = clock_monotonic_ns();
+	bool wish = cause == RS_CAUSE_OPERATOR || cause == RS_CAUSE_KILLED || s->hung;
 
 	if (!alive(s))
 		return;
@@ -228,8 +231,8 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code)
 	s->repaired_ns = 0;
 	s->cause = (uint8_t)cause;
 	s->code = code;
-	if (cause == RS_CAUSE_OPERATOR || cause == RS_CAUSE_KILLED) {
-		s->recent = 1;          /* somebody's wish, not a defect: no backoff */
+	if (wish) {
+		s->recent = 1;          /* not a defect: no backoff */
 		s->loops = 0;
 	}
 	if (s->phase == RS_STATE_STARTING && cause != RS_CAUSE_OPERATOR)
