@@ -33,7 +33,7 @@ err_t do_proc_create(struct proc *caller, const struct proc_create_request *req)
 		return err;
 
 	d = &p->priv->desc;
-	sched = like ? like->sched : p->sched;          /* exec: what the slot was */
+	sched = like ? like->sched : p->sched;          /* fork; exec: what was in the slot */
 	if (!p->program || sched.quantum == 0)
 		sched = (struct sched){ d->priority, d->priority, d->quantum,
 					.ticks_left = -d->quantum };

@@ -125,8 +125,8 @@ static void expire(const struct core *c, struct sched *s)
 	renew(c, s, s->priority + sinks);
 }
 
-/* The general case of proc_ready(). A service goes to the front of its queue, and so does the
- * program whose turn it is, so that a system call does not cost it that; others wait for theirs.
+/* The general case of proc_ready(). Who has ticks left goes to the front of the queue; a service,
+ * and the program whose turn it is, into the hint: a system call does not cost it the turn.
  * Who did with a quantum for a while begins anew. */
 void proc_ready_queue(struct core *c, struct proc *p)
 {

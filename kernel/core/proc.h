@@ -34,7 +34,7 @@ struct event {
 	uint64_t address;
 };
 
-/* When a process runs. A program forked takes over what its parent is, and half of its quantum. */
+/* When a process runs (docs/notes/0015-scheduling.md). */
 struct sched {
 	uint8_t priority, base_priority, quantum;
 	int16_t ticks_left;             /* of the quantum; below 0: as many, but not its turn */

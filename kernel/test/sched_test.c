@@ -82,14 +82,21 @@ static void t_lower_does_not_preempt(void)
 	check();
 }
 
-static void t_quantum_and_decay(void)
+/* Two programs with a quantum of 2, and nobody else; the one that runs. */
+static struct proc *two(void)
 {
 	cast();
 	fake_receive(pm, ENDPOINT_ANY);
 	set(prog, 8, 2);
 	set(prog2, 8, 2);
 	fake_receive(rs, ENDPOINT_ANY);
-	struct proc *first = core()->current, *second = first == prog ? prog2 : prog;
+	return core()->current;
+}
+
+static void t_quantum_and_decay(void)
+{
+	struct proc *first = two(), *second = first == prog ? prog2 : prog;
+
 	fake_tick();
 	CHECK(core()->current == first);
 	fake_tick();
@@ -100,7 +107,7 @@ static void t_quantum_and_decay(void)
 	CHECK(core()->current == first);
 	for (unsigned i = 0; i < 40; i++)
 		fake_tick();
-	CHECK_EQ(first->sched.priority, 12);                  /* four below its own, no more */
+	CHECK_EQ(first->sched.priority, 12);            /* four below its own, no more */
 	CHECK_EQ(second->sched.priority, 12);
 	CHECK(first->user_ticks + second->user_ticks == 44);
 	check();
@@ -123,12 +130,8 @@ static void t_decay_is_forgotten(void)
 /* Ticks in a quantum of 2 that hit vfs while it works for prog. */
 static void t_services_are_paid_for(void)
 {
-	cast();
-	fake_receive(pm, ENDPOINT_ANY);
-	set(prog, 8, 2);
-	set(prog2, 8, 2);
-	fake_receive(rs, ENDPOINT_ANY);
-	struct proc *first = core()->current, *second = first == prog ? prog2 : prog;
+	struct proc *first = two(), *second = first == prog ? prog2 : prog;
+
 	fake_linux(first, CALL_READ, 0);
 	CHECK(core()->current == vfs);
 	fake_tick();

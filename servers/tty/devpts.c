@@ -142,6 +142,8 @@ static err_t do_file_set_attr(const struct call *c, const struct file_set_attr_r
 		n->atime = a->atime;
 	if (req->mask & FILE_SET_MTIME)
 		n->mtime = a->mtime;
+	if (req->mask & FILE_SET_CTIME)
+		n->ctime = a->ctime;
 	return found(c, req->file);
 }
 
