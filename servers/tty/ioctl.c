@@ -131,11 +131,11 @@ static err_t set_group(struct line *l, struct chardev_entry *e, endpoint_t proc)
 
 	if (err != 0)
 		return err;
-	if (l->session == 0 || public_word(proc, PUBLIC_SID) != l->session)
+	if (!is_terminal_of(l, proc))
 		return -ENOTTY;
 	err = job_check(l, proc, SIG_TTOU_);
 	if (err != 0)
-		return err;
+		return err == -EIO ? -ENOTTY : err;     /* as on Linux */
 	req.pgid = (uint32_t)pgid;
 	if (pgid < 0)
 		return -EINVAL;
@@ -221,12 +221,11 @@ err_t line_ioctl(struct line *l, struct chardev_entry *e, const struct chardev_i
 	case TIOCSWINSZ_:
 		return set_window(l, e);
 	case TIOCGPGRP_:
-		return l->session && public_word(req->proc, PUBLIC_SID) == l->session
-			? arg_number(e, l->pgrp) : -ENOTTY;
+		return is_terminal_of(l, req->proc) ? arg_number(e, l->pgrp) : -ENOTTY;
 	case TIOCSPGRP_:
 		return set_group(l, e, req->proc);
 	case TIOCGSID_:
-		return l->session ? arg_number(e, l->session) : -ENOTTY;
+		return is_terminal_of(l, req->proc) ? arg_number(e, l->session) : -ENOTTY;
 	case TIOCSCTTY_:
 		return become_controlling(l, req->proc, req->arg == 1);
 	case TIOCNOTTY_:

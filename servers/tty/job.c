@@ -24,7 +24,7 @@ uint32_t public_word(endpoint_t proc, unsigned word)
 	return sys_proc_public_get(&req, &reply) == 0 ? reply.word[word] : 0;
 }
 
-err_t job_check(const struct line *l, endpoint_t proc, unsigned signal)
+err_t job_check(struct line *l, endpoint_t proc, unsigned signal)
 {
 	uint32_t pgid = public_word(proc, PUBLIC_PGID), sid = public_word(proc, PUBLIC_SID);
 	struct pm_group_request req = { .proc = proc, .pgid = pgid, .signal = signal };
@@ -32,7 +32,7 @@ err_t job_check(const struct line *l, endpoint_t proc, unsigned signal)
 	struct pm_group_reply group;
 	enum { SIG_TTIN_ = 21 };
 
-	if (l->session == 0 || sid != l->session || pgid == l->pgrp)
+	if (l->session == 0 || sid != l->session || pgid == l->pgrp || !is_terminal_of(l, proc))
 		return 0;
 	if (pm_group(&pm, &req, &group) != 0)
 		return -EIO;

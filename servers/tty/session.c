@@ -5,7 +5,7 @@
  * Speaks:   pm.set_tty, pm.info, pm.times; the kernel's public words of a process.
  * Touches:  session and pgrp of a line.
  * Trusts:   pm.
- * On crash: both are state.
+ * On crash: both are state; if that is lost, pm knows them (is_terminal_of).
  * Spec:     POSIX.1-2017 11.1.3 (The Controlling Terminal).
  */
 #include "tty.h"
@@ -63,10 +63,10 @@ err_t become_controlling(struct line *l, endpoint_t proc, bool steal)
 	uint32_t sid = public_word(proc, PUBLIC_SID);
 	endpoint_t leader;
 
-	if (sid == l->session)
-		return 0;
 	if (sid == 0 || sid != public_word(proc, PUBLIC_PID))
 		return -EPERM;
+	if (sid == l->session)
+		return 0;
 	if (controlling(sid) != NULL)
 		return -EPERM;
 	if (leader_of(l, &leader)) {
@@ -80,6 +80,23 @@ err_t become_controlling(struct line *l, endpoint_t proc, bool steal)
 		return 0;
 	l->session = l->pgrp = 0;       /* it has just ended */
 	return -EPERM;
+}
+
+bool is_terminal_of(struct line *l, endpoint_t proc)
+{
+	struct pm_times_request req = { .pid = public_word(proc, PUBLIC_PID) };
+	uint32_t sid = public_word(proc, PUBLIC_SID);
+	struct pm_times_reply reply;
+
+	if (l->session != 0 && sid != l->session)
+		return false;
+	if (pm_times(&pm, &req, &reply) != 0 || reply.tty != device_of(l))
+		return false;
+	if (l->session == 0) {
+		l->session = sid;
+		l->pgrp = reply.group;
+	}
+	return true;
 }
 
 struct line *controlling(uint32_t pid)

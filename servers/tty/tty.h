@@ -59,7 +59,7 @@ void events_changed(struct line *l);            /* likewise, if it is another an
 uint32_t public_word(endpoint_t proc, unsigned word);
 /* May this process read (write, change) now? 0, EIO, or ERESTARTSYS after the group
  * was signalled. */
-err_t job_check(const struct line *l, endpoint_t proc, unsigned signal);
+err_t job_check(struct line *l, endpoint_t proc, unsigned signal);
 
 /* ---- ioctl.c ---- */
 err_t do_chardev_ioctl(const struct call *c, const struct chardev_ioctl_request *req,
@@ -77,6 +77,8 @@ uint32_t device_of(const struct line *l);
 /* The session leader's controlling terminal is this one from now on; -EPERM: it may not be. */
 err_t become_controlling(struct line *l, endpoint_t proc, bool steal);
 bool is_root(endpoint_t proc);
+/* Its controlling terminal? A session that had it before tty began afresh has it again. */
+bool is_terminal_of(struct line *l, endpoint_t proc);
 struct line *controlling(uint32_t pid);         /* NULL: it has none */
 bool leader_of(const struct line *l, endpoint_t *proc); /* false: its session has ended */
 /* pm hears what the session's terminal is, and its foreground. */

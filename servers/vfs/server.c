@@ -393,11 +393,15 @@ void servers_notified(uint64_t services)
 
 /* ---- who is there ---- */
 
-/* A server has died, and its successor knows nothing or there is none: what was asked fails. */
+/* A server has died, and its successor knows nothing or there is none: what was asked fails, and
+ * who waits for a line asks again. */
 static void server_lost(unsigned server)
 {
 	struct board *b = board_of(server);
 
+	for (unsigned line = 0; line < BOARD_WORDS; line++)
+		queue_wake(state.server[server].line_queue[line]);
+	queue_wake(state.poll_all);
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
 		if (b->phase[n] != BOARD_ASKED)
 			continue;

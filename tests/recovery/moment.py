@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""pm dies at a moment that only a debugger hits: after vm has made an address space for a fork or
-an execve, before pm has committed to it. The request is done again, and nothing is left behind.
+"""Services die at moments that only a debugger hits.
 
-Limit: 120
+pm: after vm has made an address space for a fork or an execve, before pm has committed to it. The
+request is done again, and nothing is left behind. tty: whenever it starts, until it starts afresh.
+
+Limit: 180
 """
 import os
 import re
@@ -50,6 +52,20 @@ def dies_in(guest, service, slot, function, command):
     return status, out
 
 
+def begins_afresh(guest, service, slot):
+    """It dies, and as often when it starts again as is tried before its state is given up. That is
+    tty's: what was typed last may be lost."""
+    lines = ['hbreak *%#x if $cr3 == (unsigned long)procs[%d].space->root * 4096'
+             % (address(service, 'server_run'), slot)]
+    lines += ['continue', 'set $rip = 0'] * 9 + ['delete', 'detach']
+    process = gdb(guest, *lines)
+    while 'Hardware assisted' not in process.stdout.readline():
+        assert process.poll() is None, 'gdb has ended'
+    guest.send('service kill %s\n' % service)
+    process.communicate(timeout=60)
+    guest.expect('tty process group[^#]*# ', 60)         # after 26 s, as often as it died
+
+
 if shutil.which('gdb') is None:
     print('ok no gdb, no debugger')
     finish()
@@ -67,4 +83,12 @@ with Guest() as guest:
             assert 'last defect: exception 14' in out, out
         with scenario('and no space is left behind'):
             assert spaces(guest) == before, (before, spaces(guest))
+    with scenario('tty starts afresh: who waits at a pseudo-terminal hears that it is gone'):
+        guest.run('/usr/lib/skink/ptywait > /tmp/waits & '
+                  'while ! grep -q wait /tmp/waits; do usleep 50000; done')
+        begins_afresh(guest, 'tty', 8)
+        assert ' 1 restarts' in guest.run('service status tty')[1]
+        out = guest.run('usleep 500000; sort /tmp/waits')[1]
+        assert out == ('all wait\npoll: 2 hung up\nread line: -1 errno 5\n'
+                       'read master: -1 errno 5\nselect: 1\nwrite: ended\n'), out
 finish()
