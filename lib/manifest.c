@@ -114,13 +114,14 @@ static err_t read_lines(struct manifest_reader *r, const char *text, size_t len)
 				return err;
 			used = 0;
 			comment = false;
-			r->line++;
+			if (r->line++ == UINT16_MAX)
+				return manifest_refuse(r, "too many lines");
 			continue;
 		}
 		comment |= c == '#';
 		if (comment)
 			continue;
-		if (c == '\0' || (unsigned char)c >= 0x7f)
+		if (((unsigned char)c < ' ' && !is_blank(c)) || (unsigned char)c >= 0x7f)
 			return manifest_refuse(r, "not plain text");
 		if (used == sizeof(line) - 1)
 			return manifest_refuse(r, "line too long");

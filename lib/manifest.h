@@ -12,7 +12,7 @@
 
 enum {
 	MANIFEST_NAME = 16,             /* with the NUL */
-	MANIFEST_PATH = 64,
+	MANIFEST_PROGRAM = 32,          /* as ARCHIVE_NAME */
 	MANIFEST_ARGS = 128,
 	MANIFEST_LIST = 24,             /* names in one list */
 	MANIFEST_PCI = 8,
@@ -42,13 +42,14 @@ struct manifest_list {
 	unsigned count;
 };
 
-struct manifest_line { uint32_t line, flags; };         /* LINE_LEVEL, LINE_LOW */
-struct manifest_pci { uint16_t vendor, device; };
+/* flags: LINE_LEVEL, LINE_LOW. at: the line of the manifest. */
+struct manifest_line { uint32_t line, flags; uint16_t at; };
+struct manifest_pci { uint16_t vendor, device, at; };
 
 struct manifest {
 	char name[MANIFEST_NAME];
 	uint8_t id, rank;
-	char program[MANIFEST_PATH];    /* archive entry, or a path if it begins with '/' */
+	char program[MANIFEST_PROGRAM]; /* archive entry */
 	char args[MANIFEST_ARGS];       /* words, each ended by NUL; two NULs at the end */
 	uint32_t uid, gid;
 	struct manifest_list serves;    /* contracts; without `programs` */
@@ -62,6 +63,7 @@ struct manifest {
 	uint64_t uses[NR_LINUX / 64];   /* Linux calls it makes besides write and exit */
 	uint32_t rights;                /* RIGHT_ */
 	struct range16 ports[PRIV_PORTS];
+	uint16_t ports_at[PRIV_PORTS], mmio_at[PRIV_MMIO];      /* lines of the manifest */
 	unsigned nr_ports;
 	struct manifest_line lines[PRIV_LINES];
 	unsigned nr_lines;

@@ -70,7 +70,7 @@ static err_t ports_clash(const struct set *s, unsigned i, const struct manifest 
 		for (unsigned b = 0; b < m->nr_ports; b++)
 			if (o->ports[a].first <= m->ports[b].last &&
 			    m->ports[b].first <= o->ports[a].last)
-				return manifest_bad(s, i, m->line[WORD_PORTS],
+				return manifest_bad(s, i, m->ports_at[b],
 						    "port 0x%x is taken by '%s'",
 						    o->ports[a].first > m->ports[b].first ?
 						    o->ports[a].first : m->ports[b].first, o->name);
@@ -86,7 +86,7 @@ static err_t mmio_clash(const struct set *s, unsigned i, const struct manifest *
 			if ((uint64_t)o->mmio[a].first < (uint64_t)m->mmio[b].first +
 			    m->mmio[b].count && (uint64_t)m->mmio[b].first <
 			    (uint64_t)o->mmio[a].first + o->mmio[a].count)
-				return manifest_bad(s, i, m->line[WORD_MMIO],
+				return manifest_bad(s, i, m->mmio_at[b],
 						    "device memory at page 0x%x is taken by '%s'",
 						    o->mmio[a].first, o->name);
 	return 0;
@@ -101,7 +101,7 @@ static err_t lines_clash(const struct set *s, unsigned i, const struct manifest 
 		for (unsigned b = 0; b < m->nr_lines; b++)
 			if (o->lines[a].line == m->lines[b].line &&
 			    !(o->lines[a].flags & m->lines[b].flags & LINE_LEVEL))
-				return manifest_bad(s, i, m->line[WORD_LINES],
+				return manifest_bad(s, i, m->lines[b].at,
 						    "line %u is taken by '%s'", m->lines[b].line,
 						    o->name);
 	return 0;
@@ -183,15 +183,17 @@ static err_t check_uses(const struct set *s, unsigned i)
 	return 0;
 }
 
-static bool needs(const struct set *s, const struct manifest *m, uint64_t started)
+/* Whom it needs that is not started yet, or NULL. */
+static const struct manifest_name *needs(const struct set *s, const struct manifest *m,
+					 uint64_t started)
 {
 	for (unsigned k = 0; k < m->needs.count; k++) {
 		const struct manifest *n = manifest_find(s->m, s->count, m->needs.of[k].name);
 
 		if (n != NULL && !(started & BIT(n->id)))
-			return true;
+			return &m->needs.of[k];
 	}
-	return false;
+	return NULL;
 }
 
 err_t manifest_order(const struct manifest *const *set, unsigned count, uint8_t *order)
@@ -202,7 +204,8 @@ err_t manifest_order(const struct manifest *const *set, unsigned count, uint8_t 
 	for (unsigned done = 0; done < count; done++) {
 		unsigned i = 0;
 
-		while (i < count && ((started & BIT(set[i]->id)) || needs(&s, set[i], started)))
+		while (i < count && ((started & BIT(set[i]->id)) ||
+				     needs(&s, set[i], started) != NULL))
 			i++;
 		if (i == count)
 			return -ELOOP;
@@ -212,10 +215,20 @@ err_t manifest_order(const struct manifest *const *set, unsigned count, uint8_t 
 	return 0;
 }
 
+static unsigned index_of(const struct set *s, const char *name)
+{
+	unsigned i = 0;
+
+	while (strcmp(s->m[i]->name, name) != 0)
+		i++;
+	return i;
+}
+
 /* Follow unmet needs from any service that cannot start: after `count` steps we are in a cycle. */
 static err_t check_cycle(const struct set *s)
 {
 	uint8_t order[MANIFEST_IDS];
+	const struct manifest_name *next;
 	uint64_t started = 0;
 	unsigned at = 0;
 
@@ -223,12 +236,15 @@ static err_t check_cycle(const struct set *s)
 		return 0;
 	for (unsigned round = 0; round < s->count; round++)
 		for (unsigned i = 0; i < s->count; i++)
-			if (!needs(s, s->m[i], started))
+			if (needs(s, s->m[i], started) == NULL)
 				started |= BIT(s->m[i]->id);
 	while (started & BIT(s->m[at]->id))
 		at++;
-	return manifest_bad(s, at, s->m[at]->line[WORD_NEEDS],
-			    "'%s' is in a cycle of needs, or behind one", s->m[at]->name);
+	for (unsigned step = 0; step < s->count; step++)
+		at = index_of(s, needs(s, s->m[at], started)->name);
+	next = needs(s, s->m[at], started);
+	return manifest_bad(s, at, next->line, "a cycle of needs: '%s', '%s', and back to '%s'",
+			    s->m[at]->name, next->name, s->m[at]->name);
 }
 
 err_t manifest_check(const struct manifest *const *set, unsigned count, struct manifest_error *e)

@@ -223,7 +223,7 @@ static err_t pci_clash(const struct set *s, unsigned i, const struct manifest *o
 		for (unsigned b = 0; b < m->nr_pci; b++)
 			if (o->pci[a].vendor == m->pci[b].vendor &&
 			    o->pci[a].device == m->pci[b].device)
-				return manifest_bad(s, i, m->line[WORD_PCI],
+				return manifest_bad(s, i, m->pci[b].at,
 						    "PCI function %x:%x is taken by '%s'",
 						    m->pci[b].vendor, m->pci[b].device, o->name);
 	return 0;

@@ -58,14 +58,14 @@ static err_t check_kernels_own(const struct set *s, unsigned i)
 		for (size_t k = 0; k < COUNT(ports); k++)
 			if (m->ports[n].first <= ports[k].last &&
 			    ports[k].first <= m->ports[n].last)
-				return manifest_bad(s, i, m->line[WORD_PORTS],
+				return manifest_bad(s, i, m->ports_at[n],
 						    "ports 0x%x-0x%x are the kernel's",
 						    ports[k].first, ports[k].last);
 	for (unsigned n = 0; n < m->nr_mmio; n++)
 		for (size_t k = 0; k < COUNT(pages); k++)
 			if (m->mmio[n].first <= pages[k] &&
 			    pages[k] - m->mmio[n].first < m->mmio[n].count)
-				return manifest_bad(s, i, m->line[WORD_MMIO],
+				return manifest_bad(s, i, m->mmio_at[n],
 						    "device memory at page 0x%x is the kernel's",
 						    pages[k]);
 	return 0;

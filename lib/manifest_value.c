@@ -232,6 +232,10 @@ static err_t take_port(struct manifest_reader *r, char *word)
 		return manifest_refuse(r, "more than %d port ranges", PRIV_PORTS);
 	if (a > b)
 		return manifest_refuse(r, "a range that ends before it begins");
+	for (unsigned i = 0; i < r->m->nr_ports; i++)
+		if (r->m->ports[i].first <= b && a <= r->m->ports[i].last)
+			return manifest_refuse(r, "ports 0x%lx-0x%lx twice", a, b);
+	r->m->ports_at[r->m->nr_ports] = (uint16_t)r->line;
 	*range = (struct range16){ (uint16_t)a, (uint16_t)b };
 	r->m->nr_ports++;
 	return 0;
@@ -250,7 +254,12 @@ static err_t take_line(struct manifest_reader *r, char *word)
 		return err;
 	if (r->m->nr_lines == PRIV_LINES)
 		return manifest_refuse(r, "more than %d lines", PRIV_LINES);
-	*line = (struct manifest_line){ .line = (uint32_t)n + (msi ? (uint32_t)LINE_MSI : 0) };
+	*line = (struct manifest_line){
+		.line = (uint32_t)n + (msi ? (uint32_t)LINE_MSI : 0), .at = (uint16_t)r->line,
+	};
+	for (unsigned i = 0; i < r->m->nr_lines; i++)
+		if (r->m->lines[i].line == line->line)
+			return manifest_refuse(r, "line %s%lu twice", msi ? "msi:" : "", n);
 	while (flags != NULL) {
 		char *next = split(flags, '/');
 		const struct word_bit *b = find_bit(line_flags, flags);
@@ -262,6 +271,13 @@ static err_t take_line(struct manifest_reader *r, char *word)
 	}
 	r->m->nr_lines++;
 	return 0;
+}
+
+static bool mmio_meets(const struct pfn_range *range, uint64_t base, uint64_t len)
+{
+	uint64_t first = (uint64_t)range->first << PAGE_SHIFT;
+
+	return first < base + len && base < first + ((uint64_t)range->count << PAGE_SHIFT);
 }
 
 static err_t take_mmio(struct manifest_reader *r, char *word)
@@ -280,8 +296,14 @@ static err_t take_mmio(struct manifest_reader *r, char *word)
 		return err;
 	if (base % PAGE_SIZE != 0 || len % PAGE_SIZE != 0)
 		return manifest_refuse(r, "device memory is not page aligned");
+	if (base + len > BIT(44))
+		return manifest_refuse(r, "device memory beyond the end of all memory");
 	if (r->m->nr_mmio == PRIV_MMIO)
 		return manifest_refuse(r, "more than %d ranges of device memory", PRIV_MMIO);
+	for (unsigned i = 0; i < r->m->nr_mmio; i++)
+		if (mmio_meets(&r->m->mmio[i], base, len))
+			return manifest_refuse(r, "device memory at 0x%lx twice", base);
+	r->m->mmio_at[r->m->nr_mmio] = (uint16_t)r->line;
 	range->first = (uint32_t)(base >> PAGE_SHIFT);
 	range->count = (uint32_t)(len >> PAGE_SHIFT);
 	r->m->nr_mmio++;
@@ -303,7 +325,12 @@ static err_t take_pci(struct manifest_reader *r, char *word)
 		return err;
 	if (r->m->nr_pci == MANIFEST_PCI)
 		return manifest_refuse(r, "more than %d PCI ids", MANIFEST_PCI);
-	r->m->pci[r->m->nr_pci++] = (struct manifest_pci){ (uint16_t)a, (uint16_t)b };
+	for (unsigned i = 0; i < r->m->nr_pci; i++)
+		if (r->m->pci[i].vendor == a && r->m->pci[i].device == b)
+			return manifest_refuse(r, "PCI function %lx:%lx twice", a, b);
+	r->m->pci[r->m->nr_pci++] = (struct manifest_pci){
+		(uint16_t)a, (uint16_t)b, (uint16_t)r->line,
+	};
 	return 0;
 }
 

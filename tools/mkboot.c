@@ -189,7 +189,7 @@ static void check_programs(void)
 		const struct item *svc = &items[i];
 		const struct item *program;
 
-		if (!svc->is_manifest || svc->manifest.program[0] == '/')
+		if (!svc->is_manifest)
 			continue;
 		program = find(svc->manifest.program);
 		if (program == NULL) {
@@ -239,9 +239,14 @@ static void write_archive(const char *path)
 		complain("mkboot", 0, "there is no program 'rs', which the kernel starts");
 		return;
 	}
+	if (strcmp(svc->manifest.program, "rs") != 0)
+		complain(svc->path, svc->manifest.line[WORD_PROGRAM],
+			 "the kernel starts program 'rs', not '%s'", svc->manifest.program);
 	if (find("rsguard.svc") == NULL)
 		complain(svc->path, svc->manifest.line[WORD_SERVICE],
 			 "'rs' has no guardian: there is no service 'rsguard'");
+	if (complaints != 0)
+		return;
 	image = boot_image(rs, svc, &image_size);
 	if (complaints != 0)
 		return;

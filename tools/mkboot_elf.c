@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * mkboot_elf.c - a program against its manifest.
  *
- * Job:      a well-formed static ELF64 program; segments not both writable and executable; memory
- *           within the limit; the kernel calls, primitives, protocols and devices listed are
+ * Job:      a well-formed static ELF64 program; segments apart from each other, on pages of their
+ *           own, not both writable and executable; memory within the limit; what is archived is
+ *           what was looked at; the kernel calls, primitives, protocols and devices listed are
  *           those that it is linked to use.
  * Speaks:   ELF-64 (System V ABI, generic and x86-64 supplement).
  * Touches:  nothing.
@@ -13,14 +14,16 @@
 #include <string.h>
 
 #include <contract/kernel.h>
+#include <lib/image.h>
 #include <lib/protocols.h>
 
 #include "mkboot.h"
 
-/* n objects of a size at an offset of the file, or NULL. */
+/* n objects of a size at an offset of the file, or NULL. All but bytes are aligned to 8. */
 static const void *part(const struct item *it, uint64_t offset, uint64_t n, uint64_t size)
 {
-	if (offset > it->checked_size || n > (it->checked_size - offset) / size)
+	if (offset > it->checked_size || (size > 1 && offset % 8 != 0) ||
+	    n > (it->checked_size - offset) / size)
 		return NULL;
 	return it->checked + offset;
 }
@@ -30,41 +33,119 @@ static const Elf64_Ehdr *header(const struct item *it)
 	const Elf64_Ehdr *h = part(it, 0, 1, sizeof(*h));
 
 	if (h == NULL || memcmp(h->e_ident, ELFMAG, SELFMAG) != 0 ||
-	    h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_machine != EM_X86_64 ||
+	    h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB ||
+	    h->e_machine != EM_X86_64 ||
 	    h->e_type != ET_EXEC || h->e_phentsize != sizeof(Elf64_Phdr))
 		return NULL;
 	return h;
 }
 
-static void check_memory(const struct item *it, const Elf64_Ehdr *h, const struct item *svc)
+static uint64_t page_up(uint64_t n)
+{
+	return (n + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+}
+
+static bool is_loaded(const Elf64_Phdr *p)
+{
+	return p->p_type == PT_LOAD && p->p_memsz != 0;
+}
+
+static bool meet(const Elf64_Phdr *p, uint64_t first, uint64_t end)
+{
+	return is_loaded(p) && p->p_vaddr < end && first < page_up(p->p_vaddr + p->p_memsz);
+}
+
+/* Segment i, and those before it, which are well-formed. */
+static bool check_segment(const struct item *it, const Elf64_Phdr *p, unsigned i, uint64_t stack)
+{
+	const Elf64_Phdr *s = &p[i];
+	uint64_t end = page_up(s->p_vaddr + s->p_memsz);
+
+	if ((s->p_flags & PF_W) && (s->p_flags & PF_X))
+		complain(it->path, 0, "segment %u is writable and executable", i);
+	if (part(it, s->p_offset, s->p_filesz, 1) == NULL || s->p_filesz > s->p_memsz ||
+	    s->p_vaddr < PAGE_SIZE || s->p_vaddr >= USER_END ||
+	    s->p_memsz > USER_END - s->p_vaddr) {
+		complain(it->path, 0, "segment %u is malformed", i);
+		return false;
+	}
+	if (s->p_vaddr % PAGE_SIZE != 0)
+		complain(it->path, 0, "segment %u does not begin on a page", i);
+	if (s->p_vaddr < IMAGE_STACK_TOP && IMAGE_STACK_TOP - stack < end)
+		complain(it->path, 0, "segment %u lies where the stack is", i);
+	for (unsigned k = 0; k < i; k++)
+		if (meet(&p[k], s->p_vaddr, end))
+			complain(it->path, 0, "segments %u and %u share a page", k, i);
+	return true;
+}
+
+/* False: it cannot be looked at further. */
+static bool check_memory(const struct item *it, const Elf64_Ehdr *h, const struct item *svc)
 {
 	const struct manifest *m = &svc->manifest;
 	const Elf64_Phdr *p = part(it, h->e_phoff, h->e_phnum, sizeof(*p));
 	uint64_t need = m->stack;
+	bool starts = false;
 
 	if (p == NULL) {
 		complain(it->path, 0, "program headers lie outside the file");
-		return;
+		return false;
 	}
 	for (unsigned i = 0; i < h->e_phnum; i++) {
 		if (p[i].p_type == PT_INTERP || p[i].p_type == PT_DYNAMIC)
 			complain(it->path, 0, "not a static program");
-		if (p[i].p_type != PT_LOAD)
+		if (!is_loaded(&p[i]))
 			continue;
-		if ((p[i].p_flags & PF_W) && (p[i].p_flags & PF_X))
-			complain(it->path, 0, "segment %u is writable and executable", i);
-		if (part(it, p[i].p_offset, p[i].p_filesz, 1) == NULL ||
-		    p[i].p_filesz > p[i].p_memsz || p[i].p_vaddr >= USER_END ||
-		    p[i].p_memsz > USER_END - p[i].p_vaddr) {
-			complain(it->path, 0, "segment %u is malformed", i);
-			return;
-		}
-		need += (p[i].p_vaddr % PAGE_SIZE + p[i].p_memsz + PAGE_SIZE - 1) &
-			~(uint64_t)(PAGE_SIZE - 1);
+		if (!check_segment(it, p, i, m->stack))
+			return false;
+		need += page_up(p[i].p_memsz);
+		starts |= (p[i].p_flags & PF_X) && h->e_entry >= p[i].p_vaddr &&
+			  h->e_entry - p[i].p_vaddr < p[i].p_memsz;
 	}
+	if (!starts)
+		complain(it->path, 0, "it begins at 0x%lx, where nothing is to be executed",
+			 (unsigned long)h->e_entry);
 	if (need > m->memory)
 		complain(svc->path, m->line[WORD_MEMORY], "memory %luK, but '%s' needs %luK",
 			 (unsigned long)m->memory / 1024, it->name, (unsigned long)need / 1024);
+	return true;
+}
+
+/* Are the bytes of two segments the same? The file's header may be among them: it differs. */
+static bool is_same(const struct item *it, const Elf64_Phdr *p, const struct item *other,
+		    const Elf64_Phdr *q)
+{
+	const char *a = part(it, p->p_offset, p->p_filesz, 1);
+	const char *b = part(other, q->p_offset, p->p_filesz, 1);
+	uint64_t skip = p->p_offset < sizeof(Elf64_Ehdr) ? sizeof(Elf64_Ehdr) - p->p_offset : 0;
+
+	if (a == NULL || b == NULL || (skip != 0 && p->p_offset != q->p_offset))
+		return false;
+	return skip >= p->p_filesz || memcmp(a + skip, b + skip, p->p_filesz - skip) == 0;
+}
+
+/* Of a program with symbols the stripped file is archived: it has the same segments. */
+static bool is_archived(const struct item *it, const Elf64_Ehdr *h)
+{
+	struct item archived = *it;
+	const Elf64_Phdr *p = part(it, h->e_phoff, h->e_phnum, sizeof(*p)), *q;
+	const Elf64_Ehdr *g;
+
+	archived.checked = it->data;
+	archived.checked_size = it->size;
+	g = header(&archived);
+	q = g == NULL ? NULL : part(&archived, g->e_phoff, g->e_phnum, sizeof(*q));
+	if (q == NULL || h->e_entry != g->e_entry || h->e_phnum != g->e_phnum)
+		return false;
+	for (unsigned i = 0; i < h->e_phnum; i++) {
+		if (p[i].p_type != q[i].p_type || p[i].p_flags != q[i].p_flags ||
+		    p[i].p_vaddr != q[i].p_vaddr || p[i].p_memsz != q[i].p_memsz ||
+		    p[i].p_filesz != q[i].p_filesz)
+			return false;
+		if (is_loaded(&p[i]) && !is_same(it, &p[i], &archived, &q[i]))
+			return false;
+	}
+	return true;
 }
 
 /* What of lib/ and the generated stubs is linked, by its symbols. Unused stubs are not. */
@@ -273,7 +354,10 @@ void check_program(const struct item *program, const struct item *svc,
 		complain(program->path, 0, "not an x86-64 ELF program");
 		return;
 	}
-	check_memory(program, h, svc);
+	if (!check_memory(program, h, svc))
+		return;
+	if (!is_archived(program, h))
+		complain(program->path, 0, "the stripped file beside it is another program");
 	if (!read_symbols(program, h, &l)) {
 		complain(program->path, 0, "no symbols: its kernel calls cannot be checked");
 		return;

@@ -5,7 +5,7 @@
  *           the kernel where each run of them belongs. So the kernel need not know ELF.
  * Speaks:   abi/boot.h, struct boot_image; ELF-64, checked by mkboot_elf.c before.
  * Touches:  nothing.
- * Trusts:   the program's segments, as far as check_program() has looked.
+ * Trusts:   the program: check_program() has looked, also at what is archived.
  * On crash: nothing is written yet.
  */
 #include <elf.h>
@@ -50,12 +50,9 @@ uint8_t *boot_image(const struct item *program, const struct item *svc, size_t *
 	for (unsigned i = 0; i < h->e_phnum; i++) {
 		if (p[i].p_type != PT_LOAD || p[i].p_memsz == 0)
 			continue;
-		if (p[i].p_vaddr % PAGE_SIZE != 0)
-			complain(program->path, 0, "segment %u does not begin on a page", i);
 		memcpy((uint8_t *)image + (size_t)image->pages * PAGE_SIZE,
 		       program->data + p[i].p_offset, p[i].p_filesz);
-		add_run(image, p[i].p_vaddr & ~(uint64_t)(PAGE_SIZE - 1),
-			(p[i].p_flags & PF_W ? MAP_WRITE : 0u) |
+		add_run(image, p[i].p_vaddr, (p[i].p_flags & PF_W ? MAP_WRITE : 0u) |
 			(p[i].p_flags & PF_X ? MAP_EXEC : 0u), pages_of(p[i].p_memsz));
 	}
 	add_run(image, IMAGE_STACK_TOP - stack * PAGE_SIZE, MAP_WRITE, stack);

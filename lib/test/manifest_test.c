@@ -36,6 +36,7 @@ static const struct refusal {
 	{ MIN "frobnicate 1\n", 5, "unknown word 'frobnicate'" },
 	{ MIN "id 31\n", 5, "'id' twice, first in line 2" },
 	{ MIN "\xc3\xa4\n", 5, "not plain text" },
+	{ MIN "id\033[31m\n", 5, "not plain text" },
 	{ "service Name\n", 1, "not a name" },
 	{ "service\n", 1, "name is missing" },
 	{ "service a-name-that-is-long\n", 1, "longer than 15" },
@@ -57,6 +58,13 @@ static const struct refusal {
 	{ "uses\n", 1, "Linux call is missing" },
 	{ "rights all\n", 1, "unknown value 'all'" },
 	{ "ports 3ff-3f8\n", 1, "ends before it begins" },
+	{ "ports 3f8-3ff\nports 60 3ff\n", 2, "ports 0x3ff-0x3ff twice" },
+	{ "lines 4\nlines 5 4/level\n", 2, "line 4 twice" },
+	{ "lines msi:4 4 msi:4\n", 1, "line msi:4 twice" },
+	{ "mmio 1000+2000 2000+1000\n", 1, "device memory at 0x2000 twice" },
+	{ "mmio ffffffff000+2000\n", 1, "beyond the end of all memory" },
+	{ "pci 1:2 1:3\npci 1:2\n", 2, "PCI function 1:2 twice" },
+	{ "program a-name-of-a-program-that-is-long\n", 1, "longer than 31" },
 	{ "ports 10000\n", 1, "not within" },
 	{ "ports 1 2 3 4 5 6 7 8 9\n", 1, "more than 8" },
 	{ "lines 24\n", 1, "not within" },
@@ -102,7 +110,7 @@ static const char full[] =
 	"service  full      # its name\n"
 	"id\t 40\n"
 	"rank 7\r\n"
-	"program /bin/full\n"
+	"program b/full\n"
 	"args one two\n"
 	"args three\n"
 	"user 5 6\n"
@@ -129,6 +137,20 @@ static const char full[] =
 	"needs ds\n"
 	"answers faults";
 
+static void test_long(void)
+{
+	static char text[1 << 17];
+	struct manifest m;
+	struct manifest_error e;
+	err_t err;
+
+	memset(text, '\n', sizeof(text));
+	memcpy(text + sizeof(text) - sizeof(MIN), MIN, sizeof(MIN));
+	err = manifest_parse(text, sizeof(text) - 1, &m, &e);
+	check(err == -EINVAL && e.line == 65536 && strcmp(e.text, "too many lines") == 0,
+	      "a manifest of more lines than have numbers is refused", e.text);
+}
+
 static void test_full(void)
 {
 	struct manifest m;
@@ -140,7 +162,7 @@ static void test_full(void)
 	      m.quantum == 9 && m.heartbeat_ms == 500 && m.heartbeat_count == 4 && m.copy &&
 	      m.restart == RESTART_RECOVER && m.answers == ANSWERS_FAULTS,
 	      "its numbers and choices are right", "they differ");
-	check(strcmp(m.program, "/bin/full") == 0 && memcmp(m.args, "one\0two\0three\0", 15) == 0,
+	check(strcmp(m.program, "b/full") == 0 && memcmp(m.args, "one\0two\0three\0", 15) == 0,
 	      "program and arguments are right", "they differ");
 	check(m.serves_programs && m.serves.count == 1 && m.talks.count == 2 && m.notifies_all &&
 	      m.notifies.count == 1 && m.talks.of[1].line == 10, "its names are right",
@@ -200,10 +222,16 @@ static const struct trouble {
 	{ { "service ds\nid 3\nrank 7\nmemory 64K\n" }, 0, 2, "id 2 belongs to 'ds'" },
 	{ { MIN "ports 70-77\ncalls port_io\n", B "ports 60 77-78\ncalls port_io\n" }, 1, 5,
 	  "port 0x77 is taken by 'a'" },
+	{ { MIN "ports 70\ncalls port_io\n", B "ports 60\ncalls port_io\nports 70\n" }, 1, 7,
+	  "port 0x70 is taken by 'a'" },
 	{ { MIN "framebuffer yes\n", B "framebuffer yes\n" }, 1, 5,
 	  "the framebuffer is taken by 'a'" },
 	{ { MIN "mmio 1000+2000\n", B "mmio 2000+1000\n" }, 1, 5, "page 0x1 is taken by 'a'" },
+	{ { MIN "mmio 1000+2000\n", B "mmio 8000+1000\nmmio 2000+1000\n" }, 1, 6,
+	  "is taken by 'a'" },
 	{ { MIN "lines 4\ncalls irq_claim irq_ack\n", B "lines 4/level\n" }, 1, 5,
+	  "line 4 is taken by 'a'" },
+	{ { MIN "lines 4\ncalls irq_claim irq_ack\n", B "lines 5\nlines 4/level\n" }, 1, 6,
 	  "line 4 is taken by 'a'" },
 	{ { MIN "posix read\n", B "posix write read\n" }, 1, 5,
 	  "Linux call 0 (read) is answered by 'a'" },
@@ -215,7 +243,12 @@ static const struct trouble {
 	{ { MIN "notifies b\n" }, 0, 5, "notifies 'b', which does not exist" },
 	{ { MIN "needs b\n" }, 0, 5, "needs 'b', which does not exist" },
 	{ { MIN "needs b\n", LOW "needs c\n",
-	    "service c\nid 32\nrank 6\nmemory 64K\nneeds a\n" }, 0, 5, "cycle of needs" },
+	    "service c\nid 32\nrank 6\nmemory 64K\nneeds a\n" }, 0, 5,
+	  "a cycle of needs: 'a', 'b', and back to 'a'" },
+	{ { MIN "needs b\n", LOW "needs d\nneeds c\n",
+	    "service c\nid 32\nrank 6\nmemory 64K\nneeds b\n",
+	    "service d\nid 33\nrank 6\nmemory 64K\n" }, 2, 5,
+	  "a cycle of needs: 'c', 'b', and back to 'c'" },
 	{ { MIN "uses read\n" }, 0, 5, "nobody of lower rank answers" },
 	/* lines that do not fit each other (manifest_sense.c) */
 	{ { MIN "ports 60\n" }, 0, 5, "ports are of no use without kernel call 'port_io'" },
@@ -225,6 +258,7 @@ static const struct trouble {
 	{ { MIN "calls irq_claim\nlines msi:1 4\n" }, 0, 6, "stays masked without" },
 	{ { MIN "calls irq_claim irq_ack\nlines msi:1\n" }, 0, 5, "'irq_ack' is of no use" },
 	{ { MIN "calls port_io\nports 3f-50\n" }, 0, 6, "ports 0x40-0x43 are the kernel's" },
+	{ { MIN "calls port_io\nports 60\nports 20\n" }, 0, 7, "ports 0x20-0x21 are the kernel's" },
 	{ { MIN "mmio fee00000+1000\n" }, 0, 5, "page 0xfee00 is the kernel's" },
 	{ { MIN "mmio fec00000+1000\n" }, 0, 5, "page 0xfec00 is the kernel's" },
 	{ { MIN "rights manage-programs\n" }, 0, 5, "nobody to manage without a kernel call" },
@@ -363,6 +397,7 @@ static void test_names(void)
 int main(void)
 {
 	test_full();
+	test_long();
 	test_refusals();
 	test_mutations();
 	test_sets();

@@ -96,6 +96,16 @@ static const struct refusal {
 	  "a.svc:5: serves 'frobnicate', which no contract defines" },
 	{ MIN "memory 64K\n", "stripped.elf", "", "no symbols" },
 	{ MIN "memory 64K\n", "wx.elf", "", "writable and executable" },
+	{ MIN "memory 64K\nprogram /bin/a\n", "plain.elf", "",
+	  "a.svc:5: program '/bin/a' is not in" },
+	{ MIN "memory 64K\n", "big.elf", "", "not an x86-64 ELF program" },
+	{ MIN "memory 64K\n", "begins.elf", "",
+	  "it begins at 0x0, where nothing is to be executed" },
+	{ MIN "memory 64K\n", "unpaged.elf", "", "segment 0 does not begin on a page" },
+	{ MIN "memory 64K\n", "low.elf", "", "segment 0 is malformed" },
+	{ MIN "memory 64K\n", "shared.elf", "", "segments 0 and 1 share a page" },
+	{ MIN "memory 64K\n", "stacked.elf", "", "lies where the stack is" },
+	{ MIN "memory 64K\n", "odd.elf", "", "program headers lie outside the file" },
 	{ MIN "memory 64K\n", "text.elf", "", "not an x86-64 ELF program" },
 	{ MIN "memory 64K\n", "short.elf", "", "outside the file" },
 	{ MIN "memory 64K\n", "plain.elf", "missing.file", "missing.file:0: No such file" },
@@ -117,6 +127,12 @@ static const char programs[] =
 	"echo 'int x = 5; void _start(void) { x = 1; }' | $B -Wl,-N -Wl,--no-warn-rwx-segments "
 	"-o wx.elf\n"
 	"echo 'not a program' > text.elf; head -c 70 plain.elf > short.elf\n"
+	/* Bytes of the headers: encoding, entry, headers' place, address of the first segment. */
+	"p() { cp plain.elf $1.elf; dd of=$1.elf bs=1 seek=$2 conv=notrunc status=none; }\n"
+	"printf '\\2' | p big 5; printf '\\0\\0\\0\\0' | p begins 24; printf '\\101' | p odd 32\n"
+	"printf '\\20' | p unpaged 80; printf '\\0\\0\\0' | p low 80\n"
+	"dd if=plain.elf bs=1 skip=80 count=8 status=none | p shared 136\n"
+	"echo 'void _start(void) { for (;;); }' | $B -Wl,-Ttext-segment=0x7fefd000 -o stacked.elf\n"
 	"for n in rs rsguard pci vm; do cp plain.elf $n.elf; strip -o $n $n.elf; done\n";
 
 static void test_refusal(const struct refusal *r)
@@ -222,6 +238,34 @@ static void test_check_only(void)
 	      "an archive without rs's guardian is refused", output);
 }
 
+/* What is archived is what has been looked at. */
+static void test_others(void)
+{
+	static const struct other {
+		const char *prepare, *message;
+	} other[] = {
+		{ "cp text.elf rs", "rs.elf:0: the stripped file beside it is another program" },
+		{ ": > rs", "rs.elf:0: the stripped file beside it is another program" },
+		{ "head -c 200 rs.keep > rs", "rs.elf:0: the stripped file beside it is another" },
+		{ "strip -o rs ports.elf", "rs.elf:0: the stripped file beside it is another" },
+		{ "(cat rs.svc.keep; echo program a) > rs.svc; cp text.elf rs.elf; cp text.elf rs",
+		  "rs.svc:5: the kernel starts program 'rs', not 'a'" },
+	};
+	char output[4096], command[2048], sentence[256];
+
+	write_file("a.svc", MIN "memory 64K\n");
+	run(output, sizeof(output), "for f in rs rs.elf rs.svc; do cp $f $f.keep; done");
+	for (size_t i = 0; i < COUNT(other); i++) {
+		snprintf(command, sizeof(command), "cp plain.elf a.elf; %s; %s -o no.img rs.svc "
+			 "rs.elf rsguard.svc rsguard.elf a.svc a.elf", other[i].prepare, mkboot);
+		snprintf(sentence, sizeof(sentence), "after '%s': %s", other[i].prepare,
+			 other[i].message);
+		check(run(output, sizeof(output), command) == 1 &&
+		      strstr(output, other[i].message), sentence, output);
+		run(output, sizeof(output), "for f in rs rs.elf rs.svc; do cp $f.keep $f; done");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	char output[4096], absolute[600], *cut;
@@ -248,6 +292,7 @@ int main(int argc, char **argv)
 		test_refusal(&refusals[i]);
 	test_archive();
 	test_check_only();
+	test_others();
 	run(output, sizeof(output), "cd / && rm -rf $OLDPWD");
 	return failures != 0;
 }
