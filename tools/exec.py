@@ -18,6 +18,7 @@ from guest import DIAGNOSE, Guest, GuestError
 
 HEAD = 3
 PAYLOAD = 4096
+READY = b'r\1\x001'              # execd's first frame
 STATUS_TIMEOUT = 124
 STATUS_GUEST_DIED = 125
 READY_SECONDS = 60
@@ -46,6 +47,7 @@ class Line:
         self.guest = guest
         self.bytes = b''        # received, not yet a whole frame
         self.unsent = b''       # the guest has not taken it yet
+        self.silent = guest.machine.uefi        # until the guest is ready the firmware talks
         guest.serial.setblocking(False)
 
     def send(self, kind, payload=b''):
@@ -77,7 +79,12 @@ class Line:
 
     def cut(self):
         found = []
-        while len(self.bytes) >= HEAD:
+        while len(self.bytes) >= (len(READY) if self.silent else HEAD):
+            if self.silent:
+                at = self.bytes.find(READY)
+                self.bytes = self.bytes[at if at >= 0 else 1 - len(READY):]
+                self.silent = at < 0
+                continue
             if self.bytes[:1] not in b'roex':
                 time.sleep(0.5)         # let the rest of a panic come
                 self.guest.receive(0.1)
@@ -100,13 +107,17 @@ def write(stream, data):
 
 
 def start(line, command, deadline):
+    """Hand over the command when the guest is ready; False: out of time."""
     while not any(kind == b'r' for kind, _ in line.frames(0.1)[0]):
-        if time.monotonic() > min(deadline, line.guest.begun + READY_SECONDS):
+        if time.monotonic() > deadline:
+            return False
+        if time.monotonic() > line.guest.begun + READY_SECONDS:
             raise line.died('the guest did not get ready to run a command')
     words = b''.join(os.fsencode(word) + b'\0' for word in command)
     for at in range(0, len(words), PAYLOAD):
         line.send(b'a', words[at:at + PAYLOAD])
     line.send(b's')
+    return True
 
 
 def serve(line, deadline):
@@ -155,8 +166,7 @@ def main():
     with Guest(name='exec-%d' % os.getpid(), made=made) as guest:
         guest.begun = time.monotonic()
         line = Line(guest)
-        start(line, options.command, deadline)
-        status = serve(line, deadline)
+        status = serve(line, deadline) if start(line, options.command, deadline) else None
         state = guest.diagnose('the time limit') if status is None and DIAGNOSE else None
     if status is None:
         print('skink: ended after %g s%s' % (options.timeout, ', what it did: ' + state

@@ -29,7 +29,8 @@ def main():
     for folder in options.overlay:
         if not os.path.isdir(folder):
             raise machine.UsageError('--overlay %s: no such folder' % folder)
-    if os.path.isdir(options.o) or not os.path.isdir(os.path.dirname(options.o) or '.'):
+    folder = os.path.dirname(options.o) or '.'
+    if not options.o or os.path.isdir(options.o) or not os.access(folder, os.W_OK | os.X_OK):
         raise machine.UsageError('-o %s: cannot be written' % options.o)
     machine.make_root(options.o, options.overlay, options.size)
     print('skink: wrote %s' % options.o)

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 
@@ -30,6 +31,8 @@ FRESH = 'fresh'                 # a root disk
 ROOT_IMAGE = os.path.join(BUILD, 'root.img')
 ROOT_SIZE, RAM_ROOT_SIZE = '512M', '60M'        # as in Makefile
 LEAST_MIB = 96                  # the services, and a little for programs
+DISKS = 4                       # that have a driver, /dev/vda to vdd
+COMMAND_LINE = 1023             # bytes of the boot command line; more is cut off
 
 OVMF = '/usr/share/OVMF/OVMF_%s_4M.fd'
 
@@ -125,6 +128,7 @@ class Machine:
         if root == FRESH and (initrd or self.iso or ram_root):
             root = None
         self.root = find_disk(root, '--root') if root not in (FRESH, None) else root
+        check_disks(self.root, self.disks)
         for item in self.append:
             name = item.partition('=')
             if not name[0] or not name[1] or any(c.isspace() for c in item):
@@ -167,8 +171,13 @@ class Machine:
             if not any(pair.startswith('root=') for pair in append):
                 append = (['root=/dev/ram0'] if self.ram_root else
                           ['root=/dev/vda'] if self.root else []) + append
+            check_length(append)
             args = ['-kernel', self.kernel, '-initrd', comma(initrd)]
             return args + (['-append', ' '.join(append)] if append else [])
+        check_length(self.append)
+        for item in self.append:
+            if any(c in item for c in '\'"\\'):
+                raise UsageError('--append %s: GRUB would change quotes and backslashes' % item)
         # GRUB's command line is in the ISO, so what is appended needs an ISO of its own.
         iso = os.path.join(workdir, 'skink.iso')
         make_iso(iso, self.append)
@@ -291,11 +300,30 @@ def find_disk(path, option='--disk'):
         raise UsageError('%s %s: no such file' % (option, path))
     if os.path.isdir(path):
         raise UsageError('%s %s: a folder, not a disk' % (option, path))
-    if os.path.isfile(path) and os.path.getsize(path) == 0:
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISBLK(mode):
+        raise UsageError('%s %s: neither a file nor a block device' % (option, path))
+    if stat.S_ISREG(mode) and os.path.getsize(path) == 0:
         raise UsageError('%s %s: is empty' % (option, path))
     if not os.access(path, os.R_OK | os.W_OK):
         raise UsageError('%s %s: may not be read and written' % (option, path))
     return os.path.abspath(path)
+
+
+def check_disks(root, disks):
+    if len(disks) + (root is not None) > DISKS:
+        raise UsageError('--disk: there are %d disks at most%s'
+                         % (DISKS, '' if root is None else ', and the root is one'))
+    disks = disks + ([root] if root not in (FRESH, None) else [])
+    for number, disk in enumerate(disks):
+        if any(os.path.samefile(disk, other) for other in disks[:number]):
+            raise UsageError('--disk %s: is a disk already' % disk)
+
+
+def check_length(append):
+    over = len(os.fsencode(' '.join(append))) - COMMAND_LINE
+    if over > 0:
+        raise UsageError('--append: the boot command line is %d bytes too long' % over)
 
 
 def parse_memory(text):

@@ -20,11 +20,11 @@ for firmware, options in (('BIOS', {'iso': True}), ('UEFI', {'uefi': True})):
             guest.shell()
             assert guest.run('echo $((6 * 7))') == (0, '42\n')
 
-with Guest(name='iso-append', iso=True, append=['console=tty1']) as guest:
+with Guest(name='iso-append', iso=True, append=['console=tty1', 'x=a;$b{#&|*']) as guest:
     with scenario('what the boot command line says reaches the system through GRUB'):
         screen = Screen(guest)
         screen.expect(r'^/ # *$', 60)
         screen.type('cat /proc/cmdline; echo x > /dev/console\n')
-        screen.expect(r'^console=tty1\s*\nx$')
+        screen.expect(r'^console=tty1 x=a;\$b\{#&\|\*\s*\nx$')
 
 finish()
