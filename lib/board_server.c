@@ -13,10 +13,10 @@
 #include <lib/board_server.h>
 #include <lib/ipc.h>
 #include <lib/peer.h>
-#include <lib/undo.h>
+#include <lib/server.h>
 
-/* Numbers of the last requests that were done, by entry. */
-static uint64_t done[BOARD_ENTRIES] SECTION_STATE;
+/* Not taken back: the request that is being done, and how often we died of it. */
+static struct { uint64_t number; uint32_t deaths; } begun SECTION_UNDO;
 
 static struct peer vm = PEER("vm");
 
@@ -27,20 +27,33 @@ static void answer(struct board *b, unsigned n, endpoint_t asker)
 	ipc_notify(asker);
 }
 
-bool board_is_new(struct board *b, unsigned n, endpoint_t asker)
+err_t board_begin(struct board *b, struct board_log *log, unsigned n, endpoint_t asker)
 {
+	uint64_t number = b->number[n];
+
 	board_barrier();
-	if (done[n] == 0 || done[n] != b->number[n])
-		return true;
-	answer(b, n, asker);
-	return false;
+	if (log->done[n] != 0 && log->done[n] == number) {
+		answer(b, n, asker);
+		return -EALREADY;
+	}
+	if (number != 0 && begun.number == number)
+		return ++begun.deaths < DEATHS_OF_ONE ? 0 : -EIO;
+	begun.deaths = 0;
+	begun.number = number;
+	return 0;
 }
 
-void board_done(struct board *b, unsigned n, endpoint_t asker)
+void board_later(void)
 {
-	undo_before(&done[n], sizeof(done[n]));
-	done[n] = b->number[n];
+	begun.number = 0;
+}
+
+void board_done(struct board *b, struct board_log *log, unsigned n, endpoint_t asker)
+{
+	undo_before(&log->done[n], sizeof(log->done[n]));
+	log->done[n] = b->number[n];
 	undo_commit();
+	begun.number = 0;
 	answer(b, n, asker);
 }
 

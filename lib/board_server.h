@@ -8,10 +8,16 @@
 #include <abi/kernel.h>
 #include <lib/board.h>
 
-/* Whether request n, which is ASKED, is to be done; if it was before we died, it is answered. */
-bool board_is_new(struct board *b, unsigned n, endpoint_t asker);
+/* Numbers of the last requests that were done, by entry: one for each board, SECTION_STATE. */
+struct board_log { uint64_t done[BOARD_ENTRIES]; };
+
+/* Request n, which is ASKED. 0: do it; EALREADY: it was done before we died, and is answered now;
+ * EIO: we died of it DEATHS_OF_ONE times, and that is its answer. */
+err_t board_begin(struct board *b, struct board_log *log, unsigned n, endpoint_t asker) MUST_CHECK;
+/* What was begun will be answered later: if we die now, then not of it. */
+void board_later(void);
 /* Request n is done, and its answer stands in the entry: commit, and tell the asker. */
-void board_done(struct board *b, unsigned n, endpoint_t asker);
+void board_done(struct board *b, struct board_log *log, unsigned n, endpoint_t asker);
 /* The board that `from` lends under this key; EINVAL if it has fewer bytes. */
 err_t board_borrow(endpoint_t from, uint32_t key, size_t bytes, struct board **board) MUST_CHECK;
 /* Bytes between `here` and what a request lends, `lent` bytes of it, at an offset. EINVAL: beyond;

@@ -19,6 +19,7 @@ static const struct chardev_ops *chardev_ops;
 static struct board *board;
 static struct peer vfs = PEER("vfs");
 static struct chardev_entry work[BOARD_ENTRIES];
+static struct board_log board_log SECTION_STATE;
 
 void chardev_server_init(const struct chardev_ops *ops)
 {
@@ -44,11 +45,11 @@ static void complete(const struct call *c, err_t err)
 	memcpy(to->answer, work[n].w, sizeof(to->answer));
 	memcpy(to->arg, work[n].arg, sizeof(to->arg));
 	to->err = err;
-	board_done(board, n, vfs.at);
+	board_done(board, &board_log, n, vfs.at);
 }
 
 /* One request, as if it were a message: the generated decoder does the checks. */
-static void serve(unsigned n)
+static void serve(unsigned n, err_t refused)
 {
 	struct chardev_entry *e = &work[n];
 	uint64_t reply[MESSAGE_WORDS] = { 0 };
@@ -65,7 +66,7 @@ static void serve(unsigned n)
 		e->arg_len = CHARDEV_ARG;
 	c.type = e->type;
 	c.lent = e->data.v != 0 ? e->len : 0;
-	err = chardev_contract.dispatch(chardev_ops, &c, e->w, reply);
+	err = refused != 0 ? refused : chardev_contract.dispatch(chardev_ops, &c, e->w, reply);
 	memcpy(e->w, reply, sizeof(e->w));
 	complete(&c, err);
 }
@@ -74,10 +75,15 @@ static void serve(unsigned n)
  * and the entries of a board are in no order. */
 static void serve_all(bool closes)
 {
-	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
-		if (board->phase[n] == BOARD_ASKED &&
-		    (shared(n)->type == CHARDEV_CLOSE) == closes && board_is_new(board, n, vfs.at))
-			serve(n);
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
+		err_t err;
+
+		if (board->phase[n] != BOARD_ASKED || (shared(n)->type == CHARDEV_CLOSE) != closes)
+			continue;
+		err = board_begin(board, &board_log, n, vfs.at);
+		if (err != -EALREADY)
+			serve(n, err);
+	}
 }
 
 static bool has_board(void)

@@ -21,6 +21,7 @@ static const struct file_ops *file_ops;
 static struct board *board;
 static struct peer vfs = PEER("vfs");
 static struct file_entry work[BOARD_ENTRIES];
+static struct board_log board_log SECTION_STATE;
 static bool busy[BOARD_ENTRIES];        /* taken, not answered yet */
 
 void file_server_init(const struct file_ops *ops)
@@ -49,11 +50,11 @@ void file_complete(const struct call *c, err_t err)
 	memcpy(to->name2, work[n].name2, sizeof(to->name2));
 	to->err = err;
 	busy[n] = false;
-	board_done(board, n, vfs.at);
+	board_done(board, &board_log, n, vfs.at);
 }
 
 /* One request, as if it were a message: the generated decoder does the checks. */
-static void serve(unsigned n)
+static void serve(unsigned n, err_t refused)
 {
 	struct file_entry *e = &work[n];
 	uint64_t reply[MESSAGE_WORDS] = { 0 };
@@ -69,9 +70,11 @@ static void serve(unsigned n)
 	e->name2[FILE_NAME - 1] = '\0';
 	c.type = e->type;
 	c.lent = e->data.v != 0 ? e->len : 0;
-	err = file_contract.dispatch(file_ops, &c, e->w, reply);
-	if (err == NO_REPLY)
+	err = refused != 0 ? refused : file_contract.dispatch(file_ops, &c, e->w, reply);
+	if (err == NO_REPLY) {
+		board_later();
 		return;
+	}
 	memcpy(e->w, reply, sizeof(e->w));
 	file_complete(&c, err);
 }
@@ -85,9 +88,15 @@ void file_server_notified(uint64_t services)
 	/* vfs lends the board before its first notification. */
 	if (board == NULL && board_borrow(vfs.at, FILE_BOARD_KEY, FILE_BOARD_BYTES, &board) != 0)
 		return;
-	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
-		if (board->phase[n] == BOARD_ASKED && !busy[n] && board_is_new(board, n, vfs.at))
-			serve(n);
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
+		err_t err;
+
+		if (board->phase[n] != BOARD_ASKED || busy[n])
+			continue;
+		err = board_begin(board, &board_log, n, vfs.at);
+		if (err != -EALREADY)
+			serve(n, err);
+	}
 }
 
 err_t file_data_write(const struct call *c, uint64_t offset, const void *from, size_t len)

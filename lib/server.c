@@ -278,14 +278,14 @@ static void step(const struct server *s)
 
 /* ---- start ---- */
 
-/* The request we crashed on: once more, and if it crashes us again, never. */
+/* The request we crashed on: once more, and if it crashes us again, never; DEATHS_OF_ONE. */
 static void resume(const struct server *s)
 {
 	const struct delivery *d = &row.d[row.which];
 	struct delivery *reply = &row.d[row.which ^ 1];
 
 	row.attempt++;
-	if (row.attempt == 1) {
+	if (row.attempt <= (d->m.type == TYPE_NOTIFY ? DEATHS_OF_ONE : 1)) {
 		step(s);
 		return;
 	}

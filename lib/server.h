@@ -85,7 +85,12 @@ __attribute__((noreturn)) void server_run(const struct server *s);
 /* Which message is being handled, since the start. */
 uint64_t server_message(void);
 
-/* How often the request being handled has crashed us already: 0 or 1. */
+/* A call that has crashed us twice is refused. What a notification is about may be one of several
+ * requests on boards: it is heard until that one has been found out (board_server.c). */
+enum { DEATHS_OF_ONE = 4 };
+
+/* How often the request being handled has crashed us already: 0 or 1, of a notification up to
+ * DEATHS_OF_ONE. */
 unsigned server_attempt(void);
 
 /* ---- calls (call.c); they need call_copy in the manifest ---- */

@@ -40,13 +40,20 @@ def address(service, function):
     return int(re.search(r'^(\w+) T %s$' % function, out, re.M)[1], 16)
 
 
-def dies_in(guest, service, slot, function, command):
-    """A service jumps to address 0 where it begins this function; the command's output."""
-    process = gdb(guest, 'hbreak *%#x if $cr3 == (unsigned long)procs[%d].space->root * 4096'
-                  % (address(service, function), slot), 'continue', 'delete', 'set $rip = 0',
-                  'detach')
+def dies(guest, service, slot, function, times):
+    """A service jumps to address 0 where it begins this function, so often; gdb, which waits."""
+    lines = ['hbreak *%#x if $cr3 == (unsigned long)procs[%d].space->root * 4096'
+             % (address(service, function), slot)]
+    lines += ['continue', 'set $rip = 0'] * times + ['delete', 'detach']
+    process = gdb(guest, *lines)
     while 'breakpoint 1' not in process.stdout.readline():
         assert process.poll() is None, 'gdb has ended'
+    return process
+
+
+def dies_in(guest, service, slot, function, command, times=1):
+    """The command's output."""
+    process = dies(guest, service, slot, function, times)
     status, out = guest.run(command, 60)
     process.communicate(timeout=30)
     return status, out
@@ -55,12 +62,7 @@ def dies_in(guest, service, slot, function, command):
 def begins_afresh(guest, service, slot):
     """It dies, and as often when it starts again as is tried before its state is given up. That is
     tty's: what was typed last may be lost."""
-    lines = ['hbreak *%#x if $cr3 == (unsigned long)procs[%d].space->root * 4096'
-             % (address(service, 'server_run'), slot)]
-    lines += ['continue', 'set $rip = 0'] * 9 + ['delete', 'detach']
-    process = gdb(guest, *lines)
-    while 'Hardware assisted' not in process.stdout.readline():
-        assert process.poll() is None, 'gdb has ended'
+    process = dies(guest, service, slot, 'server_run', 9)
     guest.send('service kill %s\n' % service)
     process.communicate(timeout=60)
     guest.expect('tty process group[^#]*# ', 60)         # after 26 s, as often as it died
@@ -83,6 +85,11 @@ with Guest() as guest:
             assert 'last defect: exception 14' in out, out
         with scenario('and no space is left behind'):
             assert spaces(guest) == before, (before, spaces(guest))
+    with scenario('tty dies of one request of a program again and again: it is an error then'):
+        status, out = dies_in(guest, 'tty', 8, 'pty_open', 'head -c 1 /dev/ptmx', 4)
+        assert status == 1 and 'Input/output error' in out, (status, out)
+        assert ' 0 restarts, 4 recoveries' in guest.run('service status tty')[1]
+        assert guest.run('dmesg | grep "tty: refuses"')[0] == 1
     with scenario('tty starts afresh: who waits at a pseudo-terminal hears that it is gone'):
         guest.run('/usr/lib/skink/ptywait > /tmp/waits & '
                   'while ! grep -q wait /tmp/waits; do usleep 50000; done')
