@@ -31,12 +31,6 @@ bool in_put(struct line *l, uint8_t byte, bool mark)
 	return true;
 }
 
-void in_unput(struct line *l)
-{
-	if (in_used(l))
-		l->in.head--;
-}
-
 uint8_t in_peek(const struct line *l, uint32_t n)
 {
 	return l->in_byte[(l->in.tail + n) % IN_SIZE];

@@ -11,6 +11,7 @@
 #include "tty.h"
 
 #include <contract/pm.h>
+#include <lib/clock.h>
 #include <lib/peer.h>
 
 enum { DISABLED = 0 };
@@ -87,10 +88,20 @@ uint32_t input_ready(const struct line *l, bool *eof)
 	return 0;
 }
 
+bool is_readable(const struct line *l)
+{
+	const uint8_t *cc = l->termios.cc;
+	bool eof;
+
+	if (!has(l, L_ICANON) && cc[C_TIME] == 0)
+		return in_used(l) >= (cc[C_MIN] ? cc[C_MIN] : 1);
+	return input_ready(l, &eof) || eof;
+}
+
 /* ---- editing ---- */
 
-/* One byte from the terminal may change no more than the undo log holds: of a line that is longer
- * than this, no more is rubbed out or shown again in one step. */
+/* One byte from the terminal may change no more than the undo log holds: what is too long is rubbed
+ * out or shown again in part only. */
 enum { VISIBLE = 200 };
 
 /* Is there a byte of the unfinished line? */
@@ -101,45 +112,9 @@ static bool editable(const struct line *l)
 	return n > 0 && !is_end(l, n - 1);
 }
 
-static void rub_out(struct line *l, uint8_t byte)
+static bool continues(const struct line *l, uint8_t byte)
 {
-	unsigned width = byte < 32 || byte == 127 ? (has(l, L_ECHOCTL) ? 2 : 0) : 1;
-
-	if ((byte & 0xc0) == 0x80 && l->termios.iflag & I_IUTF8)
-		width = 0;              /* a continuation byte: the first one has the column */
-	for (unsigned i = 0; i < width; i++) {
-		out_put(l, '\b');
-		out_put(l, ' ');
-		out_put(l, '\b');
-	}
-}
-
-static void erase_one(struct line *l)
-{
-	uint8_t byte;
-
-	do {
-		byte = in_peek(l, in_used(l) - 1);
-		in_unput(l);
-		if (has(l, L_ECHO) && has(l, L_ECHOE))
-			rub_out(l, byte);
-	} while ((byte & 0xc0) == 0x80 && l->termios.iflag & I_IUTF8 && editable(l));
-}
-
-/* Of a word, VISIBLE characters at a time. */
-static void erase_word(struct line *l)
-{
-	bool seen = false;
-
-	for (unsigned n = 0; n < VISIBLE && editable(l); n++) {
-		uint8_t byte = in_peek(l, in_used(l) - 1);
-		bool blank = byte == ' ' || byte == '\t';
-
-		if (blank && seen)
-			break;
-		seen |= !blank;
-		erase_one(l);
-	}
+	return (byte & 0xc0) == 0x80 && l->termios.iflag & I_IUTF8;
 }
 
 /* Where the unfinished line begins in the input buffer. */
@@ -152,16 +127,83 @@ static uint32_t line_start(const struct line *l)
 	return first;
 }
 
+/* The columns of byte n of the input, which is shown at this column. */
+static uint32_t width(const struct line *l, uint32_t n, uint32_t column)
+{
+	uint8_t byte = in_peek(l, n);
+
+	if (byte == '\t')
+		return 8 - column % 8;
+	if (byte < 32 || byte == 127)
+		return has(l, L_ECHOCTL) ? 2 : 0;
+	return !continues(l, byte);     /* the first byte of a character has its column */
+}
+
+/* Where byte n of the unfinished line is shown. */
+static uint32_t column_of(const struct line *l, uint32_t n)
+{
+	uint32_t column = l->begins;
+
+	for (uint32_t i = line_start(l); i < n; i++)
+		column += width(l, i, column);
+	return column;
+}
+
+/* The last character: where it began it is blank, and what is typed next is shown there. */
+static void erase_one(struct line *l)
+{
+	uint32_t last = in_used(l) - 1, n;
+	bool tab;
+
+	while (last > 0 && continues(l, in_peek(l, last)) && !is_end(l, last - 1))
+		last--;
+	tab = in_peek(l, last) == '\t';
+	n = width(l, last, tab ? column_of(l, last) : 0);
+	l->in.head = l->in.tail + last;
+	if (!has(l, L_ECHO))
+		return;
+	if (!has(l, L_ECHOE)) {
+		echo_byte(l, l->termios.cc[C_ERASE]);
+		return;
+	}
+	l->column -= n < l->column ? n : l->column;
+	for (; n > 0; n--) {
+		out_put(l, '\b');
+		if (!tab) {
+			out_put(l, ' ');
+			out_put(l, '\b');
+		}
+	}
+}
+
+static void erase_word(struct line *l)
+{
+	bool seen = false;
+
+	while (editable(l) && undo_used() < UNDO_FULL) {
+		uint8_t byte = in_peek(l, in_used(l) - 1);
+		bool blank = byte == ' ' || byte == '\t';
+
+		if (blank && seen)
+			break;
+		seen |= !blank;
+		erase_one(l);
+	}
+}
+
 static void erase_line(struct line *l)
 {
-	uint32_t n = in_used(l) - line_start(l);
-	bool visual = has(l, L_ECHOK) && has(l, L_ECHOKE) && has(l, L_ECHOE) && n <= VISIBLE;
+	bool visual = has(l, L_ECHO) && has(l, L_ECHOK) && has(l, L_ECHOKE) && has(l, L_ECHOE);
 
-	if (!visual)
-		l->in.head -= n;
-	while (editable(l))
+	while (visual && editable(l) && undo_used() < UNDO_FULL)
 		erase_one(l);
-	if (!visual && has(l, L_ECHO) && has(l, L_ECHOK))
+	if (visual && !editable(l))
+		return;
+	l->in.head = l->in.tail + line_start(l);
+	if (!has(l, L_ECHO))
+		return;
+	echo_byte(l, l->termios.cc[C_KILL]);
+	if (has(l, L_ECHOK))
 		output_byte(l, '\n');
 }
 
@@ -169,10 +211,14 @@ static void reprint(struct line *l)
 {
 	uint32_t n = in_used(l), first = line_start(l);
 
+	if (!has(l, L_ECHO))
+		return;
 	if (n - first > VISIBLE)
 		first = n - VISIBLE;
+	echo_byte(l, l->termios.cc[C_REPRINT]);
 	output_byte(l, '\n');
-	for (uint32_t i = first; i < n; i++)
+	l->begins = 0;
+	for (uint32_t i = first; i < n && undo_used() < UNDO_FULL; i++)
 		echo_byte(l, in_peek(l, i));
 }
 
@@ -196,6 +242,8 @@ static bool signal_byte(struct line *l, uint8_t byte)
 		flush_input(l);
 		flush_output(l);
 	}
+	if (l->termios.iflag & I_IXON)
+		set_stopped(l, false);
 	if (has(l, L_ECHO))
 		echo_byte(l, byte);
 	signal_foreground(l, signal);
@@ -250,6 +298,8 @@ static void store(struct line *l, uint8_t byte)
 {
 	bool canonical = has(l, L_ICANON), end = canonical && ends(l, byte);
 
+	if (!editable(l))
+		l->begins = l->column;
 	/* The last place is kept for an end of line, so that a full line can always be ended. */
 	if (in_used(l) + (canonical && !end) >= IN_SIZE || !in_put(l, byte, false)) {
 		if (l->termios.iflag & I_IMAXBEL)
@@ -258,6 +308,8 @@ static void store(struct line *l, uint8_t byte)
 	}
 	if (end)
 		l->ready++;
+	if (!canonical && l->termios.cc[C_TIME])
+		l->came_ms = clock_monotonic_ns() / 1000000;
 	if (has(l, L_ECHO) || (byte == '\n' && canonical && has(l, L_ECHONL)))
 		echo_byte(l, byte);
 }

@@ -162,9 +162,13 @@ static err_t give_up(struct line *l, endpoint_t proc, uint32_t pid)
 	return 0;
 }
 
-static err_t flow(struct line *l, uint64_t what)
+static err_t flow(struct line *l, const struct chardev_ioctl_request *req)
 {
-	switch (what) {
+	err_t err = job_check(l, req->proc, SIG_TTOU_);
+
+	if (err != 0)
+		return err;
+	switch (req->arg) {
 	case 0:
 		set_stopped(l, true);
 		return 0;
@@ -182,13 +186,17 @@ static err_t flow(struct line *l, uint64_t what)
 	}
 }
 
-static err_t flush(struct line *l, uint64_t what)
+static err_t flush(struct line *l, const struct chardev_ioctl_request *req)
 {
-	if (what > 2)
+	err_t err = job_check(l, req->proc, SIG_TTOU_);
+
+	if (err != 0)
+		return err;
+	if (req->arg > 2)
 		return -EINVAL;
-	if (what != 1)
+	if (req->arg != 1)
 		flush_input(l);
-	if (what != 0)
+	if (req->arg != 0)
 		flush_output(l);
 	return 0;
 }
@@ -209,6 +217,8 @@ static uint32_t waiting(const struct line *l)
 
 err_t line_ioctl(struct line *l, struct chardev_entry *e, const struct chardev_ioctl_request *req)
 {
+	err_t err;
+
 	switch (req->request) {
 	case TCGETS_:
 		return arg_out(e, &l->termios, sizeof(l->termios));
@@ -235,12 +245,13 @@ err_t line_ioctl(struct line *l, struct chardev_entry *e, const struct chardev_i
 	case FIONREAD_:
 		return arg_number(e, waiting(l));
 	case TCFLSH_:
-		return flush(l, req->arg);
+		return flush(l, req);
 	case TCXONC_:
-		return flow(l, req->arg);
+		return flow(l, req);
 	case TCSBRK_:
 	case TCSBRKP_:
-		return drains(l) ? -EAGAIN : 0;
+		err = job_check(l, req->proc, SIG_TTOU_);
+		return err == 0 && drains(l) ? -EAGAIN : err;
 	case TIOCEXCL_:
 	case TIOCNXCL_:
 		l->exclusive = req->request == TIOCEXCL_;

@@ -16,9 +16,24 @@ static bool put_newline(struct line *l)
 		if (out_room(l) < 2)
 			return false;
 		out_put(l, '\r');
-		l->column = 0;
 	}
+	if (l->termios.oflag & (O_ONLCR | O_ONLRET))
+		l->column = 0;
 	return out_put(l, '\n');
+}
+
+static bool put_tab(struct line *l)
+{
+	uint32_t n = 8 - l->column % 8;
+
+	if (out_room(l) < n)
+		return false;
+	l->column += n;
+	if ((l->termios.oflag & O_XTABS) != O_XTABS)
+		return out_put(l, '\t');
+	while (n-- > 0)
+		out_put(l, ' ');
+	return true;
 }
 
 bool output_byte(struct line *l, uint8_t byte)
@@ -39,8 +54,7 @@ bool output_byte(struct line *l, uint8_t byte)
 		l->column -= l->column > 0;
 		break;
 	case '\t':
-		l->column = (l->column | 7) + 1;
-		break;
+		return put_tab(l);
 	default:
 		l->column += byte >= 32;
 		break;
@@ -85,9 +99,8 @@ void set_stopped(struct line *l, bool stopped)
 static uint32_t events_now(const struct line *l)
 {
 	uint32_t now = 0;
-	bool eof;
 
-	if (input_ready(l, &eof) || eof || l->hung_up)
+	if (is_readable(l) || l->hung_up)
 		now |= POLL_READ;
 	if (l->hung_up || (out_room(l) >= OUT_SIZE / 4 && !(l->stopped && pty_of(l) != NULL)))
 		now |= POLL_WRITE;

@@ -38,11 +38,12 @@ struct line {
 	uint32_t opens;
 	uint32_t pgrp, session;
 	uint32_t ready;                 /* Y2 */
-	uint32_t column;
+	uint32_t column, begins;        /* begins: of the unfinished line */
 	uint8_t stopped;                /* ^S */
 	uint8_t literal;                /* ^V: the next byte as it is */
 	uint8_t hung_up;
 	uint8_t exclusive;              /* TIOCEXCL */
+	uint64_t came_ms;               /* the last byte in raw mode, if there is a VTIME */
 	uint32_t stop_at;               /* pseudo-terminal: out.head when it was stopped */
 	struct buffer in, out;
 	uint8_t in_byte[IN_SIZE];

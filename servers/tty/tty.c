@@ -15,6 +15,7 @@
 #include <contract/kernel.h>
 #include <lib/assert.h>
 #include <lib/boot.h>
+#include <lib/clock.h>
 #include <lib/file.h>
 #include <lib/service_ids.h>
 
@@ -99,21 +100,27 @@ static err_t do_chardev_close(const struct call *c, const struct chardev_close_r
 	return 0;
 }
 
-/* Raw mode: is what is there enough (VMIN, VTIME in tenths of a second)? */
-static bool enough(const struct line *l, uint32_t n, uint32_t waited_ms, uint32_t *retry_ms)
+/* Raw mode: is what is there enough (VMIN, VTIME in tenths of a second)? If not, *retry_ms: when to
+ * ask again though nothing comes. Who does not wait or has no room for more takes what there is. */
+static bool enough(const struct line *l, const struct chardev_read_request *req, uint64_t room,
+		   uint32_t *retry_ms)
 {
-	uint32_t min = l->termios.cc[C_MIN], time_ms = l->termios.cc[C_TIME] * 100u;
+	uint32_t n = in_used(l), min = l->termios.cc[C_MIN], idle_ms = req->waited_ms;
+	uint32_t time_ms = l->termios.cc[C_TIME] * 100u;
+	uint64_t since_ms = clock_monotonic_ns() / 1000000 - l->came_ms;
 
-	*retry_ms = 0;
-	if (n >= (min ? min : 1))
+	if (n >= (min ? min : 1) || n >= room || (min == 0 && time_ms == 0))
 		return true;
-	if (min == 0 && (time_ms == 0 || waited_ms >= time_ms))
+	if (req->flags & CHARDEV_NONBLOCK)
+		return n > 0;
+	if (time_ms == 0 || (n == 0 && min > 0))
+		return false;
+	if (min > 0 && since_ms < idle_ms)
+		idle_ms = (uint32_t)since_ms;   /* VTIME is then between bytes */
+	if (idle_ms >= time_ms)
 		return true;
-	if (min == 0)
-		*retry_ms = time_ms - waited_ms;
-	else if (n > 0 && time_ms)
-		*retry_ms = time_ms;    /* between bytes: near enough, from the call on */
-	return n > 0 && min > 0 && time_ms && waited_ms >= time_ms;
+	*retry_ms = time_ms - idle_ms;
+	return false;
 }
 
 static err_t hand_over(const struct call *c, struct line *l, uint32_t n, bool eof)
@@ -153,7 +160,7 @@ static err_t do_chardev_read(const struct call *c, const struct chardev_read_req
 	if (l->termios.lflag & L_ICANON) {
 		if (n == 0 && !eof)
 			return -EAGAIN;
-	} else if (!enough(l, n, req->waited_ms, &reply->retry_ms)) {
+	} else if (!enough(l, req, c->lent, &reply->retry_ms)) {
 		return -EAGAIN;
 	}
 	if (n > c->lent) {
@@ -198,7 +205,7 @@ static err_t do_chardev_write(const struct call *c, const struct chardev_write_r
 	err = n ? chardev_data_read(c, 0, bytes, n) : 0;
 	if (err != 0)
 		return err;
-	while (reply->done < n && output_byte(l, bytes[reply->done]))
+	while (reply->done < n && undo_used() < UNDO_FULL && output_byte(l, bytes[reply->done]))
 		reply->done++;
 	if (n && reply->done == 0)
 		return -EAGAIN;

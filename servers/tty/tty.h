@@ -13,7 +13,8 @@ enum { C_INTR, C_QUIT, C_ERASE, C_KILL, C_EOF, C_TIME, C_MIN, C_SWTC, C_START, C
        C_EOL, C_REPRINT, C_DISCARD, C_WERASE, C_LNEXT, C_EOL2 };
 enum { I_IGNBRK = 1, I_BRKINT = 2, I_ISTRIP = 040, I_INLCR = 0100, I_IGNCR = 0200, I_ICRNL = 0400,
        I_IXON = 02000, I_IXANY = 04000, I_IMAXBEL = 020000, I_IUTF8 = 040000 };
-enum { O_OPOST = 1, O_ONLCR = 4, O_OCRNL = 010, O_ONOCR = 020, O_ONLRET = 040 };
+enum { O_OPOST = 1, O_ONLCR = 4, O_OCRNL = 010, O_ONOCR = 020, O_ONLRET = 040,
+       O_XTABS = 014000 };
 enum { L_ISIG = 1, L_ICANON = 2, L_ECHO = 010, L_ECHOE = 020, L_ECHOK = 040, L_ECHONL = 0100,
        L_NOFLSH = 0200, L_TOSTOP = 0400, L_ECHOCTL = 01000, L_ECHOKE = 04000, L_IEXTEN = 0100000 };
 enum { MAJOR_TTYS = 4, MAJOR_TTY = 5, MAJOR_PTS = 136, MINOR_TTYS0 = 64, MINOR_PTMX = 2,
@@ -25,13 +26,12 @@ enum { SIG_HUP_ = 1, SIG_INT_ = 2, SIG_QUIT_ = 3, SIG_CONT_ = 18, SIG_TSTP_ = 20
        SIG_TTOU_ = 22, SIG_WINCH_ = 28 };
 
 /* Of one write, so that what it changes fits the undo log: vfs asks again for the rest. */
-enum { WRITE_MAX = UNDO_ENTRIES / 8 };
+enum { WRITE_MAX = UNDO_ENTRIES / 8, UNDO_FULL = UNDO_ENTRIES * 3 / 4 };
 
 /* ---- buffer.c ---- */
 uint32_t in_used(const struct line *l);
 uint32_t out_room(const struct line *l);
 bool in_put(struct line *l, uint8_t byte, bool mark);
-void in_unput(struct line *l);
 uint8_t in_peek(const struct line *l, uint32_t n);
 bool in_is_mark(const struct line *l, uint32_t n);
 void in_drop(struct line *l, uint32_t n);
@@ -42,6 +42,7 @@ void input_byte(struct line *l, uint8_t byte);
 void input_break(struct line *l);
 /* How many bytes a read may take now; 0: none. *eof: they end with VEOF. */
 uint32_t input_ready(const struct line *l, bool *eof);
+bool is_readable(const struct line *l);         /* to poll: a read would not wait */
 void flush_input(struct line *l);
 bool is_end(const struct line *l, uint32_t n);  /* does byte n of the input end a line? */
 /* May n bytes more come from the terminal, or should they wait? */

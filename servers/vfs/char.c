@@ -145,10 +145,10 @@ static int64_t wait_line(struct op *o, const struct file *f, uint32_t seq, uint3
 	r->timed_out = 0;
 	if (f->flags & O_NONBLOCK_)
 		return -EAGAIN;
+	if (state.server[f->server].seen[f->line] != seq)
+		return 0;
 	if (retry_ms != 0)
 		row_set_deadline(r, clock_monotonic_ns() + retry_ms * 1000000ull);
-	else if (state.server[f->server].seen[f->line] != seq)
-		return 0;
 	alarm_plan();
 	return row_wait(o, QUEUE_LINE, f->server * BOARD_WORDS + f->line, -ERESTARTSYS);
 }

@@ -74,7 +74,7 @@ int main(int argc, char **argv)
 	static const struct test *const groups[] = {
 		process_tests, signal_tests, memory_tests, file_tests, thread_tests, start_tests,
 		family_tests, carry_tests, socket_tests, packet_tests,
-		rights_tests, pty_tests, session_tests,
+		rights_tests, pty_tests, session_tests, line_tests,
 	};
 	int failed = 0;
 

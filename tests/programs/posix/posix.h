@@ -47,7 +47,7 @@ struct test {
 extern const struct test process_tests[], signal_tests[], memory_tests[], file_tests[];
 extern const struct test thread_tests[], start_tests[], carry_tests[], family_tests[];
 extern const struct test socket_tests[], packet_tests[], rights_tests[];
-extern const struct test pty_tests[], session_tests[];
+extern const struct test pty_tests[], session_tests[], line_tests[];
 
 /* What the handlers below saw last. */
 extern volatile sig_atomic_t caught, caught_code;
