@@ -122,6 +122,7 @@ class Guest:
     def kill(self):
         """End QEMU hard, as a power failure would, and remove the scratch files."""
         if self.process is None:
+            shutil.rmtree(self.workdir, ignore_errors=True)
             return
         if self.alive():
             self.process.kill()

@@ -95,6 +95,14 @@ with scenario('a wrong option is status 2, with a message'):
                           (['--root', __file__], b'not an ext2 file system')):
         done = run('true', options=options)
         assert done.returncode == 2 and text in done.stderr, (options, done)
+with scenario('what cannot be added to the image is named, and nothing is left behind'):
+    with tempfile.TemporaryDirectory(prefix='skink-exec-') as folder:
+        os.mkdir(folder + '/over')
+        os.mkfifo(folder + '/over/fifo')
+        os.mkdir(folder + '/tmp')
+        done = run('true', options=('--overlay', folder + '/over'), TMPDIR=folder + '/tmp')
+        assert done.returncode == 2 and b'fifo: neither file' in done.stderr, done
+        assert os.listdir(folder + '/tmp') == [], os.listdir(folder + '/tmp')
 with scenario('--help needs no command'):
     done = subprocess.run(EXEC + ['--help'], capture_output=True)
     assert done.returncode == 0 and b'-- COMMAND' in done.stdout, done
