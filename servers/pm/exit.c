@@ -83,14 +83,21 @@ static void robust_walk(const struct thread *t)
 		robust_mark(t, (head.pending & ~1ull) + (uint64_t)head.offset);
 }
 
+/* The process is no more; nor its part in the space. */
+void proc_end(endpoint_t proc)
+{
+	struct proc_destroy_request destroy = { .proc = proc };
+	struct vm_detach_request detach = { .proc = proc };
+	err_t gone = sys_proc_destroy(&destroy), err = vm_detach(&vm, &detach);
+
+	if (gone != 0 || err != 0)
+		return;                 /* it has been done before, by a request that crashed */
+}
+
 void thread_end(struct thread *t)
 {
-	struct proc_destroy_request destroy = { .proc = endpoint_of(t) };
-	struct vm_detach_request detach = { .proc = destroy.proc };
-
 	process_of(t)->dead_cpu = cpu_sum(process_of(t)->dead_cpu, thread_cpu(t));
-	if (sys_proc_destroy(&destroy) != 0 || vm_detach(&vm, &detach) != 0)
-		return;                 /* it has been done before, by a request that crashed */
+	proc_end(endpoint_of(t));
 }
 
 void thread_exit(struct thread *t)

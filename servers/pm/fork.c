@@ -6,8 +6,8 @@
  * Speaks:   contracts/pm fork; vm.space_fork, vm.attach; kernel calls proc_create, proc_regs_*.
  * Touches:  rows of threads and processes.
  * Trusts:   vfs to have read the arguments of the call that it names.
- * On crash: a child that was not started yet is taken down by fork_undo, or ends
- *           with vfs's restart.
+ * On crash: rolled back, what there is of a child by then goes (space.c). If vfs dies before it has
+ *           handed the call over it asks again and gets the same child.
  * Spec:     clone(2).
  */
 #include "pm.h"
@@ -190,6 +190,12 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 		return -ESRCH;
 	if (err != 0 || req->signal > NR_SIGNALS)
 		return -EINVAL;
+	t = thread_of(parent->unborn);
+	if (t) {                        /* vfs died before it had handed the call over */
+		reply->child = endpoint_of(t);
+		reply->pid = t->tid;
+		return 0;
+	}
 	p = q = process_of(parent);
 	if (!has_room(p))
 		return -EAGAIN;
@@ -222,6 +228,7 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 	publish_ids(t);
 	sched_tell(t, false);
 	write_tids(parent, t, req);
+	parent->unborn = endpoint_of(t);
 	parent->wait_arg[0] = thread_index(t);  /* for call_forked */
 	parent->wait_arg[1] = req->flags;
 	state.forks++;
@@ -254,6 +261,7 @@ int64_t call_forked(struct thread *parent, const struct delivery *d)
 	struct proc_resume_request req = { .proc = endpoint_of(t) };
 	uint32_t tid = t->tid;
 
+	parent->unborn = (endpoint_t){ 0 };
 	if (!t->alive || sys_proc_resume(&req) != 0)
 		return -EAGAIN;
 	if (deliverable(t) || process_of(t)->stopped)

@@ -105,7 +105,8 @@ err_t frame_pop(struct thread *t, struct user_regs *r, uint64_t *mask) MUST_CHEC
 void process_exit(struct process *p, uint32_t status);
 void exits_again(void);
 void thread_exit(struct thread *t);
-void thread_end(struct thread *t);                      /* the kernel's and vm's part */
+void proc_end(endpoint_t proc);                         /* the kernel's and vm's part */
+void thread_end(struct thread *t);
 void job_add(unsigned kind, const struct thread *t, const struct process *p);
 void vfork_release(struct process *p);
 int64_t call_wait4(struct thread *t, const struct delivery *d);

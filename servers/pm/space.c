@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * space.c - address spaces that no process uses yet.
+ * space.c - what a request that failed or was rolled back had made.
  *
- * Job:      frees the space of an execve that does not come to its end, and after a recovery those
- *           that a rolled back fork or execve had made.
- * Speaks:   vm.space_free.
+ * Job:      frees the space of an execve that does not come to its end, and after a recovery the
+ *           processes and spaces that a rolled back fork or execve had made.
+ * Speaks:   vm.space_free, vm.detach; kernel calls proc_info, proc_destroy.
  * Touches:  thread.exec_space.
  * Trusts:   vm not to free a space that a process uses.
  * On crash: done again; a space that is gone is no error.
@@ -24,11 +24,26 @@ void exec_space_drop(struct thread *t)
 	t->exec_space = 0;
 }
 
+/* Else the next child in that slot would find a process, with another space than it is given. */
+static void processes_sweep(void)
+{
+	for (unsigned i = 0; i < NR_THREADS; i++) {
+		struct proc_info_request req = { .slot = FIRST_PROGRAM + i };
+		struct proc_info_reply reply;
+
+		if (!state.thread[i].alive && sys_proc_info(&req, &reply) == 0 &&
+		    reply.proc.v != ENDPOINT_NONE.v)
+			proc_end(reply.proc);
+	}
+}
+
 /* Nobody else makes spaces, and nothing is under way now: what we do not know of and no process
  * uses was made for a request that has been rolled back. */
 void spaces_sweep(void)
 {
 	static bool known[NR_SPACES];
+
+	processes_sweep();
 
 	for (unsigned i = 0; i < NR_THREADS; i++)
 		known[state.thread[i].exec_space % NR_SPACES] = true;

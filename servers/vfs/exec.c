@@ -309,6 +309,7 @@ static int64_t replace(struct op *o, const struct plan *plan)
 	p = process_after(o);
 	set_program(p, &plan->f);
 	table_exec(p->table, p->who);
+	undo_commit();                  /* once the program runs we are not asked again */
 	err = pm_exec_finish(&pm, &finish, &out, sizeof(out.image) + out.image.strings, &done);
 	if (err != 0)
 		print("%s cannot be started: %d\n", path, err);

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Services die at moments that only a debugger hits.
 
-pm: after vm has made an address space for a fork or an execve, before pm has committed to it. The
-request is done again, and nothing is left behind. tty: whenever it starts, until it starts afresh.
+pm: on the way of a fork, an execve or an exit through vm and kernel, before it has committed. vfs:
+when pm has made a child or begun a program. The request is done again, and nothing is left behind.
+tty: whenever it starts, until it starts afresh.
 
 Limit: 180
 """
@@ -37,13 +38,16 @@ def spaces(guest):
 def address(service, function):
     out = subprocess.run(['nm', SERVICE % (service, service)], capture_output=True, text=True,
                          check=True).stdout
-    return int(re.search(r'^(\w+) T %s$' % function, out, re.M)[1], 16)
+    return int(re.search(r'^(\w+) [Tt] %s$' % function, out, re.M)[1], 16)
 
 
-def dies(guest, service, slot, function, times):
-    """A service jumps to address 0 where it begins this function, so often; gdb, which waits."""
-    lines = ['hbreak *%#x if $cr3 == (unsigned long)procs[%d].space->root * 4096'
-             % (address(service, function), slot)]
+def dies(guest, service, slot, function, times, after=False):
+    """A service jumps to address 0 where it begins this function, so often, or where it is back
+    from it; gdb, which waits."""
+    here = ' if $cr3 == (unsigned long)procs[%d].space->root * 4096' % slot
+    lines = ['hbreak *%#x' % address(service, function) + here]
+    if after:
+        lines += ['continue', 'delete', 'hbreak **(unsigned long *)$rsp' + here]
     lines += ['continue', 'set $rip = 0'] * times + ['delete', 'detach']
     process = gdb(guest, *lines)
     while 'breakpoint 1' not in process.stdout.readline():
@@ -51,9 +55,9 @@ def dies(guest, service, slot, function, times):
     return process
 
 
-def dies_in(guest, service, slot, function, command, times=1):
+def dies_in(guest, service, slot, function, command, times=1, after=False):
     """The command's output."""
-    process = dies(guest, service, slot, function, times)
+    process = dies(guest, service, slot, function, times, after)
     status, out = guest.run(command, 60)
     process.communicate(timeout=30)
     return status, out
@@ -76,15 +80,32 @@ with Guest() as guest:
     guest.qmp('human-monitor-command', **{
         'command-line': 'gdbserver unix:%s/gdb,server=on,wait=off' % guest.workdir})
     before = spaces(guest)
-    for function, moment in (('sys_proc_create', 'a fork'), ('limits_to_vm', 'an execve')):
-        with scenario('pm dies in %s after vm has made the space: it is done again' % moment):
+    for function, moment in (('sys_proc_create', 'a fork after vm has made the space'),
+                             ('limits_to_vm', 'an execve after vm has made the space'),
+                             ('vm_attach', 'a fork after the kernel has made the process'),
+                             ('sched_tell', 'a fork after vm has attached the process'),
+                             ('vm_detach', 'an exit, between kernel and vm')):
+        with scenario('pm dies in %s: it is done again' % moment):
             for n in range(3):
                 assert dies_in(guest, 'pm', 5, function, '/bin/busybox echo hello') == (
                     0, 'hello\n')
             out = guest.run('service status pm')[1]
             assert 'last defect: exception 14' in out, out
+            guest.run('sleep 1')        # nine deaths, each within a second of the other, are enough
         with scenario('and no space is left behind'):
             assert spaces(guest) == before, (before, spaces(guest))
+    processes = guest.run('ls -d /proc/[0-9]* | wc -l')
+    for n in range(2):
+        with scenario('vfs dies after pm has made the child (%d): there is one child' % n):
+            assert dies_in(guest, 'vfs', 6, ('enter', 'ipc_forward')[n], '/bin/busybox echo hello'
+                           ) == (0, 'hello\n')
+            assert 'last defect: exception 14' in guest.run('service status vfs')[1]
+            assert guest.run('ls -d /proc/[0-9]* | wc -l') == processes
+            assert spaces(guest) == before, (before, spaces(guest))
+    with scenario('vfs dies when pm has begun a program: it is begun once, and vfs knows it'):
+        guest.run('mkdir /tmp/x; cp /bin/busybox /tmp/x')
+        assert dies_in(guest, 'vfs', 6, 'pm_exec_finish', '/tmp/x/busybox readlink /proc/self/exe',
+                       after=True) == (0, '/tmp/x/busybox\n')
     with scenario('tty dies of one request of a program again and again: it is an error then'):
         status, out = dies_in(guest, 'tty', 8, 'pty_open', 'head -c 1 /dev/ptmx', 4)
         assert status == 1 and 'Input/output error' in out, (status, out)
