@@ -10,9 +10,14 @@
 #include <lib/args.h>
 #include <lib/string.h>
 
-static const struct service_args *args(void)
+static struct service_args *args(void)
 {
-	return (const struct service_args *)SERVICE_ARGS_VA;
+	return (struct service_args *)SERVICE_ARGS_VA;
+}
+
+struct user_regs *service_last_regs(void)
+{
+	return &args()->regs;
 }
 
 unsigned service_id(void)

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include <abi/kernel.h>
 #include <lib/image.h>
 #include <lib/manifest.h>
 
@@ -14,12 +15,17 @@ struct service_args {
 	uint32_t id;                    /* of the manifest: its slot and privilege row */
 	uint16_t cause, code;           /* rs only, which rsguard recovered: RS_CAUSE_ */
 	uint64_t defect_ns;             /* and since when it knows */
+	struct user_regs regs;          /* a recovery: where it was, for server.c */
+	uint64_t unused;
 	char words[MANIFEST_ARGS];
 };
 
 _Static_assert(sizeof(struct service_args) % 16 == 0, "the stack below stays aligned");
 
 #define SERVICE_ARGS_VA (IMAGE_STACK_TOP - sizeof(struct service_args))
+
+/* The registers at the moment of death; rip 0 once they have served. */
+struct user_regs *service_last_regs(void);
 
 /* The id of this service's manifest. */
 unsigned service_id(void);

@@ -8,6 +8,7 @@
  * On crash: holds no state.
  */
 #include <contract/kernel.h>
+#include <lib/assert.h>
 #include <lib/server.h>
 
 static err_t copy(const struct call *c, uint32_t dir, uint64_t remote, uint64_t local, size_t len)
@@ -41,21 +42,18 @@ err_t call_write(const struct call *c, uint64_t to, const void *from, size_t len
 	return copy(c, COPY_OUT, to, (uint64_t)(uintptr_t)from, len);
 }
 
-err_t call_reply(endpoint_t client, uint32_t serial, err_t err, const void *reply, size_t size)
+void call_reply(endpoint_t client, uint32_t serial, err_t err, const void *reply, size_t size)
 {
 	struct message m = { .peer = client, .type = (uint32_t)err };
 
-	if (size > sizeof(m.w))
-		return -EINVAL;
+	assert(size <= sizeof(m.w));
 	memcpy(m.w, reply, size);
-	undo_commit();
-	return ipc_reply(&m, serial);
+	server_reply(&m, serial);
 }
 
-err_t call_reply_linux(endpoint_t client, uint32_t serial, int64_t result)
+void call_reply_linux(endpoint_t client, uint32_t serial, int64_t result)
 {
 	struct message m = { .peer = client, .w = { (uint64_t)result } };
 
-	undo_commit();
-	return ipc_reply(&m, serial);
+	server_reply(&m, serial);
 }

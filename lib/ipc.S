@@ -5,7 +5,7 @@
  * Speaks:   abi/message.h.
  * Touches:  the caller's message.
  * Trusts:   the kernel to keep RBX and RBP.
- * On crash: holds no state.
+ * On crash: holds no state. A message that was on its way from registers to memory: server.c.
  */
 
 /* Struct offsets; lib/ipc.h asserts them. */
@@ -59,6 +59,19 @@
 	STORE_PAYLOAD
 .endm
 
+/* LENT last: see NOT_RECEIVED in server.c. */
+.macro STORE_DELIVERY
+	STORE
+	mov	%r14, SERIAL(%rbx)
+	mov	%r15, LENT(%rbx)
+.endm
+
+/* From begin to end a message is in registers and RBX says where it goes; server.c knows. */
+.macro WINDOW name
+	.globl	\name
+\name:
+.endm
+
 .macro FUNCTION name
 	.section .text.\name, "ax", @progbits
 	.globl	\name
@@ -89,11 +102,11 @@ FUNCTION ipc_receive
 	mov	%esi, %edi
 	mov	$0x1001, %eax
 	syscall
+WINDOW ipc_receive_begin
 	test	%eax, %eax
 	js	1f
-	STORE
-	mov	%r14, SERIAL(%rbx)
-	mov	%r15, LENT(%rbx)
+	STORE_DELIVERY
+WINDOW ipc_receive_end
 1:	LEAVE
 END ipc_receive
 
@@ -119,12 +132,12 @@ FUNCTION ipc_replyreceive
 	LOAD
 	mov	$0x1003, %eax
 	syscall
+WINDOW ipc_replyreceive_begin
 	pop	%rcx
 	test	%eax, %eax
 	js	1f
-	STORE
-	mov	%r14, SERIAL(%rbx)
-	mov	%r15, LENT(%rbx)
+	STORE_DELIVERY
+WINDOW ipc_replyreceive_end
 	LEAVE
 1:	mov	%rsi, (%rcx)
 	mov	%rdx, 8(%rcx)

@@ -8,30 +8,56 @@
  * Trusts:   nothing in a message; the service's handlers.
  * On crash: S1..S3.
  *
- * S1  row.d[row.which] is the request being handled; the other one is where its reply is made.
- * S2  RUNNING: the request has not been answered and what it changed is in the undo log.
- * S3  ANSWERED: its changes are committed and the reply in the other delivery is complete. Sending
- *     it once more is harmless: a reply reaches one call once.
+ * A service may die before any instruction. What it holds then:
+ * S1  row.d[which] is the request being handled; the other one is where its reply is made, and
+ *     where the next message comes.
+ * S2  row.now says how far it is, in one store: RUNNING; or over, answered or not, as of a commit
+ *     whose number stands beside it. If that commit was done it is over, else it is still running:
+ *     what it changed is in the undo log, and it is done again.
+ * S3  A reply that is made is sent once more: it reaches one call once. What it copies is kept.
+ * S4  A message has come if its `lent` is no longer NOT_RECEIVED; or if it lies in the registers of
+ *     that moment, which the guardian hands over: we were in one of ipc.S's windows. The kernel
+ *     takes back what lies there unseen, and was not interrupted since (orig_rax tells).
+ * S5  Replies to other calls wait in the outbox for the commit, each with its number; then they are
+ *     sent, as S3. If the outbox is full the request is committed half way.
  */
 #include <contract/summary.h>
+#include <lib/args.h>
 #include <lib/assert.h>
 #include <lib/print.h>
 #include <lib/server.h>
 #include <lib/service_ids.h>
 
-enum phase { IDLE, RUNNING, ANSWERED };
+enum phase { NEW, RUNNING, ANSWERED, OVER };      /* NEW: init() has not ended */
+enum { PHASE_SHIFT = 1, PHASE_MASK = 3, STAMP_SHIFT = 3 };      /* in row.now, above `which` */
+enum { KEPT_BYTES = 1024, OUTBOX = 16 };
 
 #define FAULT_REFUSED (7ll << 32 | 2)           /* SIGBUS, BUS_ADRERR */
+#define NOT_RECEIVED UINT64_MAX                 /* no message lends so much */
 
 static struct {
-	uint32_t phase;
-	uint32_t which;
-	uint32_t attempt;               /* crashes on this request */
-	uint32_t nr_copies;
+	uint64_t now;
+	struct nr {
+		uint16_t attempt;       /* crashes on this request */
+		uint16_t copies;
+		uint16_t bytes;         /* in kept[] */
+		uint16_t is_lossy;      /* a copy's bytes did not fit there */
+	} nr;
 	struct delivery d[2];
+	struct copy copies[COPIES_MAX];
+	uint8_t kept[KEPT_BYTES];       /* what copies read and would be gone after a crash */
 } row SECTION_UNDO;
 
-static struct copy copies[COPIES_MAX];
+static struct {
+	uint32_t count;
+	bool effects;                   /* server.committed() is to be called */
+	struct { uint64_t stamp; struct message m; uint32_t serial; } reply[OUTBOX];
+} outbox SECTION_UNDO;
+
+/* ipc.S */
+extern const char ipc_receive_begin[], ipc_receive_end[];
+extern const char ipc_replyreceive_begin[], ipc_replyreceive_end[];
+
 static const struct server *self;
 static struct { uint64_t messages, refused; } count;   /* since the start, or the last recovery */
 
@@ -42,21 +68,118 @@ uint64_t server_message(void)
 
 unsigned server_attempt(void)
 {
-	return row.attempt;
+	return row.nr.attempt;
+}
+
+/* ---- the row ---- */
+
+static unsigned which(void)
+{
+	return row.now & 1;
+}
+
+static struct delivery *request(void)
+{
+	return &row.d[which()];
+}
+
+static struct delivery *other(void)
+{
+	return &row.d[which() ^ 1];
+}
+
+static enum phase phase(void)
+{
+	enum phase p = (enum phase)(row.now >> PHASE_SHIFT & PHASE_MASK);
+
+	return p <= RUNNING || undo_is_committed(row.now >> STAMP_SHIFT) ? p : RUNNING;
+}
+
+/* With the next commit the request is over. */
+static void close(enum phase how)
+{
+	row.now = which() | (unsigned)how << PHASE_SHIFT | undo_next_commit() << STAMP_SHIFT;
+	__asm__ volatile("" : : : "memory");
+}
+
+/* What a commit has made due. */
+static void __attribute__((noinline)) act_on_commit(void)
+{
+	if (outbox.effects)
+		self->committed();
+	outbox.effects = false;
+	for (uint32_t i = 0; i < outbox.count; i++)
+		ipc_reply(&outbox.reply[i].m, outbox.reply[i].serial);
+	outbox.count = 0;
+}
+
+static inline void act(void)
+{
+	if (outbox.count != 0 || outbox.effects)
+		act_on_commit();
+}
+
+void server_effect(void)
+{
+	outbox.effects = true;
+}
+
+void server_commit(void)
+{
+	undo_commit();
+	act();
+}
+
+/* ---- replies ---- */
+
+/* Is it rewritten when we are recovered? */
+static bool is_volatile(const void *at)
+{
+	return (uintptr_t)at < IMAGE_STATE_VA ||
+	       ((uintptr_t)at >= IMAGE_STATE_END && (uintptr_t)at < IMAGE_STACK_TOP);
+}
+
+/* The bytes of a copy, where a crash leaves them. */
+static const void *keep(const void *local, uint32_t len)
+{
+	void *to = row.kept + row.nr.bytes;
+
+	if (len + row.nr.bytes > KEPT_BYTES) {
+		row.nr.is_lossy = true;
+		return local;
+	}
+	memcpy(to, local, len);
+	row.nr.bytes = (uint16_t)(row.nr.bytes + len);
+	return to;
 }
 
 bool reply_copy(uint32_t dir, uint64_t remote, const void *local, uint32_t len)
 {
 	uint64_t sum = len;
 
-	for (uint32_t i = 0; i < row.nr_copies; i++)
-		sum += copies[i].len;
-	if (row.nr_copies == COPIES_MAX || sum > COPY_MAX)      /* the kernel's limits */
+	for (uint32_t i = 0; i < row.nr.copies; i++)
+		sum += row.copies[i].len;
+	if (row.nr.copies == COPIES_MAX || sum > COPY_MAX)      /* the kernel's limits */
 		return false;
-	copies[row.nr_copies++] = (struct copy){
+	if (dir == COPY_OUT && is_volatile(local))
+		local = keep(local, len);
+	row.copies[row.nr.copies++] = (struct copy){
 		.dir = dir, .len = len, .remote = remote, .local = (uint64_t)(uintptr_t)local,
 	};
 	return true;
+}
+
+void server_reply(const struct message *m, uint32_t serial)
+{
+	uint32_t n = outbox.count;
+
+	outbox.reply[n].m = *m;
+	outbox.reply[n].serial = serial;
+	outbox.reply[n].stamp = undo_next_commit();
+	__asm__ volatile("" : : : "memory");
+	outbox.count = n + 1;
+	if (outbox.count == OUTBOX)
+		server_commit();
 }
 
 struct call call_of(const struct delivery *d)
@@ -74,7 +197,7 @@ struct call call_of(const struct delivery *d)
 /* What we say of ourselves (contracts/summary). */
 static err_t do_summary_get(const struct call *c, struct summary_get_reply *reply)
 {
-	static char text[SUMMARY_BYTES];
+	static char text[SUMMARY_BYTES] SECTION_UNDO;
 	size_t n;
 
 	if (endpoint_slot(c->client) != ID_IS)
@@ -171,7 +294,7 @@ static bool answer_with(struct message *m, const struct delivery *d, int64_t res
 	if (result == NO_REPLY)
 		return false;
 	if (result < 0) {
-		row.nr_copies = 0;
+		row.nr.copies = row.nr.bytes = 0;
 		count.refused += is_contract(d);
 	}
 	m->type = is_contract(d) ? (uint32_t)result : 0;
@@ -201,61 +324,70 @@ static bool handle(const struct server *s, const struct delivery *d, struct mess
 
 /* ---- the loop ---- */
 
+/* A message has come into the other delivery. Until the last store nothing says so but S4. */
 static void received(void)
 {
 	count.messages++;
-	row.nr_copies = 0;
-	row.attempt = 0;
-	row.which ^= 1;
-	row.phase = RUNNING;
+	row.nr = (struct nr){ 0 };
+	__asm__ volatile("" : : : "memory");
+	row.now = (which() ^ 1) | RUNNING << PHASE_SHIFT;
 }
 
 static void receive(void)
 {
-	struct delivery *d = &row.d[row.which ^ 1];
+	struct delivery *d = other();
 	err_t err;
 
-	row.phase = IDLE;
+	d->lent = NOT_RECEIVED;
 	err = ipc_receive(d, ENDPOINT_ANY);
 	assert(err == 0);
 	received();
 }
 
+static void close_unanswered(void)
+{
+	close(OVER);
+	server_commit();
+}
+
 /* The single copy of a Linux reply travels in the message: the kernel need not fetch it. */
 static const struct copy *place_copies(const struct delivery *d, struct message *m)
 {
-	if (row.nr_copies != 1 || !is_linux(d))
-		return copies;
-	m->w[4] = copies[0].remote;
-	m->w[5] = copies[0].local;
-	m->w[6] = copies[0].len | (uint64_t)copies[0].dir << 32;
+	const struct copy *c = row.copies;
+
+	if (row.nr.copies != 1 || !is_linux(d))
+		return c;
+	m->w[4] = c->remote;
+	m->w[5] = c->local;
+	m->w[6] = c->len | (uint64_t)c->dir << 32;
 	return NULL;
 }
 
 /* Send the reply in the other delivery and receive the next request there. */
 static void reply_and_receive(const struct server *s)
 {
-	const struct delivery *d = &row.d[row.which];
-	struct delivery *reply = &row.d[row.which ^ 1];
+	const struct delivery *d = request();
+	struct delivery *reply = other();
 	const struct copy *vector = place_copies(d, &reply->m);
 	struct copy_stop stop;
 	err_t err, got;
 
-	reply->serial = d->serial;
-	undo_commit();
-	row.phase = ANSWERED;
 	for (;;) {
-		err = ipc_replyreceive(reply, vector, row.nr_copies, &stop);
+		reply->serial = d->serial;
+		reply->lent = NOT_RECEIVED;
+		close(ANSWERED);
+		server_commit();
+		err = ipc_replyreceive(reply, vector, row.nr.copies, &stop);
 		if (err >= 0)
 			break;
-		assert(row.nr_copies != 0);     /* without copies nothing can be refused */
+		assert(row.nr.copies != 0);     /* without copies nothing can be refused */
 		got = -EFAULT;
 		if (err == -EFAULT && s->populate != NULL)
 			got = s->populate(d, stop.address);
 		if (got == 0)
 			continue;
 		if (got == NO_REPLY) {
-			undo_commit();
+			close_unanswered();
 			receive();
 			return;
 		}
@@ -264,14 +396,21 @@ static void reply_and_receive(const struct server *s)
 	received();
 }
 
+void server_settle(int64_t result)
+{
+	bool answer = answer_with(&other()->m, request(), result) && request()->serial != 0;
+
+	other()->m.peer = request()->m.peer;
+	close(answer ? ANSWERED : OVER);
+	server_commit();
+}
+
 static void step(const struct server *s)
 {
-	bool answer = handle(s, &row.d[row.which], &row.d[row.which ^ 1].m);
-
-	if (answer) {
+	if (handle(s, request(), &other()->m)) {
 		reply_and_receive(s);
 	} else {
-		undo_commit();
+		close_unanswered();
 		receive();
 	}
 }
@@ -281,16 +420,17 @@ static void step(const struct server *s)
 /* The request we crashed on: once more, and if it crashes us again, never; DEATHS_OF_ONE. */
 static void resume(const struct server *s)
 {
-	const struct delivery *d = &row.d[row.which];
-	struct delivery *reply = &row.d[row.which ^ 1];
+	const struct delivery *d = request();
+	struct delivery *reply = other();
 
-	row.attempt++;
-	if (row.attempt <= (d->m.type == TYPE_NOTIFY ? DEATHS_OF_ONE : 1)) {
+	row.nr = (struct nr){ .attempt = (uint16_t)(row.nr.attempt + 1) };
+	if (row.nr.attempt <= (d->m.type == TYPE_NOTIFY ? DEATHS_OF_ONE : 1)) {
 		step(s);
 		return;
 	}
 	print("refuses a request of type 0x%x that has crashed it twice\n", d->m.type);
 	if (d->serial == 0) {
+		close_unanswered();
 		receive();
 		return;
 	}
@@ -300,43 +440,76 @@ static void resume(const struct server *s)
 	reply_and_receive(s);
 }
 
+static bool is_between(uint64_t at, const char *begin, const char *end)
+{
+	return at - (uintptr_t)begin < (uintptr_t)(end - begin);
+}
+
+/* S4. A message that was still in registers is stored. */
+static bool has_come(void)
+{
+	struct delivery *d = other();
+	struct user_regs *r = service_last_regs();
+
+	if (r->orig_rax == UINT64_MAX && r->rbx == (uintptr_t)d && (int32_t)r->rax >= 0 &&
+	    (is_between(r->rip, ipc_receive_begin, ipc_receive_end) ||
+	     is_between(r->rip, ipc_replyreceive_begin, ipc_replyreceive_end)))
+		memcpy(d, r, sizeof(*d));
+	__asm__ volatile("" : : : "memory");
+	r->rip = 0;                     /* seen; or it would be kept for the next recovery */
+	return d->lent != NOT_RECEIVED;
+}
+
+static void start(const struct server *s, enum start_kind kind)
+{
+	if (s->init != NULL)
+		s->init(kind);
+}
+
+static void start_fresh(const struct server *s)
+{
+	if (start_kind == START_RECOVER)        /* init() died half way */
+		memset(state_start, 0, (size_t)(state_end - state_start));
+	start(s, START_FRESH);
+	undo_enable(true);
+	close_unanswered();
+	beat(s);
+	receive();
+}
+
 static void recover(const struct server *s)
 {
-	struct delivery *reply = &row.d[row.which ^ 1];
-
-	assert(row.which <= 1 && row.phase <= ANSWERED);
 	undo_rollback();
-	if (s->init != NULL)
-		s->init(START_RECOVER);
+	while (outbox.count != 0 && !undo_is_committed(outbox.reply[outbox.count - 1].stamp))
+		outbox.count--;
+	if (phase() == RUNNING)         /* whatever is committed from here on */
+		row.now = which() | RUNNING << PHASE_SHIFT;
+	else if (has_come())
+		received();
+	start(s, START_RECOVER);
 	if (s->check != NULL && s->check() != 0)
 		assert(!"the state cannot be repaired");
 	undo_enable(true);
+	act();
 	beat(s);
-	if (row.phase == RUNNING) {
-		row.nr_copies = 0;
+	if (phase() == RUNNING) {
 		resume(s);
-		return;
+	} else if (phase() == ANSWERED) {
+		if (row.nr.is_lossy)
+			answer_with(&other()->m, request(), -EIO);
+		reply_and_receive(s);
+	} else {
+		receive();
 	}
-	if (row.phase == ANSWERED) {
-		if (row.nr_copies != 0)         /* what they copied from is gone */
-			answer_with(&reply->m, &row.d[row.which], -EIO);
-		ipc_reply(&reply->m, row.d[row.which].serial);
-	}
-	receive();
 }
 
 void server_run(const struct server *s)
 {
 	self = s;
-	if (start_kind == START_RECOVER) {
+	if (start_kind == START_RECOVER && phase() != NEW)
 		recover(s);
-	} else {
-		if (s->init != NULL)
-			s->init((enum start_kind)start_kind);
-		undo_enable(true);
-		beat(s);
-		receive();
-	}
+	else
+		start_fresh(s);
 	for (;;)
 		step(s);
 }

@@ -77,6 +77,9 @@ struct server {
 	void (*on_cancel)(void);        /* ask sys_call_cancelled until -ENOENT */
 	void (*on_parked)(void);        /* ask sys_proc_next until -ENOENT */
 	void (*on_guard)(void);
+	/* After a commit that server_effect() has announced something for; and again after a
+	 * recovery: undo_is_committed() says of the stamp beside it whether it is due. */
+	void (*committed)(void);
 };
 
 /* The main loop. Notifies rs when init is done (that is `ready`) and at each of its heartbeats. */
@@ -84,6 +87,20 @@ __attribute__((noreturn)) void server_run(const struct server *s);
 
 /* Which message is being handled, since the start. */
 uint64_t server_message(void);
+
+/* undo_commit(), and the effects that it makes due. */
+void server_commit(void);
+
+/* The next commit makes an effect on others due: see server.committed. */
+void server_effect(void);
+
+/* The request being handled has this result (NO_REPLY: it waits), whatever crashes us from here on:
+ * commits. For handlers that go on with other work and then return the same result. */
+void server_settle(int64_t result);
+
+/* Answer call (m->peer, serial) with the next server_commit(), which comes with the end of the
+ * request at the latest. */
+void server_reply(const struct message *m, uint32_t serial);
 
 /* A call that has crashed us twice is refused. What a notification is about may be one of several
  * requests on boards: it is heard until that one has been found out (board_server.c). */
@@ -100,12 +117,13 @@ err_t call_read(const struct call *c, uint64_t from, void *to, size_t len) MUST_
 err_t call_write(const struct call *c, uint64_t to, const void *from, size_t len) MUST_CHECK;
 struct call call_of(const struct delivery *d);
 
-/* Answer a call whose reply was withheld. Commits the state first. -EDEADPEER: it has gone. */
-err_t call_reply(endpoint_t client, uint32_t serial, err_t err, const void *reply, size_t size);
-err_t call_reply_linux(endpoint_t client, uint32_t serial, int64_t result);
+/* Answer a call whose reply was withheld, by server_reply(). */
+void call_reply(endpoint_t client, uint32_t serial, err_t err, const void *reply, size_t size);
+void call_reply_linux(endpoint_t client, uint32_t serial, int64_t result);
 
 /* A copy that replyreceive does with this reply; false: no more room (COPIES_MAX, or
- * COPY_MAX bytes in all). */
+ * COPY_MAX bytes in all). `local` stays as it is until then; if it is not state, kept memory or a
+ * mapping that recoveries leave alone, and longer than a kilobyte, a crash just there makes EIO. */
 bool reply_copy(uint32_t dir, uint64_t remote, const void *local, uint32_t len);
 
 /* ---- for the generated decoders ---- */

@@ -10,6 +10,7 @@
  *
  * U1  An entry is complete before `used` counts it, and counted before the store happens.
  * U2  Rolling back is idempotent: entries are absolute, and the oldest is written last.
+ *     A commit is one store, too: what is stamped with its number before becomes valid with it.
  * U3  A full log is a bug of the service (its request changes too much): it dies, nothing is lost.
  */
 #include <assert.h>
@@ -23,14 +24,18 @@ struct entry {
 	uint64_t old;
 };
 
-static struct {
-	uint32_t used;
-	uint32_t zero;
-	struct entry entry[UNDO_ENTRIES];
-} records SECTION_UNDO;
+_Static_assert((int)UNDO_ENTRIES <= (int)UNDO_USED, "they can be counted");
+
+uint64_t undo_mark SECTION_UNDO;
+static struct entry entries[UNDO_ENTRIES] SECTION_UNDO;
 
 static bool enabled;
 static uint32_t most;
+
+static inline uint32_t used(void)
+{
+	return (uint32_t)undo_mark & UNDO_USED;
+}
 
 typedef uint64_t __attribute__((may_alias, aligned(1))) word_t;
 typedef uint32_t __attribute__((may_alias, aligned(1))) half_t;
@@ -51,13 +56,13 @@ void undo_log(const volatile void *at, size_t n)
 {
 	const unsigned char *from = (const unsigned char *)at;
 	size_t room = (size_t)((const unsigned char *)state_end - from), count;
-	struct entry *e = &records.entry[records.used];
+	struct entry *e = &entries[used()];
 
 	if (!enabled)
 		return;
 	n = n < room ? n : room;
 	count = (n + 7) / 8;
-	assert(count <= UNDO_ENTRIES - records.used);           /* U3 */
+	assert(count <= UNDO_ENTRIES - used());                 /* U3 */
 	for (; n >= 8; n -= 8, from += 8, e++) {
 		e->offset = (uint32_t)(from - (const unsigned char *)state_start);
 		e->len = 8;
@@ -69,16 +74,16 @@ void undo_log(const volatile void *at, size_t n)
 		e->old = load(from, n);
 	}
 	__asm__ volatile("" : : : "memory");            /* U1 */
-	records.used += (uint32_t)count;
+	undo_mark += count;
 	__asm__ volatile("" : : : "memory");
 }
 
 void undo_commit(void)
 {
-	if (records.used > most)
-		most = records.used;
+	if (used() > most)
+		most = used();
 	__asm__ volatile("" : : : "memory");
-	records.used = 0;
+	undo_mark = (undo_mark | UNDO_USED) + 1;
 	__asm__ volatile("" : : : "memory");
 }
 
@@ -87,15 +92,15 @@ void undo_rollback(void)
 	bool was = enabled;
 
 	enabled = false;
-	assert(records.used <= UNDO_ENTRIES);
-	for (uint32_t i = records.used; i > 0; i--) {
-		const struct entry *e = &records.entry[i - 1];
+	assert(used() <= UNDO_ENTRIES);
+	for (uint32_t i = used(); i > 0; i--) {
+		const struct entry *e = &entries[i - 1];
 
 		assert(e->len <= sizeof(e->old) && e->offset + e->len <=
 		       (uintptr_t)state_end - (uintptr_t)state_start);
 		memcpy(state_start + e->offset, &e->old, e->len);
 	}
-	records.used = 0;
+	undo_mark &= ~(uint64_t)UNDO_USED;
 	enabled = was;
 }
 
@@ -106,7 +111,7 @@ void undo_enable(bool on)
 
 unsigned undo_used(void)
 {
-	return records.used;
+	return used();
 }
 
 unsigned undo_most(void)
@@ -131,16 +136,16 @@ void *state_memset(void *to, int byte, size_t n)
 /* One store of at most eight bytes, most of what is ever logged: undo_log() at its shortest. */
 static inline __attribute__((always_inline)) void store(uintptr_t at, uint32_t len, uint64_t old)
 {
-	struct entry *e = &records.entry[records.used];
+	struct entry *e = &entries[used()];
 
 	if (!enabled)
 		return;
-	assert(records.used < UNDO_ENTRIES);            /* U3 */
+	assert(used() < UNDO_ENTRIES);                  /* U3 */
 	e->offset = (uint32_t)(at - (uintptr_t)state_start);
 	e->len = len;
 	e->old = old;
 	__asm__ volatile("" : : : "memory");            /* U1 */
-	records.used++;
+	undo_mark++;
 	__asm__ volatile("" : : : "memory");
 }
 

@@ -36,17 +36,33 @@ static inline void undo_before(const volatile void *at, size_t n)
 		undo_log(at, n);
 }
 
+/* Entries in use, and above them how many commits there were: a commit is one store. */
+extern uint64_t undo_mark;
+enum { UNDO_COMMITS_SHIFT = 16, UNDO_USED = (1 << UNDO_COMMITS_SHIFT) - 1 };
+
 /* What was changed so far stays: before an effect that cannot be undone. */
 void undo_commit(void);
+
+unsigned undo_used(void);
+unsigned undo_most(void);               /* entries between two commits, since the start */
+
+/* What is written to kept memory that is not logged (`.undo`) along with undo_next_commit() becomes
+ * valid with the next commit: then undo_is_committed() says so of this stamp. */
+static inline uint64_t undo_next_commit(void)
+{
+	return (undo_mark >> UNDO_COMMITS_SHIFT) + 1;
+}
+
+static inline bool undo_is_committed(uint64_t stamp)
+{
+	return stamp < undo_next_commit();
+}
 
 /* Take everything since the last commit back, newest first. Doing it again changes nothing. */
 void undo_rollback(void);
 
 /* Logging is off during init() and check(), and on from then on. */
 void undo_enable(bool on);
-
-unsigned undo_used(void);
-unsigned undo_most(void);               /* entries between two commits, since the start */
 
 /* memcpy and memset under names that say what they are for. */
 void *state_memcpy(void *to, const void *from, size_t n);

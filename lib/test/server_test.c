@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * server_test.c - the main loop against a kernel that is a script: checks of the contract, replies,
- * heartbeats, and recovery after a crash in every place. A crash is a longjmp out of a handler;
+ * heartbeats, and recovery after a crash in a handler. A crash is a longjmp out of a handler;
  * what a recovery zeroes is zeroed by hand.
  *
  * Links: lib/server.c lib/undo.c lib/peer.c gen/contract/toy_server.c gen/contract/toy_client.c
@@ -12,6 +12,7 @@
 
 #include <contract/ds.h>
 #include <contract/toy.h>
+#include <lib/args.h>
 #include <lib/peer.h>
 #include <lib/server.h>
 #include <lib/service_ids.h>
@@ -21,6 +22,17 @@ struct state state SECTION_STATE;
 __asm__(".globl state_start, state_end\n.set state_start, state\n.set state_end, state + 4096\n");
 
 uint32_t start_kind;
+
+/* Deaths in ipc.S, and before each instruction: tests/model/moments.c. */
+const char ipc_receive_begin[1], ipc_receive_end[1];
+const char ipc_replyreceive_begin[1], ipc_replyreceive_end[1];
+
+struct user_regs *service_last_regs(void)
+{
+	static struct user_regs none;
+
+	return &none;
+}
 
 static int failures;
 static jmp_buf out;

@@ -13,18 +13,73 @@
 
 enum { SYSCALL_BYTES = 2, NR_RESTART = 219 };
 
+/* What t's registers become when what led to it is committed: after a crash before that it is found
+ * as it was, after one behind it this is done again. */
+static struct {
+	uint64_t stamp;
+	endpoint_t proc;
+	bool due, resume;
+	struct user_regs regs;
+} effect SECTION_UNDO;
+
+static void effect_plan(struct thread *t, const struct user_regs *r, bool resume)
+{
+	if (effect.due)
+		server_commit();
+	effect.proc = endpoint_of(t);
+	effect.resume = resume;
+	effect.regs = *r;
+	effect.stamp = undo_next_commit();
+	effect.due = true;
+	server_effect();
+}
+
+void effect_do(void)
+{
+	struct proc_regs_set_request set = {
+		.proc = effect.proc, .address = (uint64_t)(uintptr_t)&effect.regs,
+	};
+	struct proc_resume_request resume = { .proc = effect.proc };
+	struct thread *t;
+	err_t err;
+
+	if (!effect.due || !undo_is_committed(effect.stamp))
+		return;
+	err = sys_proc_regs_set(&set);
+	if (err == 0 && effect.resume)
+		err = sys_proc_resume(&resume);
+	effect.due = false;
+	if (err == 0)
+		return;
+	t = thread_of(effect.proc);
+	if (t == NULL)
+		return;                 /* it was killed meanwhile */
+	process_exit(process_of(t), SIG_SEGV);  /* no registers that a program may have */
+	undo_commit();
+}
+
+void effect_recover(void)
+{
+	if (!undo_is_committed(effect.stamp))
+		effect.due = false;
+}
+
+/* t has parked since. */
+void effect_forget(const struct thread *t)
+{
+	if (effect.due && endpoint_eq(effect.proc, endpoint_of(t)))
+		effect.due = false;
+}
+
 static err_t regs_get(struct thread *t, struct user_regs *r)
 {
 	struct proc_regs_get_request req = { .proc = endpoint_of(t), .address = (uint64_t)r };
 
+	if (effect.due && endpoint_eq(effect.proc, req.proc)) {
+		*r = effect.regs;
+		return 0;
+	}
 	return sys_proc_regs_get(&req);
-}
-
-static err_t regs_set(struct thread *t, const struct user_regs *r)
-{
-	struct proc_regs_set_request req = { .proc = endpoint_of(t), .address = (uint64_t)r };
-
-	return sys_proc_regs_set(&req);
 }
 
 /* ---- the interrupted call ---- */
@@ -211,18 +266,8 @@ int64_t finish(struct thread *t, int64_t result)
 	what = take_all(t, &r);
 	if (what == DELIVER_DEAD)
 		return NO_REPLY;
-	if (regs_set(t, &r) != 0)
-		process_exit(process_of(t), SIG_SEGV);
+	effect_plan(t, &r, false);
 	return (int64_t)r.rax;          /* stopped: the stop flag parks it with this answer */
-}
-
-static void resume(struct thread *t)
-{
-	struct proc_resume_request req = { .proc = endpoint_of(t) };
-
-	t->parked = 0;
-	if (sys_proc_resume(&req) != 0)
-		return;                 /* killed meanwhile */
 }
 
 void unpark(struct thread *t)
@@ -237,12 +282,9 @@ void unpark(struct thread *t)
 	what = take_all(t, &r);
 	if (what == DELIVER_DEAD)
 		return;
-	if (regs_set(t, &r) != 0) {
-		process_exit(process_of(t), SIG_SEGV);
-		return;
-	}
-	if (what == DELIVER_RUN)
-		resume(t);
+	t->parked = what != DELIVER_RUN;
+	effect_plan(t, &r, what == DELIVER_RUN);
+	server_commit();
 }
 
 /* rt_sigreturn: everything comes from the frame. */
@@ -253,10 +295,11 @@ int64_t call_sigreturn(struct thread *t, const struct delivery *d)
 
 	if (regs_get(t, &r) != 0)
 		return NO_REPLY;
-	if (frame_pop(t, &r, &mask) != 0 || regs_set(t, &r) != 0) {
+	if (frame_pop(t, &r, &mask) != 0) {
 		process_exit(process_of(t), SIG_SEGV);
 		return NO_REPLY;
 	}
+	effect_plan(t, &r, false);
 	t->blocked = mask & ~(SIGNAL_BIT(SIG_KILL) | SIGNAL_BIT(SIG_STOP));
 	return (int64_t)r.rax;
 }

@@ -105,6 +105,7 @@ static struct signal_info info_of_exception(const struct proc_next_reply *e)
 static void parked(struct thread *t, const struct proc_next_reply *e)
 {
 	t->parked = 1;
+	effect_forget(t);
 	if (e->cause == CAUSE_EXCEPTION) {
 		struct signal_info info = info_of_exception(e);
 
@@ -399,6 +400,7 @@ static err_t do_pm_set_tty(const struct call *c, const struct pm_set_tty_request
 
 static void init(enum start_kind kind)
 {
+	effect_recover();
 	if (kind != START_FRESH)
 		return;
 	strlcpy(state.host, "skink", sizeof(state.host));
@@ -465,6 +467,7 @@ static err_t check(void)
 	spaces_sweep();
 	exits_again();
 	on_parked();
+	effect_do();
 	threads_again();
 	alarm_plan();
 	return 0;
@@ -538,7 +541,7 @@ int main(void)
 		.serves = { { .contract = &pm_contract, .ops = &ops } },
 		.init = init, .check = check, .linux_call = linux_call, .on_parked = on_parked,
 		.on_alarm = on_alarm, .on_cancel = cancel_waits, .on_notify = on_notify,
-		.summary = summary,
+		.summary = summary, .committed = effect_do,
 	};
 
 	server_run(&pm);

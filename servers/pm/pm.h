@@ -93,6 +93,9 @@ enum { DELIVER_RUN, DELIVER_STOPPED, DELIVER_DEAD };
 int64_t finish(struct thread *t, int64_t result);
 /* Parked: handle what is pending, let it run. */
 void unpark(struct thread *t);
+void effect_do(void);                           /* registers that a commit has made due */
+void effect_forget(const struct thread *t);
+void effect_recover(void);
 bool is_orphaned(uint32_t pgid);
 int64_t call_sigreturn(struct thread *t, const struct delivery *d);
 

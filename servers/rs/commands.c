@@ -308,7 +308,7 @@ static uint64_t needs_of(const struct manifest *m)
 
 static err_t do_rs_rights(const struct call *c, const struct rs_rights_request *req)
 {
-	static struct rs_rights r;
+	static struct rs_rights r SECTION_UNDO;
 	unsigned id;
 	const struct manifest *m;
 

@@ -10,6 +10,7 @@
  */
 #include "rs.h"
 #include <contract/kernel.h>
+#include <lib/args.h>
 #include <lib/print.h>
 
 enum { DEPTH = 9, WORDS = 512 };
@@ -57,10 +58,10 @@ static unsigned stack_read(unsigned id, uint64_t sp, uint64_t *word)
 	};
 	struct proc_copy_reply reply;
 
-	if (req.remote < bottom || req.remote >= IMAGE_STACK_TOP)
+	if (req.remote < bottom || req.remote >= SERVICE_ARGS_VA)
 		return 0;
-	if (req.len > IMAGE_STACK_TOP - req.remote)
-		req.len = IMAGE_STACK_TOP - req.remote;
+	if (req.len > SERVICE_ARGS_VA - req.remote)
+		req.len = SERVICE_ARGS_VA - req.remote;
 	return sys_proc_copy(&req, &reply) == 0 ? (unsigned)(req.len / sizeof(*word)) : 0;
 }
 

@@ -24,11 +24,11 @@ enum { MISSES = 3, RS_STACK = 64 * 1024, CODE_SHIFT = 16 };
 static unsigned unanswered;
 
 /* rs reads it where other services have the words of their manifests. */
-static void tell_why(const struct proc_next_reply *e)
+static void tell_why(const struct proc_next_reply *e, const struct user_regs *regs)
 {
 	struct service_args args = {
 		.id = ID_RS, .cause = RS_CAUSE_EXCEPTION, .code = (uint16_t)e->vector,
-		.defect_ns = clock_monotonic_ns(),
+		.defect_ns = clock_monotonic_ns(), .regs = *regs,
 	};
 	struct proc_copy_request req = {
 		.proc = e->proc, .dir = COPY_OUT, .remote = SERVICE_ARGS_VA,
@@ -49,11 +49,16 @@ static void recover_rs(const struct proc_next_reply *e)
 {
 	struct proc_recover_request req = { .proc = e->proc, .stack = SERVICE_ARGS_VA,
 					    .arg = START_RECOVER };
+	struct user_regs regs;
+	struct proc_regs_get_request get = {
+		.proc = e->proc, .address = (uint64_t)(uintptr_t)&regs,
+	};
 	struct image image;
 
+	assert(sys_proc_regs_get(&get) == 0);
 	assert(image_find("rs", &image) == 0 && image_check(&image) == 0);
 	assert(image_write(&image, req.proc, RS_STACK, true) == 0);
-	tell_why(e);
+	tell_why(e, &regs);
 	req.entry = image_entry(&image);
 	assert(sys_proc_recover(&req) == 0);
 	unanswered = 0;

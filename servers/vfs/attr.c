@@ -12,7 +12,11 @@
 
 enum { STATX_BASIC = 0x7ff, NO_MOUNT = 14, BLOCK = PAGE_SIZE, PIPEFS_MAGIC_ = 0x50495045 };
 
-static union { struct linux_stat stat; struct linux_statx statx; struct linux_statfs fs; } out;
+static union {
+	struct linux_stat stat;
+	struct linux_statx statx;
+	struct linux_statfs fs;
+} out SECTION_UNDO;
 
 /* st_dev of what is in no file system, a pipe, is NO_MOUNT. */
 static uint64_t device_of(unsigned mount)

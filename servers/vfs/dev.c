@@ -13,8 +13,8 @@
 
 enum { MEM = 1, DEV_NULL = 3, DEV_ZERO = 5, DEV_FULL = 7, DEV_RANDOM = 8, DEV_URANDOM = 9 };
 
-static char zeros[COPY_MAX];
-static char noise[4096];
+static char zeros[COPY_MAX] SECTION_UNDO;
+static char noise[4096] SECTION_UNDO;
 
 bool device_is_memory(uint32_t device)
 {

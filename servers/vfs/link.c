@@ -12,7 +12,7 @@
 
 enum { RENAME_NOREPLACE_ = 1, RENAME_EXCHANGE_ = 2 };
 
-static char text[PATH_MAX_ + 1];
+static char text[PATH_MAX_ + 1] SECTION_UNDO;
 
 static int64_t check_target(struct op *o, const struct found *f, const struct found *t,
 			    uint32_t flags)

@@ -14,7 +14,7 @@ enum { F_RDLCK_, F_WRLCK_, F_UNLCK_ };
 enum { F_GETLK_ = 5, F_SETLK_, F_SETLKW_ };
 enum { LOCK_SH_ = 1, LOCK_EX_ = 2, LOCK_NB_ = 4, LOCK_UN_ = 8 };
 
-static struct linux_flock out;
+static struct linux_flock out SECTION_UNDO;
 
 static bool overlaps(const struct lock *l, uint64_t start, uint64_t end)
 {

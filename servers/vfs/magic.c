@@ -14,7 +14,7 @@
 enum { DIRENT_HEAD = 19, DT_DIR_ = 4, DT_LNK_ = 10, FIRST_FD = 2 };
 #define FD_FILE (1ull << 63)            /* inode numbers that procfs does not use */
 
-static char text[16 * PAGE_SIZE], path[PATH_MAX_];
+static char text[16 * PAGE_SIZE] SECTION_UNDO, path[PATH_MAX_];
 
 struct process *process_by_pid(uint32_t pid)
 {

@@ -12,7 +12,7 @@
 
 enum { FIOCLEX_ = 0x5451, FIONCLEX_ = 0x5450, FIONBIO_ = 0x5421, FIONREAD_ = 0x541b };
 
-static char text[PATH_MAX_ + 1];
+static char text[PATH_MAX_ + 1] SECTION_UNDO;
 
 /* ---- directories ---- */
 

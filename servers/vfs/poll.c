@@ -15,8 +15,8 @@
 
 enum { POLL_MAX = NR_FDS, SET_WORDS = NR_FDS / 64 };
 
-static struct linux_pollfd fds[POLL_MAX];
-static uint64_t sets[3][SET_WORDS], ready[3][SET_WORDS];
+static struct linux_pollfd fds[POLL_MAX] SECTION_UNDO;
+static uint64_t sets[3][SET_WORDS], ready[3][SET_WORDS] SECTION_UNDO;
 
 static unsigned file_poll(const struct file *f)
 {

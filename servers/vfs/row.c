@@ -226,18 +226,8 @@ void row_answer(struct row *r, int64_t result)
 		undo_commit();
 		return;
 	}
-	state.answer = (struct done){ client, serial, result };
 	call_reply_linux(client, serial, result);
-}
-
-/* We died after what a row did was committed, and maybe before its client was told. If it was, this
- * reaches nobody. */
-void row_answer_again(void)
-{
-	struct message m = { .peer = state.answer.client, .w = { (uint64_t)state.answer.result } };
-
-	if (state.answer.client.v != 0)
-		ipc_reply(&m, state.answer.serial);
+	server_commit();
 }
 
 struct request *row_request(const struct row *r)
@@ -292,7 +282,8 @@ void rows_run(void)
 
 /* ---- a call comes ---- */
 
-static struct { unsigned file, pipe; uint64_t pos; uint32_t head, tail; } late;
+/* What a reply that cannot be copied takes back: see call_late(). */
+static struct { unsigned file, pipe; uint64_t pos; uint32_t head, tail; } late SECTION_UNDO;
 
 void late_file(const struct file *f)
 {
@@ -351,20 +342,12 @@ err_t call_late(const struct delivery *d)
 int64_t vfs_linux_call(const struct delivery *d)
 {
 	handler *h = handler_of(d->m.type);
-	struct row *r = &state.row[endpoint_slot(d->m.peer)];
 	int64_t result;
 	struct op o;
 
 	reply_begin();
 	late.file = late.pipe = 0;
 	op_of_delivery(d, &o);
-	if (server_attempt() > 0) {     /* we died on it: was it done, is it parked? */
-		if (endpoint_eq(state.done.client, o.client) && state.done.serial == o.serial)
-			return state.done.result;
-		if (r->phase != ROW_FREE && endpoint_eq(r->client, o.client) &&
-		    r->serial == o.serial)
-			return NO_REPLY;
-	}
 	if (h == NULL || o.p == NULL)
 		return h == NULL ? -ENOSYS : -ESRCH;
 	result = h(&o);
@@ -373,9 +356,7 @@ int64_t vfs_linux_call(const struct delivery *d)
 	if (result == -PARKED)
 		result = NO_REPLY;
 	if (state.ready != 0 || state.socket_dying != 0) {
-		struct done done = { o.client, o.serial, result };
-
-		state.done = done;
+		server_settle(result);
 		rows_run();
 	}
 	if (state.timed != 0 && o.row != NULL)

@@ -285,8 +285,6 @@ struct lock {
 	uint32_t pid;
 };
 
-struct done { endpoint_t client; uint32_t serial; int64_t result; };
-
 struct state {
 	struct page_index index;        /* vm reads it */
 	struct inode inode[NR_INODES];
@@ -342,8 +340,6 @@ struct state {
 	uint64_t init_wait_ns;
 	uint64_t write_back_ns;
 	uint64_t random[4];
-	struct done done;
-	struct done answer;             /* of a row, sent last */
 };
 
 extern struct state state;

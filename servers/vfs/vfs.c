@@ -126,7 +126,6 @@ static err_t check(void)
 	requests_recover();
 	rows_recover();
 	orphans_recover();
-	row_answer_again();
 	pages_check();
 	cache_recovered();
 	alarm_soon();

@@ -87,7 +87,6 @@ void alarm_soon(void);
 void on_alarm(void);
 void on_cancel(void);
 void rows_recover(void);
-void row_answer_again(void);                    /* the last answer, if it was not sent */
 bool op_timed_out(const struct op *o);
 handler *handler_of(uint32_t type);             /* vfs.c */
 int64_t vfs_linux_call(const struct delivery *d);
