@@ -166,7 +166,8 @@ static err_t do_pm_signal_group(const struct call *c, const struct pm_signal_gro
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		struct process *p = &state.process[i];
 
-		if (p->state != PROCESS_LIVE || p->pgid != req->pgid)
+		if (p->state != PROCESS_LIVE || p->pgid != req->pgid ||
+		    (req->tty != 0 && p->tty != req->tty))
 			continue;
 		signal_process(p, &info);
 		undo_commit();

@@ -20,10 +20,12 @@ static struct peer pm = PEER("pm");
 
 void signal_foreground(const struct line *l, unsigned signal)
 {
-	struct pm_signal_group_request req = { .pgid = l->pgrp, .signal = signal };
+	struct pm_signal_group_request req = {
+		.pgid = l->pgrp, .signal = signal, .tty = device_of(l),
+	};
 
 	if (l->pgrp && pm_signal_group(&pm, &req) != 0)
-		return;                 /* the group has ended meanwhile */
+		return;                 /* the group, or the session, has ended meanwhile */
 }
 
 static bool is(const struct line *l, uint8_t byte, unsigned which)

@@ -293,6 +293,7 @@ err_t pty_ioctl(struct line *l, struct chardev_entry *e, const struct chardev_io
 		struct chardev_ioctl_reply *reply)
 {
 	struct pty *p = pty_of(l);
+	endpoint_t leader;
 
 	switch (req->request) {
 	case TIOCGPTN_:
@@ -311,9 +312,9 @@ err_t pty_ioctl(struct line *l, struct chardev_entry *e, const struct chardev_io
 	case TIOCSIG_:
 		return signal_line(l, req->arg);
 	case TIOCGPGRP_:
-		return arg_number(e, l->pgrp);
+		return arg_number(e, leader_of(l, &leader) ? l->pgrp : 0);
 	case TIOCGSID_:
-		return l->session ? arg_number(e, l->session) : -ENOTTY;
+		return leader_of(l, &leader) ? arg_number(e, l->session) : -ENOTTY;
 	case FIONREAD_:
 		return arg_number(e, readable(l));
 	case TCFLSH_:

@@ -30,16 +30,20 @@ bool is_root(endpoint_t proc)
 	return public_word(proc, PUBLIC_EUID) == 0;
 }
 
-/* Nobody tells us when a session ends: we ask when it matters. */
+/* Nobody tells us when a session ends: we ask when it matters. Its number may be another's then,
+ * whose terminal this is not. */
 bool leader_of(const struct line *l, endpoint_t *proc)
 {
 	struct pm_info_request req = { .pid = l->session };
+	struct pm_times_request its = { .pid = l->session };
 	struct pm_info_reply leader;
+	struct pm_times_reply more;
 
-	if (l->session == 0 || pm_info(&pm, &req, &leader) != 0)
+	if (l->session == 0 || pm_info(&pm, &req, &leader) != 0 || pm_times(&pm, &its, &more) != 0)
 		return false;
 	*proc = leader.proc;
-	return leader.sid == l->session && leader.state != 'Z' && leader.state != 'X';
+	return leader.sid == l->session && leader.state != 'Z' && leader.state != 'X' &&
+	       more.tty == device_of(l);
 }
 
 err_t tell_session(const struct line *l, endpoint_t proc)

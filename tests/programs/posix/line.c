@@ -270,10 +270,49 @@ static void t_who_gave_a_terminal_up_has_none(void)
 	CHECK(ended(pid) == 0);
 }
 
+/* The line is nobody's terminal then: what is typed there reaches no one. */
+static void t_a_session_that_has_ended_hears_no_keys(void)
+{
+	int m, s, told[2];
+	pid_t pid;
+	char c;
+
+	pair(&m, &s);
+	CHECK(pipe(told) == 0);
+	pid = session(m, s);
+	if (pid == 0) {
+		pid_t job = fork();
+
+		if (job == 0) {
+			setpgid(0, 0);
+			signal(SIGTTOU, SIG_IGN);
+			signal(SIGHUP, SIG_IGN);
+			CHECK(tcsetpgrp(s, getpid()) == 0);
+			handle(SIGINT, on_signal, 0);
+			handle(SIGWINCH, on_signal, 0);
+			give(told[1], "j");
+			CHECK(read(s, &c, 1) == 1 && c == 'x' && caught == 0);
+			give(told[1], "J");
+			_exit(0);
+		}
+		CHECK(read(told[0], &c, 1) == 1);
+		_exit(0);
+	}
+	CHECK(ended(pid) == 0);
+	CHECK(ioctl(m, TIOCGSID, &pid) == -1 && errno == ENOTTY);
+	CHECK(ioctl(m, TIOCGPGRP, &pid) == 0 && pid == 0);
+	give(m, "\003");
+	CHECK(ioctl(m, TIOCSWINSZ, &(struct winsize){ .ws_row = 9 }) == 0);
+	expect(m, "^C");
+	give(m, "x\n");
+	CHECK(wait_for(told[0], POLLIN, 5000) == POLLIN && read(told[0], &c, 1) == 1 && c == 'J');
+}
+
 const struct test line_tests[] = {
 	T(much_is_typed_and_erased), T(what_is_erased_goes_from_the_screen),
 	T(output_is_processed), T(a_raw_read_ends_where_its_buffer_does),
 	T(vtime_is_the_pause_that_ends_a_burst), T(a_read_with_a_time_takes_what_comes),
 	T(a_signal_key_lets_output_go_on), T(the_background_changes_nothing),
-	T(who_gave_a_terminal_up_has_none), { NULL, NULL },
+	T(who_gave_a_terminal_up_has_none), T(a_session_that_has_ended_hears_no_keys),
+	{ NULL, NULL },
 };
