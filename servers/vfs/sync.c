@@ -72,7 +72,7 @@ int64_t linux_fsync(struct op *o)
 
 	if (f == NULL)
 		return -EBADF;
-	return f->inode == 0 ? -EINVAL : sync_inode(o, f->inode);
+	return f->kind != FILE_INODE ? -EINVAL : sync_inode(o, f->inode);
 }
 
 int64_t linux_fdatasync(struct op *o)

@@ -119,6 +119,7 @@ static void t_output_is_processed(void)
 	CHECK(tcsetattr(s, TCSANOW, &t) == 0);
 	give(s, "a\n\rb\r\r");
 	expect(m, "a\nb\r");
+	CHECK(fsync(s) == -1 && errno == EINVAL && fsync(m) == -1 && errno == EINVAL);
 }
 
 static void t_a_raw_read_ends_where_its_buffer_does(void)
