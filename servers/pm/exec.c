@@ -283,7 +283,8 @@ static bool has_to_stop(const struct thread *t)
 	return deliverable(t) || process_of(t)->stopped;
 }
 
-/* The kernel process goes and comes back under the same endpoint, in the new space. */
+/* The kernel process goes and comes back under the same endpoint, in the new space. The old space
+ * goes when vm hears of the new one: nothing is detached, or after a crash it would be the new. */
 static err_t start(struct thread *t, uint16_t space, uint64_t sp)
 {
 	struct process *p = process_of(t);
@@ -292,10 +293,14 @@ static err_t start(struct thread *t, uint16_t space, uint64_t sp)
 		.priv = PRIV_PROGRAM, .entry = image.entry, .stack = sp,
 	};
 	struct vm_attach_request attach = { .proc = create.proc, .space = space };
+	struct proc_destroy_request destroy = { .proc = create.proc };
 	struct proc_resume_request resume = { .proc = create.proc };
 	err_t err;
 
-	thread_end(t);
+	p->dead_cpu = cpu_sum(p->dead_cpu, thread_cpu(t));
+	err = sys_proc_destroy(&destroy);
+	if (err != 0 && err != -EDEADPEER)      /* done before, by a request that crashed */
+		return err;
 	t->wait = WAIT_NOT;
 	t->parked = 0;
 	p->space = space;

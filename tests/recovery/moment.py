@@ -82,6 +82,7 @@ with Guest() as guest:
     before = spaces(guest)
     for function, moment in (('sys_proc_create', 'a fork after vm has made the space'),
                              ('limits_to_vm', 'an execve after vm has made the space'),
+                             ('vfork_release', 'an execve after vm has attached the process'),
                              ('vm_attach', 'a fork after the kernel has made the process'),
                              ('sched_tell', 'a fork after vm has attached the process'),
                              ('vm_detach', 'an exit, between kernel and vm')):
