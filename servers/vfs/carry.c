@@ -66,13 +66,11 @@ static int64_t carry(struct op *o, struct carry *c, size_t len)
 		if (got < 0)
 			return got == -PARKED || total == 0 ? got : (int64_t)total;
 		total += (uint64_t)got;
-		if (o->row != NULL) {
-			o->row->total = total;
-			o->row->done = o->row->step = 0;
-		}
-		undo_commit();
-		if ((size_t)got < n)
+		if ((size_t)got < n || total == len)
 			break;
+		row_get(o)->total = total;
+		o->row->done = o->row->step = 0;
+		undo_commit();
 	}
 	return (int64_t)total;
 }

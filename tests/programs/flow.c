@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -71,6 +72,20 @@ static uint64_t stream_in(int s)
 	}
 	CHECK(n == 0);
 	return at;
+}
+
+/* The same from a file, as long as the bytes repeat themselves often. */
+static void carry_out(int s)
+{
+	FILE *file = tmpfile();
+	off_t at;
+
+	for (uint64_t k = 0; k < 16 * 4096; k++)
+		fputc(byte_at(k), file);
+	CHECK(fflush(file) == 0);
+	while (go_on())
+		for (at = 0; at < 16 * 4096;)
+			CHECK(sendfile(s, fileno(file), &at, (size_t)(16 * 4096 - at)) > 0);
 }
 
 /* ---- packets: each has its number, and a length by it ---- */
@@ -210,6 +225,7 @@ static const struct way {
 	uint64_t (*in)(int);
 } ways[] = {
 	{ "bytes", SOCK_STREAM, stream_out, stream_in },
+	{ "carried", SOCK_STREAM, carry_out, stream_in },
 	{ "packets", SOCK_SEQPACKET, packets_out, packets_in },
 	{ "connections", 0, connect_all, accept_all },
 	{ "files", SOCK_SEQPACKET, files_out, files_in },

@@ -28,7 +28,7 @@ def flow(guest, kills):
     found = dict(re.findall(r'^(\w+) (\d+)$', out, re.M))
     print('    ' + ' '.join('%s %s' % item for item in found.items()))
     assert found.get('status') == '0' and 'BAD' not in out, out
-    for what in ('bytes', 'packets', 'connections', 'files', 'kills'):
+    for what in ('bytes', 'carried', 'packets', 'connections', 'files', 'kills'):
         assert int(found[what]) > 20, out
 
 
