@@ -10,7 +10,8 @@
 #include "vfs.h"
 
 enum { F_DUPFD_, F_GETFD_, F_SETFD_, F_GETFL_, F_SETFL_, F_GETLK_, F_SETLK_, F_SETLKW_, F_SETOWN_,
-       F_GETOWN_, F_SETSIG_, F_GETSIG_, F_OFD_GETLK_ = 36, F_OFD_SETLK_, F_OFD_SETLKW_,
+       F_GETOWN_, F_SETSIG_, F_GETSIG_, F_SETOWN_EX_ = 15, F_GETOWN_EX_, F_OFD_GETLK_ = 36,
+       F_OFD_SETLK_, F_OFD_SETLKW_,
        F_DUPFD_CLOEXEC_ = 1030, F_SETPIPE_SZ_ = 1031, F_GETPIPE_SZ_ = 1032, F_GET_SEALS_ = 1034 };
 enum { CLOSE_RANGE_UNSHARE_ = 2, CLOSE_RANGE_CLOEXEC_ = 4 };
 
@@ -300,6 +301,19 @@ void file_release(unsigned n)
 	name_unpin(name);
 }
 
+/* Of hundreds at once each may free more than one undo log holds with the others. */
+void file_release_later(unsigned n)
+{
+	struct file *f = &state.file[n];
+
+	if (f->refs > 1) {
+		f->refs--;
+		return;
+	}
+	f->next = state.file_dying;
+	state.file_dying = (uint16_t)n;
+}
+
 /* ---- calls ---- */
 
 int64_t linux_close(struct op *o)
@@ -386,6 +400,25 @@ int64_t linux_dup3(struct op *o)
 	return dup_to(o, (int)o->a[0], (int)o->a[1], o->a[2] & O_CLOEXEC_);
 }
 
+/* struct f_owner_ex: of which kind, which; a group is a negative one for F_GETOWN. */
+static int64_t owner_fcntl(struct op *o, struct file *f, bool set, uint64_t address)
+{
+	enum { OWNER_TID, OWNER_PID, OWNER_GROUP };
+	int32_t is = (int32_t)f->owner_pid;
+	int32_t owner[2] = { is < 0 ? OWNER_GROUP : OWNER_PID, is < 0 ? -is : is };
+	int64_t err;
+
+	if (!set)
+		return user_write(o, address, owner, sizeof(owner));
+	err = user_read(o, address, owner, sizeof(owner));
+	if (err != 0)
+		return err;
+	if (owner[0] < OWNER_TID || owner[0] > OWNER_GROUP || owner[1] < 0)
+		return -EINVAL;
+	f->owner_pid = (uint32_t)(owner[0] == OWNER_GROUP ? -owner[1] : owner[1]);
+	return 0;
+}
+
 int64_t linux_fcntl(struct op *o)
 {
 	struct file *f = fd_file(o, (int)o->a[0]);
@@ -418,6 +451,9 @@ int64_t linux_fcntl(struct op *o)
 		return 0;
 	case F_GETOWN_:
 		return (int32_t)f->owner_pid;
+	case F_SETOWN_EX_:
+	case F_GETOWN_EX_:
+		return owner_fcntl(o, f, command == F_SETOWN_EX_, o->a[2]);
 	case F_SETPIPE_SZ_:
 	case F_GETPIPE_SZ_:
 		return f->pipe != 0 ? PIPE_PAGES * PAGE_SIZE : -EBADF;

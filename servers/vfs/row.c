@@ -14,7 +14,7 @@
 #include "vfs.h"
 
 #define NS_PER_TICK 5000000000ull       /* write-back */
-enum { POLLS_WOKEN = 64 };
+enum { POLLS_WOKEN = 32 };
 
 unsigned row_index(const struct row *r)
 {
@@ -272,7 +272,7 @@ void row_again(struct row *r)
 
 void rows_run(void)
 {
-	while (state.ready != 0 || state.socket_dying != 0) {
+	while (state.ready != 0 || sockets_dying()) {
 		if (state.ready != 0)
 			row_again(&state.row[state.ready]);
 		else
@@ -355,7 +355,7 @@ int64_t vfs_linux_call(const struct delivery *d)
 		row_free(o.row);
 	if (result == -PARKED)
 		result = NO_REPLY;
-	if (state.ready != 0 || state.socket_dying != 0) {
+	if (state.ready != 0 || sockets_dying()) {
 		server_settle(result);
 		rows_run();
 	}

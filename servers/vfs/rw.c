@@ -416,5 +416,5 @@ int64_t linux_fadvise64(struct op *o)
 
 	if (f == NULL)
 		return -EBADF;
-	return f->pipe != 0 || f->kind == FILE_SOCKET ? -ESPIPE : o->a[3] > 5 ? -EINVAL : 0;
+	return f->pipe != 0 ? -ESPIPE : o->a[3] > 5 ? -EINVAL : 0;
 }

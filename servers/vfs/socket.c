@@ -108,6 +108,19 @@ void socket_wake_writers(const struct socket *s)
 	polls_wake(watch_socket(socket_index(s)));
 }
 
+int64_t socket_error(struct socket *s)
+{
+	int64_t error = s->error;
+
+	s->error = 0;
+	return -error;
+}
+
+bool socket_may_wait(const struct file *f, const struct transfer *m)
+{
+	return !(f->flags & O_NONBLOCK_) && !(m->flags & MSG_DONTWAIT_);
+}
+
 int64_t socket_wait(struct op *o, enum queue q, const struct socket *s, uint64_t ns, int64_t done)
 {
 	struct row *r = o->row;
@@ -139,7 +152,7 @@ int64_t socket_open(struct op *o, unsigned n, uint32_t flags)
 	}
 	f->kind = FILE_SOCKET;
 	f->flags = O_RDWR_ | (flags & SOCK_NONBLOCK_);
-	f->socket = n;
+	f->socket = (uint16_t)n;
 	return fd;
 }
 
@@ -274,8 +287,7 @@ void socket_close(struct file *f)
 	f->socket = 0;
 }
 
-/* All up to the next record with files; that one file by file, of which `front` counts those that
- * are done. */
+/* All up to the first record with files, and that one. */
 static void reap_records(struct socket *s)
 {
 	static uint16_t files[SCM_MAX_FILES];
@@ -284,25 +296,23 @@ static void reap_records(struct socket *s)
 
 	while (at != s->head && r.files == 0) {
 		record_at(s, at, &r);
-		if (r.files == 0)
-			at += record_size(&r);
+		record_files(s, at, &r, files);
+		at += record_size(&r);
 	}
-	if (at != s->tail) {
-		ring_take(s, at);
-		return;
-	}
-	record_files(s, s->tail, &r, files);
-	if (s->front == r.files) {
-		s->front = 0;
-		ring_take(s, s->tail + record_size(&r));
-	} else {
-		s->front++;
-		files_release(s, &files[s->front - 1], 1);
-	}
+	ring_take(s, at);
+	files_release(s, files, r.files, 0);
+}
+
+static void reap_file(void)
+{
+	unsigned n = state.file_dying;
+
+	state.file_dying = state.file[n].next;
+	file_release(n);
 }
 
 /* One step of taking apart the first that dies. It may be what another one held that goes next. */
-static void reap_step(void)
+static void reap_socket(void)
 {
 	unsigned n = state.socket_dying, first;
 	struct socket *s = &state.socket[n];
@@ -323,10 +333,18 @@ static void reap_step(void)
 	}
 }
 
+bool sockets_dying(void)
+{
+	return state.socket_dying != 0 || state.file_dying != 0;
+}
+
 void sockets_reap(void)
 {
-	while (state.socket_dying != 0) {
-		reap_step();
+	while (sockets_dying()) {
+		if (state.file_dying != 0)
+			reap_file();
+		else
+			reap_socket();
 		undo_commit();
 	}
 }

@@ -54,6 +54,7 @@ struct transfer {
 	uint32_t name_len;
 	uint32_t flags;                 /* MSG_ */
 	uint32_t result;                /* MSG_ that the caller gets */
+	uint32_t given;                 /* files that the caller has got descriptors of */
 	bool has_address;
 };
 
@@ -89,12 +90,16 @@ void socket_abandon(unsigned n, bool unheard);
 void socket_wake(const struct socket *s);               /* all who wait for it, and for its peer */
 void socket_wake_writers(const struct socket *s);       /* its ring has more room */
 void other_is(struct socket *s, struct op *o);          /* SO_PEERCRED: the caller */
+int64_t socket_error(struct socket *s); /* what SO_ERROR would tell, once */
+bool socket_may_wait(const struct file *f, const struct transfer *m);
 /* Wait in a queue of s; ns as limit, `done` if something has been done. */
 int64_t socket_wait(struct op *o, enum queue q, const struct socket *s, uint64_t ns, int64_t done);
 
 /* socket_name.c */
 int64_t address_get(struct op *o, uint64_t at, uint64_t len, struct address *a) MUST_CHECK;
-int64_t address_give(struct op *o, const struct socket *s, uint64_t to, uint64_t len_at) MUST_CHECK;
+/* `len` bytes, family and name, to where there is room for as many as stand at len_at. */
+int64_t address_give(struct op *o, const char *name, unsigned len, uint64_t to, uint64_t len_at)
+	MUST_CHECK;
 int64_t socket_find(struct op *o, const struct socket *s, const struct address *a, unsigned *n)
 	MUST_CHECK;
 void socket_autobind(struct socket *s);
@@ -121,7 +126,10 @@ int64_t control_get(struct op *o, const struct socket *s, const struct socket *t
 int64_t control_give(struct op *o, const struct socket *s, struct transfer *m,
 		     const struct record *r, const uint16_t *files) MUST_CHECK;
 void files_hold(struct socket *s, const uint16_t *files, unsigned n);
-void files_release(struct socket *s, const uint16_t *files, unsigned n);
+/* They are in the ring no more. The references of the first `given` are their descriptors' now. */
+void files_release(struct socket *s, const uint16_t *files, unsigned n, unsigned given);
+void sender_keep(struct row *row, const struct record *r);
+bool sender_kept(const struct row *row, struct record *r);      /* false: there is none */
 
 /* socket_send.c, socket_receive.c */
 int64_t socket_send(struct op *o, struct file *f, struct transfer *m);

@@ -85,15 +85,35 @@ void files_hold(struct socket *s, const uint16_t *files, unsigned n)
 	state.flights += n;
 }
 
-/* They are in the ring no more: after it was taken from there, for this may commit. */
-void files_release(struct socket *s, const uint16_t *files, unsigned n)
+void files_release(struct socket *s, const uint16_t *files, unsigned n, unsigned given)
 {
 	if (n == 0)
 		return;
 	s->flights -= n;
 	state.flights -= n;
-	for (unsigned k = 0; k < n; k++)
-		file_release(files[k]);
+	for (unsigned k = given; k < n; k++)
+		file_release_later(files[k]);
+}
+
+/* ---- a call that waits with a part of its bytes done ----
+ * keep[0..2] of its row: 1 + whether the sender of that part was known, and who it was. */
+
+void sender_keep(struct row *row, const struct record *r)
+{
+	row->keep[0] = 1 + r->has_cred;
+	row->keep[1] = r->pid;
+	row->keep[2] = r->uid | (uint64_t)r->gid << 32;
+}
+
+bool sender_kept(const struct row *row, struct record *r)
+{
+	if (row == NULL || row->keep[0] == 0)
+		return false;
+	*r = (struct record){
+		.has_cred = (uint32_t)row->keep[0] - 1, .pid = (uint32_t)row->keep[1],
+		.uid = (uint32_t)row->keep[2], .gid = (uint32_t)(row->keep[2] >> 32),
+	};
+	return true;
 }
 
 /* ---- sending ---- */
@@ -129,6 +149,8 @@ static int64_t cred_get(const struct proc_public_get_reply *p, const char *data,
 	     (want.uid != p->word[PUBLIC_UID] && want.uid != p->word[PUBLIC_EUID]) ||
 	     (want.gid != p->word[PUBLIC_GID] && want.gid != p->word[PUBLIC_EGID])))
 		return -EPERM;
+	if (want.uid == UINT32_MAX || want.gid == UINT32_MAX)
+		return -EINVAL;
 	if (want.pid != p->word[PUBLIC_PID] && process_by_pid(want.pid) == NULL)
 		return -ESRCH;
 	*r = (struct record){
@@ -214,8 +236,9 @@ static void add_cred(struct out *out, struct transfer *m, const struct record *r
 		c = (struct cred){ r->pid, r->uid, r->gid };
 	if (m->control_len < CRED_LEN)
 		m->result |= MSG_CTRUNC_;
-	else
-		add(out, m->control_len, SCM_CREDENTIALS_, &c, sizeof(c));
+	if (m->control_len >= HEAD)
+		add(out, m->control_len, SCM_CREDENTIALS_, &c,
+		    m->control_len < CRED_LEN ? m->control_len - HEAD : sizeof(c));
 }
 
 /* Descriptors for as many as there is room for. */
@@ -231,16 +254,16 @@ static void add_files(struct op *o, struct out *out, struct transfer *m, const u
 
 		if (fd < 0)
 			break;
-		state.file[files[k]].refs++;
 		fds[k] = (int32_t)fd;
 	}
+	m->given = k;
 	if (k < n)
 		m->result |= MSG_CTRUNC_;
 	if (k > 0)
 		add(out, m->control_len, SCM_RIGHTS_, fds, k * sizeof(fds[0]));
 }
 
-/* After this nothing may fail: descriptors are there. The memory is touched before, so that only
+/* With descriptors there nothing may fail. The memory is touched before, so that only
  * who takes it away from himself at this very moment gets an error, and keeps the descriptors. */
 int64_t control_give(struct op *o, const struct socket *s, struct transfer *m,
 		     const struct record *r, const uint16_t *files)
@@ -257,8 +280,8 @@ int64_t control_give(struct op *o, const struct socket *s, struct transfer *m,
 		m->control_len = sizeof(out.bytes);
 	out.used = 0;
 	memset(out.bytes, 0, sizeof(out.bytes));
-	err = user_touch(o, m->header, HEADER_SIZE, true);
-	if (err == 0)
+	err = r->files == 0 ? 0 : user_touch(o, m->header, HEADER_SIZE, true);
+	if (err == 0 && r->files != 0)
 		err = user_touch(o, m->control, m->control_len, true);
 	if (err != 0)
 		return err;
@@ -272,5 +295,10 @@ int64_t control_give(struct op *o, const struct socket *s, struct transfer *m,
 		err = user_write(o, m->header + CONTROL_LEN_AT, &len, sizeof(len));
 	if (err == 0)
 		err = user_write(o, m->header + FLAGS_AT, &m->result, sizeof(m->result));
+	if (err == -PARKED && m->given == 0)
+		return err;
+	/* What stays in the ring keeps its references. */
+	for (unsigned k = 0; (err != 0 || m->flags & MSG_PEEK_) && k < m->given; k++)
+		state.file[files[k]].refs++;
 	return err != 0 ? -EFAULT : 0;
 }

@@ -52,7 +52,7 @@ static int64_t move(struct op *o, struct file *f, struct transfer *m, bool write
 {
 	if (write)
 		return socket_send(o, f, m);
-	return m->total == 0 && is_stream(socket_of(f)) ? 0 : socket_receive(o, f, m);
+	return m->total == 0 ? 0 : socket_receive(o, f, m);
 }
 
 int64_t socket_transfer(struct op *o, struct file *f, uint64_t address, size_t len, bool write)

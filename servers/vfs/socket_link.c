@@ -138,16 +138,17 @@ static int64_t take(struct op *o, struct socket *l, uint32_t flags)
 {
 	unsigned n = l->first;
 	struct socket *e = &state.socket[n];
-	int64_t fd = socket_open(o, n, flags), err = 0;
+	int64_t fd, err = 0;
 
+	/* First: it may wait for a page, and commit. */
+	if (o->a[1] != 0)
+		err = address_give(o, peer_of(e)->name, FAMILY_LEN + peer_of(e)->name_len, o->a[1],
+				   o->a[2]);
+	if (err != 0)
+		return err;
+	fd = socket_open(o, n, flags);
 	if (fd < 0)
 		return fd;
-	if (o->a[1] != 0)
-		err = address_give(o, peer_of(e), o->a[1], o->a[2]);
-	if (err != 0) {
-		socket_undo_open(o, fd);
-		return err;
-	}
 	l->first = e->next;
 	l->waiting--;
 	e->next = 0;

@@ -32,21 +32,19 @@ int64_t address_get(struct op *o, uint64_t at, uint64_t len, struct address *a)
 	return 0;
 }
 
-int64_t address_give(struct op *o, const struct socket *s, uint64_t to, uint64_t len_at)
+int64_t address_give(struct op *o, const char *name, unsigned len, uint64_t to, uint64_t len_at)
 {
 	char bytes[FAMILY_LEN + SOCKET_NAME] = { AF_UNIX_ };
-	int32_t room, len = FAMILY_LEN;
+	int32_t room;
 	int64_t err = user_read(o, len_at, &room, sizeof(room));
 
 	if (err != 0)
 		return err;
 	if (room < 0)
 		return -EINVAL;
-	if (s != NULL) {
-		memcpy(bytes + FAMILY_LEN, s->name, s->name_len);
-		len += s->name_len;
-	}
-	err = user_write(o, to, bytes, (size_t)(room < len ? room : len));
+	if (len > FAMILY_LEN)
+		memcpy(bytes + FAMILY_LEN, name, len - FAMILY_LEN);
+	err = user_write(o, to, bytes, (unsigned)room < len ? (unsigned)room : len);
 	return err != 0 ? err : user_write(o, len_at, &len, sizeof(len));
 }
 
@@ -109,7 +107,7 @@ void socket_autobind(struct socket *s)
 {
 	struct address a = { .len = 1 + AUTO_DIGITS };
 
-	if (s->is_bound)
+	if (s->name_len != 0)
 		return;
 	do {
 		state.socket_auto = (state.socket_auto + 1) & 0xfffff;
@@ -163,7 +161,7 @@ int64_t linux_bind(struct op *o)
 		socket_autobind(s);
 		return 0;
 	}
-	if (s->is_bound)
+	if (s->name_len != 0)
 		return -EINVAL;
 	if (a.name[0] != '\0')
 		return bind_path(o, s, &a);
@@ -175,12 +173,17 @@ int64_t linux_bind(struct op *o)
 
 /* ---- who is who ---- */
 
+static int64_t tell_name(struct op *o, const struct socket *s)
+{
+	return address_give(o, s->name, FAMILY_LEN + s->name_len, o->a[1], o->a[2]);
+}
+
 int64_t linux_getsockname(struct op *o)
 {
 	int64_t err;
 	struct file *f = socket_file(o, (int)o->a[0], &err);
 
-	return f == NULL ? err : address_give(o, socket_of(f), o->a[1], o->a[2]);
+	return f == NULL ? err : tell_name(o, socket_of(f));
 }
 
 int64_t linux_getpeername(struct op *o)
@@ -192,5 +195,5 @@ int64_t linux_getpeername(struct op *o)
 		return err;
 	if (socket_of(f)->peer == 0)
 		return -ENOTCONN;
-	return address_give(o, peer_of(socket_of(f)), o->a[1], o->a[2]);
+	return tell_name(o, peer_of(socket_of(f)));
 }

@@ -13,36 +13,11 @@
 
 static uint16_t files[SCM_MAX_FILES];
 
-static int64_t error_of(struct socket *s)
-{
-	int64_t error = s->error;
-
-	s->error = 0;
-	return -error;
-}
-
-static bool may_wait(const struct file *f, const struct transfer *m)
-{
-	return !(f->flags & O_NONBLOCK_) && !(m->flags & MSG_DONTWAIT_);
-}
-
-/* Bytes with a length that the caller has in a word, or in the header; of whom. */
+/* Who sent it: nothing, if that has no name. */
 static int64_t name_give(struct op *o, const struct transfer *m, const char *name, unsigned len)
 {
-	char bytes[FAMILY_LEN + SOCKET_NAME] = { AF_UNIX_ };
-	int32_t room, all = len != 0 ? (int32_t)len + FAMILY_LEN : 0;
-	int64_t err;
-
-	if (m->name == 0)
-		return 0;
-	err = user_read(o, m->name_len_at, &room, sizeof(room));
-	if (err != 0)
-		return err;
-	if (room < 0)
-		return -EINVAL;
-	memcpy(bytes + FAMILY_LEN, name, len);
-	err = user_write(o, m->name, bytes, (size_t)(room < all ? room : all));
-	return err != 0 ? err : user_write(o, m->name_len_at, &all, sizeof(all));
+	return m->name == 0 ? 0 : address_give(o, name, len != 0 ? FAMILY_LEN + len : 0, m->name,
+					       m->name_len_at);
 }
 
 /* ---- messages ---- */
@@ -51,11 +26,9 @@ static int64_t wait_for_message(struct op *o, struct file *f, const struct trans
 {
 	struct socket *s = socket_of(f);
 
-	if (s->error != 0)
-		return error_of(s);
-	if (s->shut & SOCKET_READ && (!is_datagram(s) || may_wait(f, m)))
+	if (s->shut & SOCKET_READ && (!is_datagram(s) || socket_may_wait(f, m)))
 		return 0;
-	if (!may_wait(f, m))
+	if (!socket_may_wait(f, m))
 		return -EAGAIN;
 	return socket_wait(o, QUEUE_SOCKET_READ, s, s->receive_ns, 0);
 }
@@ -70,6 +43,8 @@ static int64_t message_receive(struct op *o, struct file *f, struct transfer *m)
 
 	if (!is_datagram(s) && s->phase != SOCKET_CONNECTED)
 		return -ENOTCONN;
+	if (s->error != 0)
+		return socket_error(s);
 	if (!has_message(s))
 		return wait_for_message(o, f, m);
 	record_at(s, s->tail, &r);
@@ -89,7 +64,7 @@ static int64_t message_receive(struct op *o, struct file *f, struct transfer *m)
 		s->bytes -= r.len;
 		ring_take(s, s->tail + record_size(&r));
 		socket_wake_writers(s);
-		files_release(s, files, r.files);
+		files_release(s, files, r.files, m->given);
 	}
 	return (int64_t)(m->flags & MSG_TRUNC_ ? r.len : n);
 }
@@ -146,13 +121,13 @@ static int64_t look_on(struct op *o, struct socket *s, const struct transfer *m,
 }
 
 /* What was looked at is taken. */
-static void take(struct socket *s, const struct look *l, uint64_t bytes)
+static void take(struct socket *s, const struct look *l, uint64_t bytes, unsigned given)
 {
 	s->front = l->front;
 	s->bytes -= (uint32_t)bytes;
 	ring_take(s, l->at);
 	socket_wake_writers(s);
-	files_release(s, files, l->r.files);
+	files_release(s, files, l->r.files, given);
 }
 
 /* Nothing more is there: the end, or wait. */
@@ -164,33 +139,12 @@ static int64_t wait_for_more(struct op *o, struct file *f, const struct transfer
 	if (l->got > 0 && (!(m->flags & MSG_WAITALL_) || m->flags & MSG_PEEK_))
 		return (int64_t)l->got;
 	if (s->error != 0 && l->got == 0)
-		return error_of(s);
+		return socket_error(s);
 	if (s->error != 0 || s->shut & SOCKET_READ)
 		return (int64_t)l->got;
-	if (!may_wait(f, m))
+	if (!socket_may_wait(f, m))
 		return l->got > 0 ? (int64_t)l->got : -EAGAIN;
 	return socket_wait(o, QUEUE_SOCKET_READ, s, s->receive_ns, (int64_t)l->got);
-}
-
-/* keep[0..1]: 1 + whether the sender was known, and who it was, of what `done` counts. */
-static void remember(struct row *r, const struct look *l)
-{
-	r->done = l->got;
-	r->keep[0] = 1 + l->r.has_cred;
-	r->keep[1] = l->r.pid;
-	r->keep[2] = l->r.uid | (uint64_t)l->r.gid << 32;
-}
-
-static void recall(const struct row *r, struct look *l)
-{
-	if (r == NULL || r->keep[0] == 0)
-		return;
-	l->got = r->done;
-	l->has_first = true;
-	l->r = (struct record){
-		.has_cred = (uint32_t)r->keep[0] - 1, .pid = (uint32_t)r->keep[1],
-		.uid = (uint32_t)r->keep[2], .gid = (uint32_t)(r->keep[2] >> 32),
-	};
 }
 
 static int64_t stream_receive(struct op *o, struct file *f, struct transfer *m)
@@ -202,19 +156,20 @@ static int64_t stream_receive(struct op *o, struct file *f, struct transfer *m)
 
 	if (s->phase != SOCKET_CONNECTED)
 		return -EINVAL;
-	recall(o->row, &l);
-	before = l.got;
+	l.has_first = sender_kept(o->row, &l.r);
+	l.got = before = l.has_first ? o->row->done : 0;
 	err = look_on(o, s, m, &l);
 	if (err == -PARKED || (err != 0 && l.got == 0))
 		return err;
-	if (l.got < m->total && l.at == s->head && !l.has_files && err == 0 && m->total != 0) {
+	if ((l.got < m->total || l.got == 0) && l.at == s->head && !l.has_files && err == 0) {
 		err = wait_for_more(o, f, m, &l);
 		if (err < 0 && err != -PARKED)
 			return err;
 		if (err == -PARKED) {
 			if (l.got > before) {
-				remember(o->row, &l);
-				take(s, &l, l.got - before);
+				o->row->done = l.got;
+				sender_keep(o->row, &l.r);
+				take(s, &l, l.got - before, 0);
 			}
 			return err;
 		}
@@ -225,7 +180,7 @@ static int64_t stream_receive(struct op *o, struct file *f, struct transfer *m)
 	if (err != 0)
 		return err;
 	if (!(m->flags & MSG_PEEK_) && l.got > before)
-		take(s, &l, l.got - before);
+		take(s, &l, l.got - before, m->given);
 	return (int64_t)l.got;
 }
 

@@ -12,19 +12,6 @@
 
 enum { MESSAGE_MARGIN = 32 };
 
-static int64_t error_of(struct socket *s)
-{
-	int64_t error = s->error;
-
-	s->error = 0;
-	return -error;
-}
-
-static bool may_wait(const struct file *f, const struct transfer *m)
-{
-	return !(f->flags & O_NONBLOCK_) && !(m->flags & MSG_DONTWAIT_);
-}
-
 static int64_t broken(struct op *o, const struct transfer *m, uint64_t done)
 {
 	if (done > 0)
@@ -61,16 +48,14 @@ static int64_t stream_send(struct op *o, struct file *f, struct transfer *m)
 		return s->phase == SOCKET_CONNECTED ? -EISCONN : -EOPNOTSUPP;
 	if (s->phase != SOCKET_CONNECTED)
 		return -ENOTCONN;
-	err = control_get(o, s, p, m, &c);
+	err = sender_kept(o->row, &c.r) ? 0 : control_get(o, s, p, m, &c);
 	if (err != 0)
 		return err;
 	for (;;) {
 		if (s->shut & SOCKET_WRITE || p->shut & SOCKET_READ)
 			return broken(o, m, done);
-		if (done == m->total)
+		if (done >= m->total)   /* more: the caller has shortened the parts meanwhile */
 			return (int64_t)done;
-		if (done > 0)
-			c.r.files = 0;
 		c.r.len = (uint32_t)stream_room(s, p, &c.r, m->total - done);
 		if (c.r.len == 0)
 			break;
@@ -78,12 +63,14 @@ static int64_t stream_send(struct op *o, struct file *f, struct transfer *m)
 		if (err != 0)
 			return err == -PARKED || done == 0 ? err : (int64_t)done;
 		done += c.r.len;
-		if (done < m->total)    /* the next one may commit this one */
+		c.r.files = 0;
+		if (done < m->total) {  /* the next one may commit this one */
 			row_get(o)->done = done;
+			sender_keep(o->row, &c.r);
+		}
 	}
-	if (!may_wait(f, m))
+	if (!socket_may_wait(f, m))
 		return done > 0 ? (int64_t)done : -EAGAIN;
-	row_get(o)->done = done;
 	return socket_wait(o, QUEUE_SOCKET_WRITE, p, s->send_ns, (int64_t)done);
 }
 
@@ -122,7 +109,7 @@ static int64_t check_message(struct socket *s, const struct transfer *m)
 	if (m->total > s->send_limit - MESSAGE_MARGIN)
 		return -EMSGSIZE;
 	if (s->error != 0)
-		return error_of(s);
+		return socket_error(s);
 	return s->shut & SOCKET_WRITE ? -EPIPE : 0;
 }
 
@@ -153,7 +140,7 @@ static int64_t message_send(struct op *o, struct file *f, struct transfer *m)
 	c.r.len = (uint32_t)m->total;
 	c.r.name_len = s->name_len;
 	if (ring_used(t) >= s->send_limit || RING - ring_used(t) < record_size(&c.r)) {
-		if (!may_wait(f, m))
+		if (!socket_may_wait(f, m))
 			return -EAGAIN;
 		return socket_wait(o, QUEUE_SOCKET_WRITE, t, s->send_ns, 0);
 	}

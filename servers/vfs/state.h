@@ -6,7 +6,8 @@
  * F2  A name stands in one hash chain, in its directory's list of children, and, if it is not
  *     negative, in its inode's list of names. A pinned name stays.
  * F3  A page stands in one hash chain and in its inode's list, or it is free.
- * F4  file.refs counts descriptors and rows; descriptor tables count their processes.
+ * F4  file.refs counts descriptors, rows, places in rings of sockets and in state.file_dying;
+ *     descriptor tables count their processes.
  * F5  row[slot] is the one call of that process that vfs has not answered; rows below FIRST_PROGRAM
  *     are vfs's own work. A row is in at most one queue.
  * F6  request[n] of server s is what board s, entry n asks; the board's phase says how far it is.
@@ -125,7 +126,8 @@ struct file {
 	uint8_t locked;                 /* flock: 1 shared, 2 exclusive */
 	uint8_t unused;
 	uint32_t owner_pid;             /* F_SETOWN */
-	uint32_t socket;
+	uint16_t socket;
+	uint16_t next;                  /* in state.file_dying */
 	uint32_t life;                  /* CHAR: the server's, when it was opened */
 };
 
@@ -324,6 +326,7 @@ struct state {
 	uint64_t alarm;                 /* as set in the kernel */
 	uint32_t socket_number, socket_auto;
 	uint16_t socket_hint, socket_dying;
+	uint16_t file_dying;            /* given up by sockets, to be closed */
 	uint32_t flights;               /* files in rings of sockets */
 	uint32_t socket_pages;          /* in such rings */
 	uint32_t limits_changed;        /* counts setrlimit */

@@ -266,6 +266,7 @@ int64_t fd_new(struct op *o, unsigned file, int from, bool cloexec);   /* takes 
 struct file *file_new(struct op *o);                    /* NULL: ENFILE */
 unsigned file_index(const struct file *f);
 void file_release(unsigned n);
+void file_release_later(unsigned n);            /* by sockets_reap() */
 int64_t fd_close(struct table *t, int fd);
 unsigned table_new(void);
 unsigned table_copy(struct op *o, unsigned from);
@@ -323,6 +324,7 @@ int64_t socket_bytes(const struct file *f);
 void socket_attr(const struct file *f, struct file_attr *a);
 unsigned socket_as_inode(const struct file *f);
 void socket_close(struct file *f);
+bool sockets_dying(void);
 void sockets_reap(void);                                /* what was closed is taken apart */
 size_t sockets_text(char *to, size_t size);
 handler linux_socket, linux_socketpair, linux_bind, linux_listen, linux_connect, linux_accept,

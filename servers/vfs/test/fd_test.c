@@ -36,6 +36,16 @@ int64_t lock_fcntl(struct op *op, struct file *f, uint32_t command, uint64_t add
 {
 	return op && f && command && address ? 0 : 0;
 }
+int64_t user_read(struct op *op, uint64_t from, void *to, size_t len)
+{
+	memcpy(to, (const void *)(uintptr_t)from, len);
+	return op ? 0 : -EFAULT;
+}
+int64_t user_write(struct op *op, uint64_t to, const void *from, size_t len)
+{
+	memcpy((void *)(uintptr_t)to, from, len);
+	return op ? 0 : -EFAULT;
+}
 bool is_root(struct op *op)
 {
 	return op->uid == 0;
@@ -156,6 +166,35 @@ static void t_full(void)
 	CHECK_EQ(closed, 257);
 }
 
+static void t_owner(void)
+{
+	enum { SETOWN = 8, GETOWN, SETOWN_EX = 15, GETOWN_EX };
+	int32_t owner[2] = { 2, 77 };
+
+	setup();
+	open_one(false);
+	CHECK_EQ(do_call(linux_fcntl, 0, SETOWN_EX, (uint64_t)(uintptr_t)owner), 0);
+	CHECK_EQ(do_call(linux_fcntl, 0, GETOWN, 0), -77);
+	CHECK_EQ(do_call(linux_fcntl, 0, SETOWN, 5), 0);
+	CHECK_EQ(do_call(linux_fcntl, 0, GETOWN_EX, (uint64_t)(uintptr_t)owner), 0);
+	CHECK(owner[0] == 1 && owner[1] == 5);
+	owner[0] = 3;
+	CHECK_EQ(do_call(linux_fcntl, 0, SETOWN_EX, (uint64_t)(uintptr_t)owner), -EINVAL);
+}
+
+static void t_later(void)
+{
+	unsigned n;
+
+	setup();
+	n = file_index(fd_file(&o, (int)open_one(false)));
+	state.file[n].refs++;
+	file_release_later(n);
+	CHECK(state.file[n].refs == 1 && state.file_dying == 0);
+	file_release_later(n);
+	CHECK(state.file_dying == n && closed == 0);
+}
+
 int main(void)
 {
 	TEST("the lowest free descriptor is taken", t_lowest);
@@ -163,5 +202,7 @@ int main(void)
 	TEST("exec closes what is marked, and only that", t_exec);
 	TEST("a child has a table of its own and shares the open files", t_fork);
 	TEST("the limit of descriptors holds, and nothing leaks", t_full);
+	TEST("an open file's owner is a process or a group", t_owner);
+	TEST("a file that is given up later goes with its last reference only", t_later);
 	return test_result();
 }

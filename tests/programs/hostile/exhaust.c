@@ -588,6 +588,8 @@ static const struct attack all[] = {
 	{ "400 connections that nobody accepts", waiting_connections, 400, PLAIN_USER, 0 },
 	{ "400 sockets, each in flight in the next", chain_of_sockets, 400, PLAIN_USER, 0 },
 	{ "files in flight up to the limit", files_in_flight, 0, PLAIN_USER, 0 },
+	{ "253 files in one message that nobody takes", files_that_nobody_takes, 0, PLAIN_USER, 0 },
+	{ "253 files in a long message that 60 wait for", crowded_receiver, 60, PLAIN_USER, 0 },
 	{ "400 threads that read a pipe, killed", readers, 1, PLAIN_USER, SIGKILL },
 	{ "400 threads that read a pipe, closed", readers, 0, PLAIN_USER, 0 },
 	{ "400 threads whose time is up", sleepers, 0, PLAIN_USER, 0 },

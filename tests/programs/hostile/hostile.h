@@ -49,6 +49,8 @@ void full_sockets(long a);              /* sockets.c */
 void waiting_connections(long a);
 void chain_of_sockets(long a);
 void files_in_flight(long a);
+void files_that_nobody_takes(long a);
+void crowded_receiver(long a);
 void together(void);                    /* together.c */
 
 #endif

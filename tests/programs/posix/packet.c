@@ -109,10 +109,16 @@ static void t_packets_keep_their_ends_and_end_with_the_peer(void)
 	CHECK(send(c, "one", 3, MSG_EOR) == 3 && writev(c, parts, 2) == 8);
 	CHECK(read(s, text, 2) == 2 && read(s, text, 16) == 8);
 	CHECK(memcmp(text, "twoparts", 8) == 0);
-	CHECK(send(c, "last", 4, 0) == 4 && close(c) == 0);
+	CHECK(read(s, text, 0) == 0);           /* waits for nothing, and takes nothing */
+	CHECK(send(c, "last", 4, 0) == 4 && read(s, text, 0) == 0 && close(c) == 0);
 	CHECK(read(s, text, 16) == 4 && read(s, text, 16) == 0);
 	handle(SIGPIPE, on_signal, 0);
 	FAILS(send(s, "x", 1, MSG_NOSIGNAL), EPIPE);
+	CHECK(connect_to(c = make(SOCK_SEQPACKET), "/tmp/sk.p") == 0);
+	CHECK((s = accept(l, NULL, NULL)) >= 0);
+	CHECK(send(c, "kept", 4, 0) == 4 && send(s, "lost", 4, 0) == 4 && close(c) == 0);
+	FAILS(recv(s, text, 16, 0), ECONNRESET);        /* the error first, then what came */
+	CHECK(recv(s, text, 16, 0) == 4 && recv(s, text, 16, 0) == 0);
 	unlink("/tmp/sk.p");
 }
 

@@ -256,6 +256,9 @@ static void t_nonsense_along_with_bytes_is_refused(void)
 	m.msg_control = nowhere;
 	FAILS(syscall(SYS_sendmsg, s[0], &m, 0), EFAULT);
 	FAILS(recv(s[1], many, 1, MSG_DONTWAIT), EAGAIN);
+	CHECK(write(s[0], "x", 1) == 1);
+	part.iov_base = many;
+	CHECK(recvmsg(s[1], &m, 0) == 1 && m.msg_controllen == 0);      /* nothing goes there */
 }
 
 /* ---- who sends ---- */
@@ -308,6 +311,9 @@ static void t_only_root_may_claim_to_be_another(void)
 	claim.pid = 1;
 	CHECK(send_with(s[0], SCM_CREDENTIALS, &claim, sizeof(claim), "x") == 1);
 	CHECK(receive_cred(s[1], &who) == 1 && who.pid == 1);
+	claim.uid = (uid_t)-1;
+	FAILS(send_with(s[0], SCM_CREDENTIALS, &claim, sizeof(claim), "x"), EINVAL);
+	claim.uid = getuid();
 	claim.pid = 99999999;
 	FAILS(send_with(s[0], SCM_CREDENTIALS, &claim, sizeof(claim), "x"), ESRCH);
 	pid = fork();

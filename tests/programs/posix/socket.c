@@ -82,6 +82,9 @@ static void t_a_socket_is_a_descriptor_like_others(void)
 	CHECK(close(s[0]) == 0 && read(copy, want, 2) == 2 && want[1] == 'b');
 	CHECK(ioctl(copy, FIONREAD, &n) == 0 && n == 3);
 	CHECK(fcntl(copy, F_SETFL, O_NONBLOCK) == 0 && read(copy, want, 9) == 3);
+	CHECK(fcntl(copy, F_GETOWN) == 0 && fcntl(copy, F_SETOWN, getpid()) == 0);
+	CHECK(fcntl(copy, F_GETOWN) == getpid() && fcntl(copy, F_SETOWN, -getpgrp()) == 0);
+	CHECK(fcntl(copy, F_GETOWN) == -getpgrp());
 	FAILS(read(copy, want, 9), EAGAIN);
 	CHECK(close(copy) == 0 && read(s[1], want, 1) == 0);
 }
@@ -197,6 +200,7 @@ static void t_accept_gives_who_connected(void)
 	len = sizeof(a);
 	CHECK(getsockname(s, (struct sockaddr *)&a, &len) == 0);
 	CHECK(strcmp(a.sun_path, "/tmp/sk.a") == 0);
+	FAILS(bind_to(s, "@accepted"), EINVAL);
 	len = sizeof(who);
 	CHECK(getsockopt(s, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && len == sizeof(who));
 	CHECK(who.pid == getpid() && who.uid == geteuid() && who.gid == getegid());
@@ -381,6 +385,44 @@ static void t_vectors_of_a_stream_are_gathered_and_scattered(void)
 	CHECK(recv(s[1], c, 2, MSG_PEEK) == 2 && recv(s[1], c, 100, MSG_PEEK) == 4);
 	CHECK(read(s[1], c, 100) == 4 && memcmp(c, "abcd", 4) == 0);
 	FAILS(recv(s[1], c, 1, MSG_DONTWAIT), EAGAIN);
+	FAILS(recv(s[1], c, 0, MSG_DONTWAIT), EAGAIN);
+}
+
+static struct iovec shared_parts[2];
+
+static void *write_parts(void *s)
+{
+	return (void *)writev(*(int *)s, shared_parts, 2);
+}
+
+/* Linux has a copy of them. Nobody may write what is beyond the parts. */
+static void t_parts_that_are_shortened_while_a_call_waits_do_no_harm(void)
+{
+	static char big[MANY], back[MANY];
+	struct iovec before[32];
+	int s[2], other[2];
+	ssize_t n, got = 0;
+	pthread_t t;
+	void *sent;
+
+	pair(SOCK_STREAM, s);
+	pair(SOCK_STREAM | SOCK_NONBLOCK, other);
+	for (unsigned k = 0; k < 32; k++)       /* these are remembered where parts are */
+		before[k] = (struct iovec){ big, sizeof(big) };
+	FAILS(readv(other[0], before, 32), EAGAIN);
+	shared_parts[0] = shared_parts[1] = (struct iovec){ big, MANY / 2 };
+	CHECK(pthread_create(&t, NULL, write_parts, &s[0]) == 0);
+	while (ready(s[0], POLLOUT) != 0)
+		usleep(1000);
+	usleep(50000);
+	shared_parts[0].iov_len = shared_parts[1].iov_len = 100;
+	for (unsigned k = 0; k < 20; k++) {
+		while ((n = recv(s[1], back, sizeof(back), MSG_DONTWAIT)) > 0)
+			got += n;
+		CHECK(errno == EAGAIN && got <= MANY);
+		usleep(10000);
+	}
+	CHECK(pthread_join(t, &sent) == 0 && (ssize_t)sent == got);
 }
 
 static void t_waitall_waits_for_all(void)
@@ -525,6 +567,7 @@ const struct test socket_tests[] = {
 	T(connections_that_were_not_accepted_are_reset),
 	T(the_mode_of_a_path_says_who_may_connect), T(streams_carry_bytes_however_they_are_cut),
 	T(sendfile_fills_a_socket), T(vectors_of_a_stream_are_gathered_and_scattered),
+	T(parts_that_are_shortened_while_a_call_waits_do_no_harm),
 	T(waitall_waits_for_all),
 	T(a_stream_whose_reader_is_gone_is_broken), T(shutdown_ends_one_direction),
 	T(a_call_that_waits_ends_with_time_or_signal), T(poll_tells_of_room_and_of_bytes),
