@@ -98,6 +98,7 @@ static enum phase phase(void)
 /* With the next commit the request is over. */
 static void close(enum phase how)
 {
+	other()->lent = NOT_RECEIVED;   /* S4: what lies there is a reply, or was a request once */
 	row.now = which() | (unsigned)how << PHASE_SHIFT | undo_next_commit() << STAMP_SHIFT;
 	__asm__ volatile("" : : : "memory");
 }
@@ -338,7 +339,6 @@ static void receive(void)
 	struct delivery *d = other();
 	err_t err;
 
-	d->lent = NOT_RECEIVED;
 	err = ipc_receive(d, ENDPOINT_ANY);
 	assert(err == 0);
 	received();
@@ -374,7 +374,6 @@ static void reply_and_receive(const struct server *s)
 
 	for (;;) {
 		reply->serial = d->serial;
-		reply->lent = NOT_RECEIVED;
 		close(ANSWERED);
 		server_commit();
 		err = ipc_replyreceive(reply, vector, row.nr.copies, &stop);

@@ -110,11 +110,13 @@ with Guest() as guest:
                        after=True) == (0, '/tmp/x/busybox\n')
     with scenario('vfs dies in the third part of a sendfile: no part is written twice'):
         guest.run('dd if=/dev/urandom of=/tmp/from bs=4096 count=8')
-        out = dies_in(guest, 'vfs', 6, 'inode_write', 'cat /tmp/from > /tmp/to',
-                      skip=2)
-        assert out == (0, ''), out
+        assert dies_in(guest, 'vfs', 6, 'inode_write', 'cat /tmp/from > /tmp/to',
+                       skip=2) == (0, '')
         assert 'last defect: exception 14' in guest.run('service status vfs')[1]
         assert guest.run('cmp /tmp/from /tmp/to; rm /tmp/from /tmp/to') == (0, '')
+    with scenario('vfs dies with what follows a close: the close is answered for, and done once'):
+        assert dies_in(guest, 'vfs', 6, 'sockets_reap', '/usr/lib/skink/posix connections_that'
+                       ) == (0, 'ok connections that were not accepted are reset\n')
     with scenario('tty dies of one request of a program again and again: it is an error then'):
         status, out = dies_in(guest, 'tty', 8, 'pty_open', 'head -c 1 /dev/ptmx', 4)
         assert status == 1 and 'Input/output error' in out, (status, out)
