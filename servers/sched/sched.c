@@ -11,7 +11,8 @@
  * The kernel runs the highest priority that is ready. A process that uses its quantum up sinks by
  * one, four at most, and is raised when it has blocked and nothing of that kind happened for a
  * while. One that never blocks would stay down, behind everybody of its old priority: every two
- * seconds it is raised here, so that nobody starves, whatever his priority.
+ * seconds it is raised here, so that nobody starves, whatever his priority. Those with a priority
+ * above the usual take turns, and no more than half of the time with it.
  *
  * Each process has its turn, so many of them together get much of the CPU, each for hardly using
  * any. A process group of which many are ready at the same time is a crowd, and has a lower base
@@ -31,7 +32,8 @@
 #define LOOK_NS 1000000000ull
 /* Not a whole number of seconds: others' heartbeats are not to fall on every sample. */
 #define SAMPLE_NS 5010000000ull
-enum { SUNK_FOR = 2 };                  /* looks */
+enum { SUNK_FOR = 2, SUNK_MOST = 255 }; /* looks */
+enum { LIFT_TICKS = 50 };               /* in all above the usual priority, from look to look */
 
 /* Decay of the averages for each sample: e^(-5/60), e^(-5/300), e^(-5/900) in LOAD_ONE. */
 enum { LOAD_SHIFT = 11, LOAD_ONE = 1 << LOAD_SHIFT, LOAD_OUT = 16 };
@@ -132,18 +134,32 @@ static err_t do_sched_load(const struct call *c, struct sched_load_reply *reply)
 
 /* ---- balance ---- */
 
-static void look_at(struct row *r, unsigned priority)
+/* Ticks that r, raised, has above the usual priority, before it sinks to that. */
+static unsigned lift_of(const struct row *r)
+{
+	unsigned levels = r->priority < PROGRAM_PRIORITY ? (unsigned)PROGRAM_PRIORITY - r->priority : 0;
+
+	return levels * r->quantum;
+}
+
+/* `lift`: what may still be given of LIFT_TICKS. False: r is due, and it does not suffice. */
+static bool look_at(struct row *r, unsigned priority, unsigned *lift)
 {
 	if (priority <= r->priority) {
 		if (r->sunk != 0)
 			r->sunk = 0;
-		return;
+		return true;
 	}
-	if (++r->sunk < SUNK_FOR)
-		return;
+	r->sunk += r->sunk < SUNK_MOST;
+	if (r->sunk < SUNK_FOR)
+		return true;
+	if (lift_of(r) > *lift)
+		return false;
+	*lift -= lift_of(r);
 	if (apply(r) == 0)
 		r->raised++;
 	r->sunk = 0;
+	return true;
 }
 
 /* How many of a process group are ready. Two groups far apart may share a number: then they count
@@ -185,7 +201,7 @@ static void sample(unsigned ready)
 static void look(void)
 {
 	static uint8_t priority[NR_PROCS];
-	unsigned programs = 0, services = 0;
+	unsigned programs = 0, services = 0, lift = LIFT_TICKS, next = 0;
 
 	memset(ready_of(0), 0, READY_GROUPS * sizeof(*ready_of(0)));
 	for (uint32_t slot = 0; slot < NR_PROCS; slot++) {
@@ -204,13 +220,17 @@ static void look(void)
 		*ready_of(r->group) += p.state == 0;
 		priority[slot] = p.priority;
 	}
-	for (unsigned i = 0; i < NR_PROCS; i++) {
+	for (unsigned n = 0; n < NR_PROCS; n++) {
+		unsigned i = (state.first + n) % NR_PROCS;
+
 		if (state.row[i].proc.v == 0)
 			continue;
-		look_at(&state.row[i], priority[i]);
+		if (!look_at(&state.row[i], priority[i], &lift) && next == 0)
+			next = i;
 		crowd(&state.row[i]);
 		undo_commit();                          /* each row stands for itself */
 	}
+	state.first = next;
 	if (state.looked_ns - state.sampled_ns >= SAMPLE_NS) {
 		state.sampled_ns = state.looked_ns;
 		sample(programs + (services > 0));

@@ -25,6 +25,7 @@ struct state {
 	struct row row[NR_PROCS];
 	uint64_t looked_ns, sampled_ns; /* since boot */
 	uint64_t load[3];               /* fixed point, LOAD_ONE is 1 */
+	uint32_t first;                 /* slot at which the next look begins */
 };
 
 extern struct state state;
