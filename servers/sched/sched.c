@@ -137,9 +137,9 @@ static err_t do_sched_load(const struct call *c, struct sched_load_reply *reply)
 /* Ticks that r, raised, has above the usual priority, before it sinks to that. */
 static unsigned lift_of(const struct row *r)
 {
-	unsigned levels = r->priority < PROGRAM_PRIORITY ? (unsigned)PROGRAM_PRIORITY - r->priority : 0;
-
-	return levels * r->quantum;
+	if (r->priority >= PROGRAM_PRIORITY)
+		return 0;
+	return (PROGRAM_PRIORITY - (unsigned)r->priority) * r->quantum;
 }
 
 /* `lift`: what may still be given of LIFT_TICKS. False: r is due, and it does not suffice. */

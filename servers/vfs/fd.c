@@ -125,10 +125,23 @@ unsigned table_new(void)
 	return 0;
 }
 
+void table_unplan(void)
+{
+	unsigned n = state.table_planned;
+
+	if (n == 0)
+		return;
+	table_release(n, ENDPOINT_NONE);
+	state.table_planned = 0;
+}
+
 unsigned table_copy(struct op *o, unsigned from)
 {
-	unsigned n = table_new();
+	unsigned n;
 
+	table_unplan();                 /* of a fork that we died in */
+	n = table_new();
+	state.table_planned = n;
 	for (unsigned k = 0; n != 0 && k < TABLE_CHUNKS; k++) {
 		const struct chunk *c = &state.chunk[state.table[from].chunk[k]];
 		unsigned m;
@@ -137,7 +150,7 @@ unsigned table_copy(struct op *o, unsigned from)
 			continue;
 		m = chunk_new(o);
 		if (m == 0) {
-			table_release(n, ENDPOINT_NONE);
+			table_unplan();
 			return 0;
 		}
 		memcpy(&state.chunk[m], c, sizeof(*c));

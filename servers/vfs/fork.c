@@ -6,7 +6,8 @@
  * Speaks:   contracts/pm (fork, fork_undo); forwards the call to pm.
  * Touches:  state.process, tables.
  * Trusts:   pm for the child's endpoint.
- * On crash: recovers in place; a child made but not started is undone by pm when the call ends.
+ * On crash: recovers in place; a child made but not started is undone by pm when the call ends. A
+ *           table that no child has got is given up.
  * Spec:     clone(2).
  */
 #include "vfs.h"
@@ -59,12 +60,14 @@ static int64_t do_fork(struct op *o, struct pm_fork_request *req)
 	}
 	err = pm_fork(&pm, req, &reply);
 	if (err != 0) {
-		if (table != 0)
+		if (req->flags & CLONE_FILES_ && table != 0)
 			table_release(table, ENDPOINT_NONE);
+		table_unplan();
 		return err;
 	}
 	if (!thread)
 		enter(o->p, reply.child, reply.pid, table);
+	state.table_planned = 0;
 	undo_commit();
 	err = ipc_forward(o->client, o->serial, pm.at);
 	if (err != 0) {

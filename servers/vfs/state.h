@@ -343,6 +343,7 @@ struct state {
 	uint64_t init_wait_ns;
 	uint64_t write_back_ns;
 	uint64_t random[4];
+	uint32_t table_planned;         /* for the child of a fork; 0: none */
 };
 
 extern struct state state;

@@ -96,6 +96,7 @@ static void look_at_all(void)
 	services_changed();
 	jobs_pull();
 	orphans_look();
+	table_unplan();
 	faults_pull();
 	rows_run();
 }

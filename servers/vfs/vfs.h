@@ -269,7 +269,8 @@ void file_release(unsigned n);
 void file_release_later(unsigned n);            /* by sockets_reap() */
 int64_t fd_close(struct table *t, int fd);
 unsigned table_new(void);
-unsigned table_copy(struct op *o, unsigned from);
+unsigned table_copy(struct op *o, unsigned from);       /* planned until a child has it */
+void table_unplan(void);
 void table_release(unsigned n, endpoint_t owner);
 void table_exec(unsigned n, endpoint_t owner);
 void process_gone(struct process *p);

@@ -35,6 +35,11 @@ def spaces(guest):
     return int(re.search(r'live: (\d+)', out)[1])
 
 
+def processes(guest):
+    """Those that do not come and go with the question."""
+    return guest.run('echo /proc/[0-9]*')[1]
+
+
 def address(service, function):
     out = subprocess.run(['nm', SERVICE % (service, service)], capture_output=True, text=True,
                          check=True).stdout
@@ -96,14 +101,20 @@ with Guest() as guest:
             guest.run('sleep 1')        # nine deaths, each within a second of the other, are enough
         with scenario('and no space is left behind'):
             assert spaces(guest) == before, (before, spaces(guest))
-    processes = guest.run('ls -d /proc/[0-9]* | wc -l')
+    there = processes(guest)
     for n in range(2):
         with scenario('vfs dies after pm has made the child (%d): there is one child' % n):
             assert dies_in(guest, 'vfs', 6, ('enter', 'ipc_forward')[n], '/bin/busybox echo hello'
                            ) == (0, 'hello\n')
             assert 'last defect: exception 14' in guest.run('service status vfs')[1]
-            assert guest.run('ls -d /proc/[0-9]* | wc -l') == processes
+            assert processes(guest) == there
             assert spaces(guest) == before, (before, spaces(guest))
+    with scenario('vfs dies in a fork that has copied the descriptors: the copy is given up'):
+        tables = re.search(r'(\d+) open files, (\d+) descriptor tables',
+                           guest.run('service dump vfs')[1])[0]
+        assert dies_in(guest, 'vfs', 6, 'pm_fork', '/bin/busybox echo hello') == (0, 'hello\n')
+        out = guest.run('service dump vfs')[1]
+        assert tables in out, (tables, out)
     with scenario('vfs dies when pm has begun a program: it is begun once, and vfs knows it'):
         guest.run('mkdir /tmp/x; cp /bin/busybox /tmp/x')
         assert dies_in(guest, 'vfs', 6, 'pm_exec_finish', '/tmp/x/busybox readlink /proc/self/exe',
