@@ -2,12 +2,14 @@
  * service.c - looks at services and manages them.
  *
  * Job:      service list | status NAME | start NAME | stop NAME | restart NAME |
- *           kill [-SIGNAL] NAME | stats | log [NAME] | dump [NAME].
+ *           kill [-SIGNAL] NAME | stats | log [NAME] | dump [NAME] | crashes.
  * Speaks:   contracts/rs, log and is, as any program may; rs checks who may change something.
  * Touches:  nothing.
  * Trusts:   rs and log for what they answer.
  * On crash: it is a program: nothing depends on it.
  */
+#include "service.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -350,12 +352,14 @@ static int usage(const char *text, const char *verb)
 	      "       service kill [-SIGNAL] NAME\n"
 	      "       service stats\n"
 	      "       service log [NAME]\n"
-	      "       service dump [NAME]\n", stderr);
+	      "       service dump [NAME]\n"
+	      "       service crashes\n", stderr);
 	return 2;
 }
 
 static const char *const verbs[] = {
 	"list", "status", "start", "stop", "restart", "kill", "stats", "log", "dump",
+	"crashes",
 };
 
 int main(int argc, char **argv)
@@ -370,6 +374,8 @@ int main(int argc, char **argv)
 		return list();
 	if (argc == 2 && strcmp(verb, "stats") == 0)
 		return stats();
+	if (argc == 2 && strcmp(verb, "crashes") == 0)
+		return crashes();
 	if ((argc == 2 || argc == 3) && strcmp(verb, "log") == 0)
 		return show_log(argv[2]);
 	if ((argc == 2 || argc == 3) && strcmp(verb, "dump") == 0)

@@ -15,7 +15,7 @@
 #include <lib/service_ids.h>
 
 /* Programs of user 0; services whose manifest says `user 0 ...` in so many words. */
-static bool may_manage(const struct call *c)
+bool may_manage(const struct call *c)
 {
 	struct proc_public_get_request req = { .proc = c->client };
 	struct proc_public_get_reply reply;
@@ -384,6 +384,7 @@ static err_t do_rs_firmware_grant(const struct call *c, struct rs_firmware_grant
 const struct rs_ops rs_operations = {
 	.list = do_rs_list, .status = do_rs_status, .start = do_rs_start, .stop = do_rs_stop,
 	.restart = do_rs_restart, .kill = do_rs_kill, .stats = do_rs_stats,
-	.rights = do_rs_rights, .pci_grant = do_rs_pci_grant,
+	.rights = do_rs_rights, .crash_next = do_rs_crash_next,
+	.crash_read = do_rs_crash_read, .pci_grant = do_rs_pci_grant,
 	.firmware_grant = do_rs_firmware_grant,
 };

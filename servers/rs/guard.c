@@ -215,6 +215,9 @@ static const char *cause_text(unsigned cause)
 	return cause < COUNT(text) && text[cause] ? text[cause] : "unknown cause";
 }
 
+/* What the kernel said of the defect that is being dealt with; NULL: rs found it by itself. */
+static const struct proc_next_reply *event;
+
 /* A frozen service: decide. */
 void guard_defect(unsigned id, unsigned cause, uint32_t code)
 {
@@ -240,6 +243,8 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code)
 	say("<%u>%s: %s %u", cause == RS_CAUSE_OPERATOR ? 6 : 4, s->name, cause_text(cause), code);
 	if (cause != RS_CAUSE_OPERATOR)
 		scene_say(id, cause == RS_CAUSE_KILLED ? 7 : 4);
+	if (cause != RS_CAUSE_OPERATOR && cause != RS_CAUSE_KILLED)
+		crash_take(id, event);
 	if (manifest_of(id)->restart == RESTART_NEVER && cause != RS_CAUSE_OPERATOR) {
 		struct proc_destroy_request req = { .proc = service_endpoint(id) };
 
@@ -285,8 +290,10 @@ void guard_events(void)
 	while (sys_proc_next(&e) == 0) {
 		uint32_t id = endpoint_slot(e.proc);
 
+		event = &e;
 		if (id < NR_SERVICES && endpoint_eq(e.proc, service_endpoint(id)))
 			defect_of(id, &e);
+		event = NULL;
 	}
 }
 

@@ -71,6 +71,14 @@ static void on_alarm(void)
 	set_alarm();
 }
 
+static void on_cancel(void)
+{
+	struct call_cancelled_reply who;
+
+	while (sys_call_cancelled(&who) == 0)
+		crash_cancelled(who.client, who.serial);
+}
+
 /* A service's exit: it is frozen as it stands, in the call, and dealt with as any defect. */
 static int64_t linux_call(const struct delivery *d)
 {
@@ -95,6 +103,7 @@ static void fill_table(void)
 		strlcpy(s->name, manifest_of(id)->name, sizeof(s->name));
 		s->waiter = ENDPOINT_NONE;
 	}
+	state.crash_waiter = ENDPOINT_NONE;
 	state.service[ID_RS].generation = FIRST_GENERATION;
 	state.service[ID_RS].phase = RS_STATE_RUNNING;
 }
@@ -150,6 +159,7 @@ int main(void)
 		.serves = { { .contract = &rs_contract, .ops = &rs_operations } },
 		.init = init, .check = check, .linux_call = linux_call,
 		.on_notify = on_notify, .on_alarm = on_alarm, .on_guard = on_guard,
+		.on_cancel = on_cancel,
 	};
 
 	server_run(&rs);

@@ -5,6 +5,8 @@
 #define RS_H
 
 #include "state.h"
+#include <contract/kernel.h>
+#include <lib/crash.h>
 #include <lib/image.h>
 #include <lib/manifest.h>
 #include <lib/server.h>
@@ -41,14 +43,25 @@ void start_what_can(void);
 void waiter_answer(struct service *s, err_t err);       /* who waits for it to be ready, if any */
 uint64_t guard_next_ns(void);
 
-/* scene.c: where a frozen service stopped, into the log. */
-void scene_say(unsigned id, unsigned level);
+/* scene.c: where a frozen service stopped, and who called, as far as can be told. */
+unsigned scene_places(unsigned id, const struct user_regs *r, uint64_t place[CRASH_PLACES]);
+void scene_say(unsigned id, unsigned level);    /* into the log */
+
+/* crash.c: what is kept of services that crashed. */
+void crash_take(unsigned id, const struct proc_next_reply *e);
+void crash_unwait(err_t err);
+void crash_cancelled(endpoint_t client, uint32_t serial);
+err_t do_rs_crash_next(const struct call *c, const struct rs_crash_next_request *req,
+		       struct rs_crash_next_reply *reply);
+err_t do_rs_crash_read(const struct call *c, const struct rs_crash_read_request *req,
+		       struct rs_crash_read_reply *reply);
 
 /* outbox.c: what rs tells others, who may never make it wait. */
 void outbox_flush(void);
 void say(const char *text, ...) __attribute__((format(printf, 1, 2)));
 
 /* commands.c */
+bool may_manage(const struct call *c);          /* a program of root's, or a service run as root */
 extern const struct rs_ops rs_operations;
 
 #endif

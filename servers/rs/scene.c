@@ -13,7 +13,7 @@
 #include <lib/args.h>
 #include <lib/print.h>
 
-enum { DEPTH = 9, WORDS = 512 };
+enum { WORDS = 512 };
 
 struct text { uint64_t va, len; const uint8_t *bytes; };
 
@@ -65,26 +65,38 @@ static unsigned stack_read(unsigned id, uint64_t sp, uint64_t *word)
 	return sys_proc_copy(&req, &reply) == 0 ? (unsigned)(req.len / sizeof(*word)) : 0;
 }
 
-void scene_say(unsigned id, unsigned level)
+unsigned scene_places(unsigned id, const struct user_regs *r, uint64_t place[CRASH_PLACES])
 {
 	static uint64_t word[WORDS];
+	struct text t;
+	unsigned words, n = 0;
+
+	if (!text_of(id, &t))
+		return 0;
+	place[n++] = r->rip;
+	words = stack_read(id, r->rsp, word);
+	for (unsigned i = 0; i < words && n < CRASH_PLACES; i++)
+		if (is_return(&t, word[i]))
+			place[n++] = word[i];
+	return n;
+}
+
+void scene_say(unsigned id, unsigned level)
+{
 	struct user_regs regs;
 	struct proc_regs_get_request req = {
 		.proc = service_endpoint(id), .address = (uint64_t)(uintptr_t)&regs,
 	};
-	struct text t;
-	char line[DEPTH * 12];
-	size_t n;
-	unsigned words, depth = 1;
+	uint64_t place[CRASH_PLACES];
+	char line[CRASH_PLACES * 20] = "";
+	unsigned places;
+	size_t n = 0;
 
-	if (!text_of(id, &t) || sys_proc_regs_get(&req) != 0)
+	if (sys_proc_regs_get(&req) != 0)
 		return;
-	n = format(line, sizeof(line), "0x%lx", (unsigned long)regs.rip);
-	words = stack_read(id, regs.rsp, word);
-	for (unsigned i = 0; i < words && depth < DEPTH; i++)
-		if (is_return(&t, word[i])) {
-			n += format(line + n, sizeof(line) - n, " 0x%lx", (unsigned long)word[i]);
-			depth++;
-		}
-	say("<%u>%s: at %s", level, state.service[id].name, line);
+	places = scene_places(id, &regs, place);
+	for (unsigned i = 0; i < places; i++)
+		n += format(line + n, sizeof(line) - n, " 0x%lx", (unsigned long)place[i]);
+	if (places != 0)
+		say("<%u>%s: at%s", level, state.service[id].name, line);
 }

@@ -42,6 +42,9 @@ struct state {
 	uint32_t next_frame;            /* boot: frames below are used or not free */
 	uint32_t frames;                /* given to services */
 	uint32_t missed;                /* heartbeats */
+	uint32_t crashes;               /* that were taken, since boot */
+	endpoint_t crash_waiter;        /* who waits for the next one, or NONE; */
+	uint32_t crash_serial;          /* and the serial of the call */
 	bool retry;                     /* something could not be sent: try again soon */
 	bool starved;                   /* too little memory: only what shows that is started */
 };
