@@ -2,7 +2,8 @@
  * service.c - looks at services and manages them.
  *
  * Job:      service list | status NAME | start NAME | stop NAME | restart NAME |
- *           kill [-SIGNAL] NAME | stats | log [NAME] | dump [NAME] | crashes.
+ *           recover NAME | refresh NAME | kill [-SIGNAL] NAME | stats | log [NAME] |
+ *           dump [NAME] | crashes | tree.
  * Speaks:   contracts/rs, log and is, as any program may; rs checks who may change something.
  * Touches:  nothing.
  * Trusts:   rs and log for what they answer.
@@ -46,7 +47,7 @@ static err_t ask_at(endpoint_t to, uint32_t type, const void *req, size_t req_si
 }
 
 /* One that is never started afresh, or hardly ever: rs and log. */
-static err_t ask(unsigned id, uint32_t type, const void *req, size_t req_size, void *reply,
+err_t ask(unsigned id, uint32_t type, const void *req, size_t req_size, void *reply,
 		 size_t reply_size, void *range, size_t len)
 {
 	return ask_at(FIRST_ENDPOINT(id), type, req, req_size, reply, reply_size, range, len);
@@ -78,7 +79,7 @@ static const char *error_text(err_t err)
 	}
 }
 
-static int fail(const char *name, err_t err)
+int fail(const char *name, err_t err)
 {
 	fprintf(stderr, "service: %s: %s\n", name, error_text(err));
 	return 1;
@@ -173,6 +174,11 @@ static int change(uint32_t type, const char *name)
 	if (!name_fits(req.name, sizeof(req.name), name))
 		return 1;
 	err = ask(ID_RS, type, &req, sizeof(req), &req, 0, NULL, 0);
+	if (type == RS_RECOVER && err == -EOPNOTSUPP) {
+		fprintf(stderr, "service: %s: it keeps no state (service refresh %s starts it "
+			"afresh), or its guardian is not there\n", name, name);
+		return 1;
+	}
 	if (type == RS_RESTART && err == -EBUSY) {
 		fprintf(stderr, "service: %s: it would forget what programs have there "
 			"(service kill %s lets it recover)\n", name, name);
@@ -232,6 +238,9 @@ static int stats(void)
 	       r.running, r.restarts, r.recoveries);
 	printf("heartbeats missed %2u\nmemory      %8lu KiB\n", r.missed,
 	       (unsigned long)r.frames * 4);
+	printf("defects: exit %u, exception %u, signal %u, hung %u, ipc %u\n", r.exits,
+	       r.exceptions, r.signals, r.hangs, r.ipc);
+	printf("crashes     %8u\n", r.crashes);
 	return 0;
 }
 
@@ -348,18 +357,19 @@ static int usage(const char *text, const char *verb)
 	if (text != NULL)
 		fprintf(stderr, "service: %s: %s\n", verb, text);
 	fputs("usage: service list\n"
-	      "       service status|start|stop|restart NAME\n"
+	      "       service status|start|stop|restart|recover|refresh NAME\n"
 	      "       service kill [-SIGNAL] NAME\n"
 	      "       service stats\n"
 	      "       service log [NAME]\n"
 	      "       service dump [NAME]\n"
-	      "       service crashes\n", stderr);
+	      "       service crashes\n"
+	      "       service tree\n", stderr);
 	return 2;
 }
 
 static const char *const verbs[] = {
 	"list", "status", "start", "stop", "restart", "kill", "stats", "log", "dump",
-	"crashes",
+	"crashes", "tree", "recover", "refresh",
 };
 
 int main(int argc, char **argv)
@@ -374,6 +384,8 @@ int main(int argc, char **argv)
 		return list();
 	if (argc == 2 && strcmp(verb, "stats") == 0)
 		return stats();
+	if (argc == 2 && strcmp(verb, "tree") == 0)
+		return tree();
 	if (argc == 2 && strcmp(verb, "crashes") == 0)
 		return crashes();
 	if ((argc == 2 || argc == 3) && strcmp(verb, "log") == 0)
@@ -386,8 +398,10 @@ int main(int argc, char **argv)
 		return change(RS_START, argv[2]);
 	if (argc == 3 && strcmp(verb, "stop") == 0)
 		return change(RS_STOP, argv[2]);
-	if (argc == 3 && strcmp(verb, "restart") == 0)
+	if (argc == 3 && (strcmp(verb, "restart") == 0 || strcmp(verb, "refresh") == 0))
 		return change(RS_RESTART, argv[2]);
+	if (argc == 3 && strcmp(verb, "recover") == 0)
+		return change(RS_RECOVER, argv[2]);
 	if ((argc == 3 || argc == 4) && strcmp(verb, "kill") == 0)
 		return kill_service(argc - 2, argv + 2);
 	for (unsigned i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)

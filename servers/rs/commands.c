@@ -217,10 +217,6 @@ static err_t do_rs_restart(const struct call *c, const struct rs_restart_request
 	return -EIO;
 }
 
-/* Default actions of signals (signal(7)): bit n is signal n. */
-#define IGNORED (BIT(0) | BIT(17) | BIT(18) | BIT(23) | BIT(28))        /* CHLD CONT URG WINCH */
-#define STOPS (BIT(19) | BIT(20) | BIT(21) | BIT(22))                   /* STOP TSTP TTIN TTOU */
-
 /* Who would notice that rs has died or hangs? */
 static bool is_guarded(void)
 {
@@ -228,6 +224,50 @@ static bool is_guarded(void)
 
 	return s->phase == RS_STATE_RUNNING && !s->hung;
 }
+
+/* rs itself: rsguard sees to it, and the one that comes back answers. */
+static err_t die_on_request(unsigned cause, uint32_t code)
+{
+	struct service *s = &state.service[ID_RS];
+
+	if (server_attempt() == 0 && !is_guarded())
+		return -EOPNOTSUPP;
+	if (server_attempt() == 0)
+		__builtin_trap();
+	s->defects[s->cause]--;         /* that was how, not why */
+	s->defects[cause]++;
+	s->cause = (uint8_t)cause;
+	s->code = code;
+	return 0;
+}
+
+static err_t do_rs_recover(const struct call *c, const struct rs_recover_request *req)
+{
+	unsigned id;
+	struct service *s = named(req->name, &id);
+	err_t err;
+
+	if (!may_manage(c))
+		return -EPERM;
+	if (!s)
+		return -ENOENT;
+	if (!alive(s))
+		return -ESRCH;
+	if (id == ID_RS)
+		return die_on_request(RS_CAUSE_OPERATOR, 0);
+	if (manifest_of(id)->restart != RESTART_RECOVER)
+		return -EOPNOTSUPP;
+	wait_for(s, c);
+	err = freeze(id, RS_CAUSE_OPERATOR, 0);
+	if (err == 0)
+		return NO_REPLY;
+	s->waiter = ENDPOINT_NONE;
+	return -EIO;
+}
+
+/* Default actions of signals (signal(7)): bit n is signal n. */
+#define IGNORED (BIT(0) | BIT(17) | BIT(18) | BIT(23) | BIT(28))        /* CHLD CONT URG WINCH */
+#define STOPS (BIT(19) | BIT(20) | BIT(21) | BIT(22))                   /* STOP TSTP TTIN TTOU */
 
 /* Make it hang. It stays frozen; no event is dealt with, so that its heartbeats find it. */
 static err_t hang(unsigned id)
@@ -265,21 +305,16 @@ static err_t do_rs_kill(const struct call *c, const struct rs_kill_request *req)
 		return 0;
 	if (req->signal < 64 && STOPS & BIT(req->signal))
 		return hang(id);
-	if (id == ID_RS && server_attempt() > 0) {
-		s->cause = RS_CAUSE_KILLED;     /* done: we are the one that came back */
-		s->code = req->signal;
-		return 0;
-	}
-	if (id == ID_RS && !is_guarded())
-		return -EOPNOTSUPP;
 	if (id == ID_RS)
-		__builtin_trap();       /* as asked; rsguard will see to it */
+		return die_on_request(RS_CAUSE_KILLED, req->signal);
 	return freeze(id, RS_CAUSE_KILLED, req->signal);
 }
 
 static err_t do_rs_stats(const struct call *c, struct rs_stats_reply *reply)
 {
-	*reply = (struct rs_stats_reply){ .missed = state.missed, .frames = state.frames };
+	*reply = (struct rs_stats_reply){
+		.missed = state.missed, .frames = state.frames, .crashes = state.crashes,
+	};
 	for (unsigned id = 0; id < NR_SERVICES; id++) {
 		const struct service *s = &state.service[id];
 
@@ -289,6 +324,11 @@ static err_t do_rs_stats(const struct call *c, struct rs_stats_reply *reply)
 		reply->running += s->phase == RS_STATE_RUNNING;
 		reply->restarts += s->restarts;
 		reply->recoveries += s->recoveries;
+		reply->exits += s->defects[RS_CAUSE_EXIT];
+		reply->exceptions += s->defects[RS_CAUSE_EXCEPTION];
+		reply->signals += s->defects[RS_CAUSE_KILLED];
+		reply->hangs += s->defects[RS_CAUSE_HUNG];
+		reply->ipc += s->defects[RS_CAUSE_IPC];
 	}
 	return 0;
 }
@@ -385,6 +425,6 @@ const struct rs_ops rs_operations = {
 	.list = do_rs_list, .status = do_rs_status, .start = do_rs_start, .stop = do_rs_stop,
 	.restart = do_rs_restart, .kill = do_rs_kill, .stats = do_rs_stats,
 	.rights = do_rs_rights, .crash_next = do_rs_crash_next,
-	.crash_read = do_rs_crash_read, .pci_grant = do_rs_pci_grant,
+	.crash_read = do_rs_crash_read, .recover = do_rs_recover, .pci_grant = do_rs_pci_grant,
 	.firmware_grant = do_rs_firmware_grant,
 };

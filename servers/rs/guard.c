@@ -234,6 +234,7 @@ void guard_defect(unsigned id, unsigned cause, uint32_t code)
 	s->repaired_ns = 0;
 	s->cause = (uint8_t)cause;
 	s->code = code;
+	s->defects[cause]++;
 	if (wish) {
 		s->recent = 1;          /* not a defect: no backoff */
 		s->loops = 0;
@@ -263,6 +264,8 @@ void guard_self(void)
 	s->recoveries++;
 	s->cause = (uint8_t)why->cause;
 	s->code = why->code;
+	if (s->cause <= RS_CAUSE_IPC)
+		s->defects[s->cause]++;
 	s->defect_ns = why->defect_ns;
 	s->repaired_ns = clock_monotonic_ns() - why->defect_ns;
 	say("<4>%s: %s %u", s->name, cause_text(s->cause), s->code);

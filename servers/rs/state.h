@@ -25,6 +25,7 @@ struct service {
 	uint32_t generation;
 	uint32_t code;                  /* that goes with cause */
 	uint32_t restarts, recoveries;
+	uint32_t defects[RS_CAUSE_IPC + 1];     /* by RS_CAUSE_ */
 	uint32_t recent;                /* defects in a row, none of them a minute after the last */
 	uint32_t loops;                 /* defects in a row that came right after a start */
 	uint64_t defect_ns;             /* time of the latest defect */

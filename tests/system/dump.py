@@ -99,6 +99,24 @@ with Guest() as guest:
         assert guest.run('service restart hello')[0] == 0
         assert status_of(guest, 'hello')[1] == restarts + 1
         assert int(re.search(r'restarts +(\d+)', guest.run('service stats')[1])[1]) == total + 1
+    with scenario('refresh does, too; recover keeps the state, and answers when it is done'):
+        assert guest.run('service refresh hello')[0] == 0
+        assert status_of(guest, 'hello')[1] == restarts + 2
+        for name in ('toy', 'vfs', 'rs'):
+            _, restarts, recoveries = status_of(guest, name)
+            assert guest.run('service recover ' + name) == (0, '')
+            assert status_of(guest, name)[1:] == (restarts, recoveries + 1)
+        refused(guest, 'service recover hello', 'service: hello: it keeps no state')
+        refused(guest, 'service recover nobody', 'service: nobody: no such service')
+        refused(guest, "su -s /bin/sh nobody -c 'service recover toy'",
+                'service: toy: only root may do that')
+    with scenario('stats tells defects apart'):
+        assert re.search(r'defects: exit \d+, exception \d+, signal \d+, hung 1, ipc 0',
+                         guest.run('service stats')[1])
+    with scenario('the tree shows who needs whom'):
+        out = guest.run('service tree')[1]
+        assert re.search(r'^log\n    ds\n        pm\n            vfs\n', out, re.M), out
+        assert re.search(r'^            virtio_blk\n                ext2\n', out, re.M), out
     with scenario('the log tells of it, and can be asked for one service'):
         out = guest.run('service log rs')[1]
         assert 'rs: toy: missed its heartbeats' in out, out
