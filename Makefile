@@ -41,7 +41,7 @@ GEN := $(BUILD)/gen
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-9s%s\n' '$1' '$(patsubst $(BUILD)/%,%,$@)')
 
-all: boot tools listings
+all: boot tools services listings
 
 # ---- host tools ----------------------------------------------------------------------------
 
@@ -156,7 +156,8 @@ kernel: $(KERNEL)
 
 # A folder holding a manifest of its own name is a service: all its .c and .S, with lib/ and the
 # generated stubs. Further manifests in it start the same program under another name.
-MANIFESTS := $(sort $(wildcard servers/*/*.svc bench/*/*.svc fs/*/*.svc net/*/*.svc drivers/*/*/*.svc))
+MANIFESTS := $(sort $(wildcard servers/*/*.svc bench/*/*.svc fs/*/*.svc net/*/*.svc drivers/*/*/*.svc \
+	tests/services/*/*.svc))
 SERVICE_DIRS := $(foreach m,$(MANIFESTS),$(if $(filter $(basename $(notdir $m)),\
 	$(notdir $(patsubst %/,%,$(dir $m)))),$(patsubst %/,%,$(dir $m))))
 SERVICES := $(notdir $(SERVICE_DIRS))

@@ -26,7 +26,7 @@ static err_t check_devices(const struct set *s, unsigned i)
 	bool wired = false;
 
 	for (unsigned n = 0; n < m->nr_lines; n++)
-		wired |= !(m->lines[n].line & (uint32_t)LINE_MSI);
+		wired |= m->lines[n].line < LINE_MSI;
 	if (m->nr_ports != 0 && !(m->calls & CALL(PORT_IO)))
 		return manifest_bad(s, i, m->line[WORD_PORTS],
 				    "ports are of no use without kernel call 'port_io'");

@@ -256,6 +256,7 @@ static const struct trouble {
 	{ { MIN "lines 4\n" }, 0, 5, "lines are of no use without kernel call 'irq_claim'" },
 	{ { MIN "calls irq_claim\n" }, 0, 5, "'irq_claim' is of no use without lines" },
 	{ { MIN "calls irq_claim\nlines msi:1 4\n" }, 0, 6, "stays masked without" },
+	{ { MIN "calls irq_claim\nlines 23\n" }, 0, 6, "stays masked without" },
 	{ { MIN "calls irq_claim irq_ack\nlines msi:1\n" }, 0, 5, "'irq_ack' is of no use" },
 	{ { MIN "calls port_io\nports 3f-50\n" }, 0, 6, "ports 0x40-0x43 are the kernel's" },
 	{ { MIN "calls port_io\nports 60\nports 20\n" }, 0, 7, "ports 0x20-0x21 are the kernel's" },
