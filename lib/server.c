@@ -489,6 +489,10 @@ static void recover(const struct server *s)
 	if (s->check != NULL && s->check() != 0)
 		assert(!"the state cannot be repaired");
 	undo_enable(true);
+	if (s->recovered != NULL) {
+		s->recovered();
+		undo_commit();
+	}
 	act();
 	beat(s);
 	if (phase() == RUNNING) {

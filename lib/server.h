@@ -61,8 +61,11 @@ struct server {
 	struct served serves[SERVES_MAX];
 	/* Also after a recovery (everything but .state is as at a fresh start), before check(). */
 	void (*init)(enum start_kind kind);
-	/* After a recovery: 0, or not repairable. */
+	/* After a recovery: 0, or not repairable. Stores are not logged: what is done here must be
+	 * right if it is begun anew after any instruction, and answers nobody. */
 	err_t (*check)(void);
+	/* Then: what was going on goes on. Logged, and committed at its end. */
+	void (*recovered)(void);
 	/* Its own lines of contracts/summary: as format(), bytes it would have needed. */
 	size_t (*summary)(char *to, size_t size);
 	/* Linux calls and page faults of programs: the result, or NO_REPLY. */

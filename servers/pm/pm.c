@@ -466,12 +466,16 @@ static err_t check(void)
 			return -EINVAL;
 	}
 	spaces_sweep();
+	return 0;
+}
+
+static void recovered(void)
+{
 	exits_again();
 	on_parked();
 	effect_do();
 	threads_again();
 	alarm_plan();
-	return 0;
 }
 
 /* vfs has (re)started: it asks for all jobs that are not finished. vm has a page that was missing,
@@ -540,7 +544,8 @@ int main(void)
 	static const struct server pm = {
 		.name = "pm",
 		.serves = { { .contract = &pm_contract, .ops = &ops } },
-		.init = init, .check = check, .linux_call = linux_call, .on_parked = on_parked,
+		.init = init, .check = check, .recovered = recovered,
+		.linux_call = linux_call, .on_parked = on_parked,
 		.on_alarm = on_alarm, .on_cancel = cancel_waits, .on_notify = on_notify,
 		.summary = summary, .committed = effect_do,
 	};
