@@ -16,6 +16,7 @@
 #include <contract/kernel.h>
 #include <lib/image.h>
 #include <lib/protocols.h>
+#include <lib/service_ids.h>
 
 #include "mkboot.h"
 
@@ -155,7 +156,7 @@ struct linked {
 	uint64_t servers;               /* bit n: what answers protocols[n] */
 	uint32_t primitives;            /* bit n: IPC_SENDREC + n */
 	bool loop;                      /* lib/server.c, which knows what is served */
-	bool claims_pci, maps_devices;
+	bool claims_pci, maps_devices, looks_in_archive;
 };
 
 static void take_kernel_call(struct linked *l, const char *symbol)
@@ -204,6 +205,7 @@ static void take_symbol(struct linked *l, const char *symbol)
 	l->loop |= strcmp(symbol, "server_run") == 0;
 	l->claims_pci |= strcmp(symbol, "pci_claim") == 0;
 	l->maps_devices |= strcmp(symbol, "vm_device_map") == 0;
+	l->looks_in_archive |= strcmp(symbol, "image_find") == 0;
 	take_kernel_call(l, symbol);
 	take_protocol(l, symbol);
 }
@@ -294,6 +296,22 @@ static void check_devices(const struct item *it, const struct linked *l, const s
 			 "device memory is listed, but '%s' never maps any", it->name);
 }
 
+/* The kernel maps the archive for rs. */
+static void check_archive(const struct item *it, const struct linked *l, const struct item *svc)
+{
+	const struct manifest *m = &svc->manifest;
+
+	if (m->archive && !l->looks_in_archive)
+		complain(svc->path, line_of(svc, WORD_ARCHIVE),
+			 "the boot archive is listed, but '%s' never looks into it", it->name);
+	if (!m->archive && l->looks_in_archive && m->id != ID_RS)
+		complain(svc->path, line_of(svc, WORD_ARCHIVE),
+			 "'%s' looks into the boot archive, which is not listed", it->name);
+	if (m->copy)
+		complain(svc->path, line_of(svc, WORD_COPY),
+			 "what is in the boot archive stays in memory anyway");
+}
+
 static uint64_t served_bits(const struct manifest *m)
 {
 	uint64_t bits = 0;
@@ -365,6 +383,7 @@ void check_program(const struct item *program, const struct item *svc,
 	check_calls(program, &l, svc);
 	check_primitives(program, &l, svc);
 	check_devices(program, &l, svc);
+	check_archive(program, &l, svc);
 	check_serves(program, &l, svc);
 	check_talks(program, &l, svc, set, count);
 }

@@ -84,6 +84,11 @@ static const struct refusal {
 	  "a.svc:6: PCI functions are listed, but 'a' never claims one" },
 	{ MIN "memory 64K\ntalks vm\nmmio 1000+1000\n", "finds.elf", "vm.svc",
 	  "a.svc:6: device memory is listed, but 'a' never maps any" },
+	{ MIN "memory 64K\narchive yes\n", "plain.elf", "",
+	  "a.svc:5: the boot archive is listed, but 'a' never looks into it" },
+	{ MIN "memory 64K\n", "looks.elf", "",
+	  "a.svc:1: 'a' looks into the boot archive, which is not listed" },
+	{ MIN "memory 64K\ncopy yes\n", "plain.elf", "", "a.svc:5: what is in the boot archive" },
 	{ MIN "memory 64K\n", "asks.elf", "", "a.svc:1: 'a' calls protocol 'ds', but talks to" },
 	{ MIN "memory 64K\nserves toy programs\n", "loop.elf", "",
 	  "a.svc:5: protocol 'toy' is listed, but 'a' does not answer it" },
@@ -122,7 +127,7 @@ static const char programs[] =
 	"f() { name=$1; shift; (for s; do echo \"void $s(void) {}\"; done; "
 	"echo 'void _start(void) { for (;;); }') | $B -o $name.elf; }\n"
 	"f claims pci_claim; f lists pci_list; f finds vm_totals; f asks peer_refresh\n"
-	"f loop server_run; f block block_server_init; f sends ipc_sendnb\n"
+	"f loop server_run; f block block_server_init; f sends ipc_sendnb; f looks image_find\n"
 	"strip -o stripped.elf plain.elf\n"
 	"echo 'int x = 5; void _start(void) { x = 1; }' | $B -Wl,-N -Wl,--no-warn-rwx-segments "
 	"-o wx.elf\n"
