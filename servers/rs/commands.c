@@ -103,6 +103,8 @@ static err_t freeze(unsigned id, unsigned cause, unsigned code)
 /* Who waited before has seen it die before it was ready. */
 static void wait_for(struct service *s, const struct call *c)
 {
+	if (endpoint_eq(s->waiter, c->client) && s->waiter_serial == c->serial)
+		return;                         /* we have died of this since */
 	waiter_answer(s, -EIO);
 	s->waiter = c->client;
 	s->waiter_serial = c->serial;
@@ -184,7 +186,7 @@ static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
 		return -EBUSY;
 	if (alive(s)) {
 		destroy.proc = service_endpoint(id);
-		if (sys_proc_destroy(&destroy) != 0)
+		if (sys_proc_destroy(&destroy) != 0 && server_attempt() == 0)
 			return -ENOENT;
 		s->generation++;
 		waiter_answer(s, -EIO);

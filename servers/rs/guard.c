@@ -6,8 +6,8 @@
  * Speaks:   kernel calls proc_next, proc_freeze, proc_destroy; heartbeats as notifications.
  * Touches:  rows of state.service; frozen services.
  * Trusts:   the kernel's word on who froze and why.
- * On crash: the rows say what was under way; a frozen service stays frozen until it is told of
- *           again (see guard_check).
+ * On crash: the rows say what was under way; who is frozen or gone all the same is looked for
+ *           (guard_look).
  *
  * States of a service, and who makes the transition:
  *   stopped --service_begin--> starting --guard_ready--> running
@@ -56,9 +56,14 @@ static bool needs_are_met(unsigned id)
 
 static void begin(unsigned id)
 {
+	struct proc_destroy_request rest = { .proc = service_endpoint(id) };
 	struct service *s = &state.service[id];
 	err_t err;
 
+	if (sys_proc_destroy(&rest) == 0) {     /* of a start that we died in: it may run */
+		s->generation++;
+		server_commit();
+	}
 	s->started_ns = clock_monotonic_ns();
 	if (s->beat_ns != 0)            /* what was due was the last life's */
 		s->beat_ns = s->started_ns + manifest_of(id)->heartbeat_ms * MS;
@@ -204,6 +209,7 @@ static bool recover_in_place(unsigned id)
 static const char *cause_text(unsigned cause)
 {
 	static const char *const text[] = {
+		[RS_CAUSE_NONE] = "died when rs did,",
 		[RS_CAUSE_EXIT] = "it ended itself, status",
 		[RS_CAUSE_EXCEPTION] = "CPU exception",
 		[RS_CAUSE_KILLED] = "killed by signal",
@@ -286,6 +292,25 @@ static void defect_of(unsigned id, const struct proc_next_reply *e)
 	guard_defect(id, e->cause == CAUSE_IPC ? RS_CAUSE_IPC : RS_CAUSE_EXCEPTION, e->vector);
 }
 
+/* The kernel tells of a defect once. What we were told of, or had begun to do about it, when we
+ * died ourselves: a service that is frozen or gone, and should not be. */
+static void guard_look(void)
+{
+	static bool looked;             /* not in this life */
+	static struct user_regs regs;
+
+	for (unsigned id = 1; id < NR_SERVICES && !looked; id++) {
+		struct proc_regs_get_request req = {
+			.proc = service_endpoint(id), .address = (uint64_t)(uintptr_t)&regs,
+		};
+
+		if (alive(&state.service[id]) && !state.service[id].hung &&
+		    sys_proc_regs_get(&req) != -EBUSY)
+			guard_defect(id, RS_CAUSE_NONE, 0);
+	}
+	looked = true;
+}
+
 void guard_events(void)
 {
 	struct proc_next_reply e;
@@ -298,6 +323,7 @@ void guard_events(void)
 			defect_of(id, &e);
 		event = NULL;
 	}
+	guard_look();
 }
 
 /* ---- time ---- */

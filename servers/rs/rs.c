@@ -63,6 +63,7 @@ static void on_alarm(void)
 {
 	uint64_t now = clock_monotonic_ns();
 
+	guard_events();
 	guard_due(now);
 	if (stood_still(now))
 		guard_postpone(now);
@@ -136,8 +137,8 @@ static void init(enum start_kind kind)
 	set_alarm();
 }
 
-/* After a recovery: whatever the interrupted request had frozen is told of again by the kernel or
- * still stands in its row; look at all of it at the next alarm. */
+/* After a recovery: whatever the interrupted request had frozen is told of by the kernel, stands in
+ * its row, or is found by guard_look(), at the next alarm. */
 static err_t check(void)
 {
 	for (unsigned id = 0; id < NR_SERVICES; id++) {

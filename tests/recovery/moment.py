@@ -3,7 +3,7 @@
 
 pm: on the way of a fork, an execve or an exit through vm and kernel, before it has committed. vfs:
 when pm has made a child or begun a program, and in the middle of a sendfile. The request is done
-again, and nothing is left behind. tty: whenever it starts, until it starts afresh.
+again, and nothing is left behind. rs: while it deals with the death of another. tty: whenever it starts, until it starts afresh.
 
 Limit: 180
 """
@@ -128,6 +128,19 @@ with Guest() as guest:
     with scenario('vfs dies with what follows a close: the close is answered for, and done once'):
         assert dies_in(guest, 'vfs', 6, 'sockets_reap', '/usr/lib/skink/posix connections_that'
                        ) == (0, 'ok connections that were not accepted are reset\n')
+    for victim, function, after in (('toy', 'guard_defect', False), ('toy', 'service_recover', False),
+                                    ('toy', 'service_recover', True), ('rtc', 'guard_defect', False),
+                                    ('rtc', 'service_start', False), ('rtc', 'rights_set', True),
+                                    ('rtc', 'service_start', True)):
+        with scenario('rs dies at %s of %s, when that has died: both run again'
+                      % (('the end' if after else 'the beginning') + ' of ' + function, victim)):
+            assert dies_in(guest, 'rs', 0, function, 'service kill %s' % victim, after=after)[0] == 0
+            guest.run('sleep 1')
+            assert 'last defect: exception 14' in guest.run('service status rs')[1]
+            out = guest.run('service status ' + victim)[1]
+            assert out.startswith(victim + ': running') and ' 0 heartbeats' in out, out
+            assert guest.run('service kill %s; sleep 1' % victim)[0] == 0
+            assert ': running' in guest.run('service status ' + victim)[1]
     with scenario('tty dies of one request of a program again and again: it is an error then'):
         status, out = dies_in(guest, 'tty', 8, 'pty_open', 'head -c 1 /dev/ptmx', 4)
         assert status == 1 and 'Input/output error' in out, (status, out)
