@@ -509,6 +509,8 @@ static void recover(const struct server *s)
 void server_run(const struct server *s)
 {
 	self = s;
+	if (phase() <= RUNNING)         /* nothing was on its way: these registers are old (S4) */
+		service_last_regs()->rip = 0;
 	if (start_kind == START_RECOVER && phase() != NEW)
 		recover(s);
 	else

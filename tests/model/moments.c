@@ -8,7 +8,7 @@
  * service dies, is recovered as rs does it (text, data, bss and stack anew; state and undo log
  * stay), and goes on to the end of the script. Every call must then have the answer that it has
  * without a death, once; every byte that was copied must be the same, and so must the state. Now
- * and then it dies in the recovery as well.
+ * and then it dies in the recovery as well, or when the next message has come.
  *
  * What follows from a death depends on the memory that is kept, on what the kernel has been told,
  * and on registers that hold a message. Where none of these has changed, one death stands for all.
@@ -435,6 +435,17 @@ static bool look_at_kept(const struct body *b)
 	return changed;
 }
 
+/* So many instructions later. */
+static void die_again(struct body *b, unsigned steps)
+{
+	struct user_regs last;
+
+	while (steps-- > 0 && !b->world.ended && !b->world.died)
+		run(b, PTRACE_SYSEMU_SINGLESTEP);
+	last = last_regs(b);
+	begin(b, RECOVER, &last);
+}
+
 /* At the moment that `b` has come to, in another body: it dies and goes on. */
 static const char *die(struct body *other, const struct body *b, unsigned moment,
 		       const struct world *good, const uint8_t *good_state)
@@ -449,13 +460,14 @@ static const char *die(struct body *other, const struct body *b, unsigned moment
 			used += segment(n)->p_memsz;
 		}
 	begin(other, RECOVER, &last);
-	if (moment % AGAIN_EACH == 0) {
-		unsigned steps = moment * 7919 % AGAIN_MOST;
+	if (moment % AGAIN_EACH == 0)
+		die_again(other, moment * 7919 % AGAIN_MOST);
+	if (moment % AGAIN_EACH == 1) {
+		unsigned next = other->world.next;
 
-		while (steps-- > 0 && !other->world.ended && !other->world.died)
+		while (other->world.next == next && !other->world.ended && !other->world.died)
 			run(other, PTRACE_SYSEMU_SINGLESTEP);
-		last = last_regs(other);
-		begin(other, RECOVER, &last);
+		die_again(other, moment / AGAIN_EACH % QUIET);
 	}
 	run_to_end(other);
 	return difference(other, good, good_state);
