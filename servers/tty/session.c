@@ -65,13 +65,15 @@ void drop_session(struct line *l)
 err_t become_controlling(struct line *l, endpoint_t proc, bool steal)
 {
 	uint32_t sid = public_word(proc, PUBLIC_SID);
+	const struct line *has;
 	endpoint_t leader;
 
 	if (sid == 0 || sid != public_word(proc, PUBLIC_PID))
 		return -EPERM;
 	if (sid == l->session)
 		return 0;
-	if (controlling(sid) != NULL)
+	has = controlling(sid);
+	if (has != NULL && has != l)    /* l: we have told pm, and died */
 		return -EPERM;
 	if (leader_of(l, &leader)) {
 		if (!steal || !is_root(proc))

@@ -3,7 +3,8 @@
 
 pm: on the way of a fork, an execve or an exit through vm and kernel, before it has committed. vfs:
 when pm has made a child or begun a program, and in the middle of a sendfile. The request is done
-again, and nothing is left behind. rs: while it deals with the death of another. tty: whenever it starts, until it starts afresh.
+again, and nothing is left behind. rs: while it deals with the death of another. tty: in an ioctl,
+and whenever it starts, until it starts afresh.
 
 Limit: 180
 """
@@ -128,23 +129,28 @@ with Guest() as guest:
     with scenario('vfs dies with what follows a close: the close is answered for, and done once'):
         assert dies_in(guest, 'vfs', 6, 'sockets_reap', '/usr/lib/skink/posix connections_that'
                        ) == (0, 'ok connections that were not accepted are reset\n')
-    for victim, function, after in (('toy', 'guard_defect', False), ('toy', 'service_recover', False),
-                                    ('toy', 'service_recover', True), ('rtc', 'guard_defect', False),
-                                    ('rtc', 'service_start', False), ('rtc', 'rights_set', True),
-                                    ('rtc', 'service_start', True)):
-        with scenario('rs dies at %s of %s, when that has died: both run again'
-                      % (('the end' if after else 'the beginning') + ' of ' + function, victim)):
-            assert dies_in(guest, 'rs', 0, function, 'service kill %s' % victim, after=after)[0] == 0
+    for victim, function, after in (
+            ('toy', 'guard_defect', False), ('toy', 'service_recover', False),
+            ('toy', 'service_recover', True), ('rtc', 'guard_defect', False),
+            ('rtc', 'service_start', False), ('rtc', 'rights_set', True),
+            ('rtc', 'service_start', True)):
+        with scenario('rs dies at the %s of %s for %s, which has died: both run again'
+                      % ('end' if after else 'beginning', function, victim)):
+            assert dies_in(guest, 'rs', 0, function, 'service kill ' + victim, after=after)[0] == 0
             guest.run('sleep 1')
             assert 'last defect: exception 14' in guest.run('service status rs')[1]
             out = guest.run('service status ' + victim)[1]
             assert out.startswith(victim + ': running') and ' 0 heartbeats' in out, out
             assert guest.run('service kill %s; sleep 1' % victim)[0] == 0
             assert ': running' in guest.run('service status ' + victim)[1]
+    with scenario('tty dies when pm knows of a controlling terminal: the session has it'):
+        assert dies_in(guest, 'tty', 8, 'pm_set_tty', '/usr/lib/skink/posix a_pty_becomes',
+                       after=True) == (0, 'ok a pty becomes the terminal of a session\n')
+        assert 'last defect: exception 14' in guest.run('service status tty')[1]
     with scenario('tty dies of one request of a program again and again: it is an error then'):
         status, out = dies_in(guest, 'tty', 8, 'pty_open', 'head -c 1 /dev/ptmx', 4)
         assert status == 1 and 'Input/output error' in out, (status, out)
-        assert ' 0 restarts, 4 recoveries' in guest.run('service status tty')[1]
+        assert ' 0 restarts, 5 recoveries' in guest.run('service status tty')[1]
         assert guest.run('dmesg | grep "tty: refuses"')[0] == 1
     with scenario('tty starts afresh: who waits at a pseudo-terminal hears that it is gone'):
         guest.run('/usr/lib/skink/ptywait > /tmp/waits & '
