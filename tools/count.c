@@ -11,6 +11,7 @@
  *                         trace ring and its count; virtual ones of procs (the first), the idle
  *                         loop and the trap stubs
  *   switch ADDRESS        an instruction that changes the address space
+ *   reached PATH          which blocks of user code ran, whose and how often, goes there at the end
  *   mark NAME ADDRESS BYTES
  *                         code of a program: counts as `now` or `end` if these bytes stand there
  *
@@ -90,7 +91,7 @@ static uint64_t current_at, procs_va, procs_at, ring_at, next_at, idle_va, stubs
 static size_t nr_switches, nr_marks, ends;
 static struct mark marks[MARKS_MAX];
 static const uint8_t *ram;
-static FILE *out;
+static FILE *out, *reached;
 
 static struct counters now, begun, interval;
 static struct list touched, last;
@@ -332,6 +333,19 @@ static void mark_reached(unsigned cpu, void *arg)
 		interval_over();
 }
 
+/* The blocks since the last mark. */
+static void reached_write(void)
+{
+	for (size_t i = 0; i < touched.count; i++) {
+		const struct block *b = touched.item[i];
+
+		if (!(b->address >> 63))
+			fprintf(reached, "%u %" PRIx64 " %u %" PRIu64 "\n", b->slot, b->address,
+				b->length, b->count);
+	}
+	fclose(reached);
+}
+
 static void finished(uint64_t id, void *arg)
 {
 	(void)id;
@@ -339,6 +353,8 @@ static void finished(uint64_t id, void *arg)
 	stays_write("run");
 	fprintf(out, "total %" PRIu64 "\n", now.instructions);
 	fclose(out);
+	if (reached)
+		reached_write();
 }
 
 static void translated(uint64_t id, struct qemu_plugin_tb *tb)
@@ -407,6 +423,10 @@ static void configure(const char *line)
 		out = fopen(name, "w");
 		if (!out)
 			die("cannot write the results");
+	} else if (sscanf(line, "reached %255s", name) == 1) {
+		reached = fopen(name, "w");
+		if (!reached)
+			die("cannot write what was reached");
 	} else if (sscanf(line, "ram %255s", name) == 1) {
 		map_ram(name);
 	} else if (!strncmp(line, "kernel ", 7)) {

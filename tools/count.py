@@ -113,9 +113,10 @@ class Stay:
 
 
 class Counted:
-    """A guest that is counted. marks: [(name, ELF file, symbol)]; None: instructions only."""
+    """A guest that is counted. marks: [(name, ELF file, symbol)]; None: instructions only. more:
+    further lines for the plugin."""
 
-    def __init__(self, marks, name=None, **options):
+    def __init__(self, marks, name=None, more=(), **options):
         base = '/dev/shm' if os.path.isdir('/dev/shm') else None
         self.folder = tempfile.mkdtemp(prefix='skink-count-', dir=base)
         self.results = os.path.join(self.folder, 'results')
@@ -125,7 +126,7 @@ class Counted:
             file.truncate(size_of(made.memory))
         config = os.path.join(self.folder, 'config')
         with open(config, 'w') as file:
-            file.write('\n'.join(configuration(ram, self.results, marks)) + '\n')
+            file.write('\n'.join(configuration(ram, self.results, marks) + list(more)) + '\n')
         made.extra += ['-object', 'memory-backend-file,id=ram,size=%s,mem-path=%s,share=on'
                        % (made.memory, ram), '-machine', 'memory-backend=ram',
                        '-plugin', 'file=%s,config=%s' % (PLUGIN, config)]
