@@ -47,7 +47,8 @@ static err_t send(endpoint_t to, const struct stub *stub, const void *request, v
 		return err;
 	if (stub->reply_size != 0)
 		memcpy(reply, m.w, stub->reply_size);
-	return (err_t)m.type;
+	err = (err_t)m.type;
+	return err == -EDEADPEER ? -ESRCH : err;        /* who answers lives: it means another */
 }
 
 /* ds itself: it recovers in place, so its endpoint changes only with a fresh restart. */

@@ -150,6 +150,8 @@ void parse_err(struct protocol *p, struct call *call, char *rest, int line)
 	if (name == NULL || name[0] != 'E' || strlen(name) >= NAME_SIZE ||
 	    name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] != '\0')
 		refuse(p->file, line, "'%s' is not an error (E...)", name == NULL ? "" : name);
+	if (!p->kernel && strcmp(name, "EDEADPEER") == 0)
+		refuse(p->file, line, "EDEADPEER is the kernel's word, for a dead server");
 	for (unsigned i = 0; i < call->nr_errs; i++)
 		if (strcmp(call->err[i].name, name) == 0)
 			refuse(p->file, line, "error %s twice", name);

@@ -93,6 +93,7 @@ err_t ipc_notify(endpoint_t to)
 
 /* Clients: the peer's answers are scripted too. */
 static err_t send_result[16];
+static uint32_t send_answer;
 static unsigned nr_sends;
 static struct message sent[16];
 
@@ -103,7 +104,7 @@ err_t ipc_sendrec(struct message *m, const volatile void *range, uint64_t lend)
 	sent[nr_sends] = *m;
 	if (m->type == DS_WAIT)
 		m->w[0] = 0x9000 + nr_sends;
-	m->type = 0;
+	m->type = send_answer;
 	return send_result[nr_sends++];
 }
 
@@ -362,6 +363,11 @@ static void test_client(void)
 	      "a stub sends its message");
 	check(sent[0].w[0] == 1 && sent[0].w[1] == 2 && sent[0].w[6] == 0,
 	      "padding and unused payload are zero");
+	nr_sends = 0;
+	send_answer = (uint32_t)-EDEADPEER;
+	check(toy_put(&to, &req, &reply) == -ESRCH && nr_sends == 1 && !to.dead,
+	      "a server that says of another that it is dead lives");
+	send_answer = 0;
 	nr_sends = 0;
 	send_result[0] = -EDEADPEER;
 	check(toy_put(&to, &req, &reply) == 0 && nr_sends == 3 && sent[1].type == DS_WAIT &&

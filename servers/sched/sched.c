@@ -92,7 +92,7 @@ static err_t do_sched_program(const struct call *c, const struct sched_program_r
 	if (endpoint_slot(c->client) != ID_PM)
 		return -EPERM;
 	if (slot < FIRST_PROGRAM || slot >= NR_PROCS)
-		return -EDEADPEER;
+		return -ESRCH;
 	if (endpoint_eq(r->proc, req->proc))
 		new.raised = r->raised;
 	*r = new;

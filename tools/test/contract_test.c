@@ -105,6 +105,7 @@ static const struct refusal {
 	{ CALL "in grant a both\n", 3, "read or write" },
 	{ CALL "in grant a read\nin u32 a\n", 4, "field 'a' twice" },
 	{ "protocol t 0x1000 kernel\ncall a 0x10\nin grant b read\n", 3, "lends nothing" },
+	{ CALL "err EDEADPEER \"x\"\n", 3, "the kernel's word" },
 	{ CALL "in endpoint a managed\n", 3, "unexpected 'managed'" },
 	{ KERNEL "in endpoint a strange\n", 3, "managed, guarded, held" },
 	{ KERNEL "in endpoint a held\n", 3, "by whom" },
