@@ -489,11 +489,9 @@ static void recover(const struct server *s)
 	if (s->check != NULL && s->check() != 0)
 		assert(!"the state cannot be repaired");
 	undo_enable(true);
-	if (s->recovered != NULL) {
+	if (s->recovered != NULL)
 		s->recovered();
-		undo_commit();
-	}
-	act();
+	server_commit();
 	beat(s);
 	if (phase() == RUNNING) {
 		resume(s);

@@ -28,6 +28,7 @@ LIMITS = {'lint': 300, 'host': 120, 'model': 400}
 DEFAULT_LIMIT = 180
 WORKERS = 2
 DIAGNOSIS_SECONDS = 60
+LONG_FACTOR = 6                 # the limit of a long form, in limits of the short one
 SHOWN = 30                      # lines of a failed program's output
 
 
@@ -58,6 +59,8 @@ class Test:
             with RUNNING_LOCK:
                 RUNNING.add(process.pid)
             try:
+                if environment['SKINK_LONG']:
+                    self.limit *= LONG_FACTOR
                 status = process.wait(self.limit)
             except subprocess.TimeoutExpired:
                 status = None

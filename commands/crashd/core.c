@@ -43,7 +43,8 @@ _Static_assert(sizeof(struct prpsinfo) == 136, "struct elf_prpsinfo");
 struct note { Elf64_Nhdr head; char name[8]; };
 enum { NOTES = 2 * sizeof(struct note) + sizeof(struct prstatus) + sizeof(struct prpsinfo) };
 
-int core_signal(const struct crash *c)
+/* Linux's number for such an end. */
+static int core_signal(const struct crash *c)
 {
 	static const unsigned char of_vector[32] = {
 		[0] = SIGFPE, [1] = SIGTRAP, [3] = SIGTRAP, [4] = SIGSEGV, [5] = SIGSEGV,

@@ -8,7 +8,7 @@
  * Speaks:   contracts/rs (crash_next, crash_read), as root.
  * Touches:  the folder.
  * Trusts:   rs, but for sizes.
- * On crash: init starts it again; it takes what rs still keeps, maybe once more.
+ * On crash: init starts it again; it takes the crash that it was at once more.
  */
 #include "crashd.h"
 
@@ -19,13 +19,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <commands/ask.h>
+#include <commands/crash_name.h>
 #include <contract/rs.h>
-#include <lib/ipc.h>
 #include <lib/service_ids.h>
 
-enum { COUNT_DEFAULT = 16, PART = 64 * 1024, PAGE_BYTES = 4096 };
+enum { COUNT_DEFAULT = 16, PART = 64 * 1024 };
 
-static const char *folder = "/var/crash";
+#define NEW ".new"                      /* ends the name of a file that is not whole */
+
+static const char *folder = CRASH_FOLDER;
 static unsigned long most = COUNT_DEFAULT;
 static struct { struct crash c; unsigned char bytes[CRASH_BYTES]; } got;
 
@@ -39,17 +42,7 @@ static void complain(const char *what)
 static err_t ask(uint32_t type, const void *req, size_t req_size, void *reply, size_t reply_size,
 		 void *range, size_t len)
 {
-	struct message m = { .peer = FIRST_ENDPOINT(ID_RS), .type = type };
-	err_t err;
-
-	memcpy(m.w, req, req_size);
-	for (size_t at = 0; at < len; at += PAGE_BYTES)         /* rs cannot bring pages in */
-		((volatile char *)range)[at] = 0;
-	err = ipc_sendrec(&m, range, len ? len | CALL_LEND_WRITE : 0);
-	if (err != 0)
-		return err;
-	memcpy(reply, m.w, reply_size);
-	return (err_t)m.type;
+	return ask_at(FIRST_ENDPOINT(ID_RS), type, req, req_size, reply, reply_size, range, len);
 }
 
 /* Do the numbers fit what has come? */
@@ -70,7 +63,7 @@ static bool is_whole(uint32_t size)
 
 static bool fetch(uint32_t number, uint32_t size)
 {
-	static unsigned char part[PART] __attribute__((aligned(PAGE_BYTES)));
+	static unsigned char part[PART];
 	uint32_t done = 0;
 
 	if (size > sizeof(got))
@@ -90,19 +83,11 @@ static bool fetch(uint32_t number, uint32_t size)
 
 /* ---- files ---- */
 
-/* The number in NAME.N.txt or NAME.N.core; 0: it is another file. */
 static unsigned long number_of(const char *file)
 {
-	const char *end = strrchr(file, '.'), *dot;
-	char *rest;
-	unsigned long n;
+	unsigned long n = crash_number(file, "txt");
 
-	if (end == NULL || (strcmp(end, ".txt") != 0 && strcmp(end, ".core") != 0))
-		return 0;
-	for (dot = end - 1; dot > file && *dot != '.'; dot--)
-		;
-	n = dot > file ? strtoul(dot + 1, &rest, 10) : 0;
-	return n != 0 && rest == end ? n : 0;
+	return n != 0 ? n : crash_number(file, "core");
 }
 
 static unsigned long latest(void)
@@ -123,7 +108,15 @@ static void path_of(char *to, size_t size, unsigned long n, const char *kind)
 	snprintf(to, size, "%s/%s.%lu.%s", folder, got.c.name, n, kind);
 }
 
-/* What is older than the `most` latest. */
+/* write_file() died in it: we write one at a time. */
+static bool is_unfinished(const char *file)
+{
+	size_t n = strlen(file), end = strlen(NEW);
+
+	return n > end && strcmp(file + n - end, NEW) == 0;
+}
+
+/* What is older than the `most` latest, and what was not finished. */
 static void remove_old(unsigned long newest)
 {
 	DIR *d = opendir(folder);
@@ -132,7 +125,7 @@ static void remove_old(unsigned long newest)
 	for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
 		unsigned long n = number_of(e->d_name);
 
-		if (n == 0 || n + most > newest)
+		if (!is_unfinished(e->d_name) && (n == 0 || n + most > newest))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
 		if (unlink(path) != 0)
@@ -160,7 +153,7 @@ static int write_file(unsigned long n, const char *kind, int (*content)(FILE *))
 	int bad;
 
 	path_of(path, sizeof(path), n, kind);
-	snprintf(temporary, sizeof(temporary), "%s.new", path);
+	snprintf(temporary, sizeof(temporary), "%s" NEW, path);
 	f = fopen(temporary, "w");
 	if (f == NULL)
 		return -1;
@@ -213,10 +206,10 @@ int main(int argc, char **argv)
 			complain("rs");
 			return 1;
 		}
-		req.after = next.number;
 		if (fetch(next.number, next.size))
 			keep();
 		else
 			fprintf(stderr, "crashd: crash %u was lost\n", next.number);
+		req.done = next.number;
 	}
 }

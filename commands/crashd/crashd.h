@@ -10,7 +10,6 @@
 
 /* core.c: a core file that gdb opens along with the service's program. 0, or -1 and errno. */
 int core_write(FILE *to, const struct crash *c, const unsigned char *bytes);
-int core_signal(const struct crash *c);         /* Linux's number for such an end */
 
 /* report.c: the crash in words. 0, or -1 and errno. */
 int report_write(FILE *to, const struct crash *c);

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include <contract/rs.h>
+#include <lib/trace_name.h>
 
 static void cause(FILE *to, const struct crash *c)
 {
@@ -75,20 +76,12 @@ static void places(FILE *to, const struct crash *c)
 
 static void traces(FILE *to, const struct crash *c)
 {
-	static const char *const text[] = {
-		[TRACE_SEND] = "send", [TRACE_REPLY] = "reply", [TRACE_NOTIFY] = "notify",
-		[TRACE_KERNEL_CALL] = "kernel call", [TRACE_EXCEPTION] = "exception",
-		[TRACE_IRQ] = "interrupt", [TRACE_DESTROY] = "destroy", [TRACE_FREEZE] = "freeze",
-		[TRACE_RECOVER] = "recover", [TRACE_STOP] = "stop",
-	};
-
 	fprintf(to, "\nlatest messages: from, to, type, argument\n");
 	for (uint32_t i = 0; i < c->nr_traces && i < CRASH_TRACES; i++) {
 		const struct trace_record *t = &c->trace[i];
-		bool known = t->event < sizeof(text) / sizeof(text[0]) && text[t->event];
 
-		fprintf(to, "  %-12s %4u %4u  0x%-5x 0x%lx\n", known ? text[t->event] : "?",
-			t->from, t->to, t->type, (unsigned long)t->arg);
+		fprintf(to, "  %-12s %4u %4u  0x%-5x 0x%lx\n", trace_name(t->event), t->from,
+			t->to, t->type, (unsigned long)t->arg);
 	}
 }
 

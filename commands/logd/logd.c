@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 	}
 	if (programs) {
 		programs_follow();
-		sleep(5);
+		sleep(5);               /* likewise */
 		return 1;
 	}
 	follow();

@@ -15,21 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FOLDER "/var/crash"
+#include <commands/crash_name.h>
 
-/* NAME.N.txt: N; 0: not a report. */
 static unsigned long number_of(const char *file)
 {
-	const char *end = strrchr(file, '.'), *dot = end;
-	char *rest;
-	unsigned long n;
-
-	if (end == NULL || strcmp(end, ".txt") != 0)
-		return 0;
-	while (dot > file && dot[-1] != '.')
-		dot--;
-	n = strtoul(dot, &rest, 10);
-	return rest == end ? n : 0;
+	return crash_number(file, "txt");
 }
 
 static int is_report(const struct dirent *e)
@@ -49,7 +39,7 @@ static void show(const char *file)
 	char path[300], line[200] = "";
 	FILE *f;
 
-	snprintf(path, sizeof(path), FOLDER "/%s", file);
+	snprintf(path, sizeof(path), CRASH_FOLDER "/%s", file);
 	f = fopen(path, "r");
 	if (f != NULL && fgets(line, sizeof(line), f) != NULL)
 		line[strcspn(line, "\n")] = '\0';
@@ -62,10 +52,10 @@ static void show(const char *file)
 int crashes(void)
 {
 	struct dirent **entry = NULL;
-	int n = scandir(FOLDER, &entry, is_report, by_number);
+	int n = scandir(CRASH_FOLDER, &entry, is_report, by_number);
 
 	if (n < 0 && errno != ENOENT) {
-		fprintf(stderr, "service: " FOLDER ": %s\n", strerror(errno));
+		fprintf(stderr, "service: " CRASH_FOLDER ": %s\n", strerror(errno));
 		return 1;
 	}
 	for (int i = 0; i < n; i++) {
@@ -74,6 +64,6 @@ int crashes(void)
 	}
 	free(entry);
 	if (n > 0)
-		printf("reports and core files are in " FOLDER "\n");
+		printf("reports and core files are in " CRASH_FOLDER "\n");
 	return 0;
 }

@@ -17,38 +17,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <commands/ask.h>
 #include <contract/is.h>
 #include <contract/log.h>
 #include <contract/rs.h>
-#include <lib/ipc.h>
 #include <lib/service_ids.h>
 
-enum { PAGE = 4096, DUMP_ROOM = 256 * 1024 };
+enum { DUMP_ROOM = 256 * 1024 };
 
 static char text[DUMP_ROOM];
 
-/* One call to a service at an endpoint; the reply is copied out. An err_t. */
-static err_t ask_at(endpoint_t to, uint32_t type, const void *req, size_t req_size, void *reply,
-		    size_t reply_size, void *range, size_t len)
-{
-	struct message m = { .peer = to, .type = type };
-	err_t err;
-
-	memcpy(m.w, req, req_size);
-	for (size_t at = 0; at < len; at += PAGE)       /* a service cannot bring pages in */
-		((volatile char *)range)[at] = 0;
-	if (len != 0)
-		((volatile char *)range)[len - 1] = 0;
-	err = ipc_sendrec(&m, range, len ? len | CALL_LEND_WRITE : 0);
-	if (err != 0)
-		return err;
-	memcpy(reply, m.w, reply_size);
-	return (err_t)m.type;
-}
-
 /* One that is never started afresh, or hardly ever: rs and log. */
 err_t ask(unsigned id, uint32_t type, const void *req, size_t req_size, void *reply,
-		 size_t reply_size, void *range, size_t len)
+	  size_t reply_size, void *range, size_t len)
 {
 	return ask_at(FIRST_ENDPOINT(id), type, req, req_size, reply, reply_size, range, len);
 }

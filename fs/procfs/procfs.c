@@ -6,7 +6,7 @@
  * Speaks:   contracts/file, to vfs; contracts/pm, vm and log as a client.
  * Touches:  nothing.
  * Trusts:   those it asks. Nothing that a program can make longer than a buffer.
- * On crash: started afresh; holds no state.
+ * On crash: recovers in place; holds no state: the request is done again.
  */
 #include "procfs.h"
 

@@ -8,20 +8,9 @@
  * On crash: holds no state.
  */
 #include "is.h"
+#include <lib/trace_name.h>
 
 enum { SHOWN = 400 };
-
-static const char *event_name(unsigned event)
-{
-	static const char *const name[] = {
-		[TRACE_SEND] = "send", [TRACE_REPLY] = "reply", [TRACE_NOTIFY] = "notify",
-		[TRACE_KERNEL_CALL] = "kernel call", [TRACE_EXCEPTION] = "exception",
-		[TRACE_IRQ] = "interrupt", [TRACE_DESTROY] = "destroy", [TRACE_FREEZE] = "freeze",
-		[TRACE_RECOVER] = "recover", [TRACE_STOP] = "stop",
-	};
-
-	return event < COUNT(name) && name[event] != NULL ? name[event] : "?";
-}
 
 static const char *who(unsigned slot)
 {
@@ -32,7 +21,7 @@ static const char *who(unsigned slot)
 
 static void put_record(uint64_t n, const struct trace_record *t)
 {
-	put("%8lu %-11s ", (unsigned long)n, event_name(t->event));
+	put("%8lu %-11s ", (unsigned long)n, trace_name(t->event));
 	switch (t->event) {
 	case TRACE_SEND:
 		put("%s -> %s %s 0x%lx\n", who(t->from), who(t->to), name_of_type(t->type),

@@ -14,23 +14,25 @@
 enum { SYSCALL_BYTES = 2, NR_RESTART = 219 };
 
 /* What t's registers become when what led to it is committed: after a crash before that it is found
- * as it was, after one behind it this is done again. */
+ * as it was, after one behind it this is done again. Not the registers of a thread that may have
+ * gone on with them: `due` says how far it is. */
 static struct {
 	uint64_t stamp;
 	endpoint_t proc;
-	bool due, resume;
+	enum { DUE_NOT, DUE_REGS, DUE_RESUME } due;
+	bool resume;
 	struct user_regs regs;
 } effect SECTION_UNDO;
 
 static void effect_plan(struct thread *t, const struct user_regs *r, bool resume)
 {
-	if (effect.due)
+	if (effect.due != DUE_NOT)
 		server_commit();
 	effect.proc = endpoint_of(t);
 	effect.resume = resume;
 	effect.regs = *r;
 	effect.stamp = undo_next_commit();
-	effect.due = true;
+	effect.due = DUE_REGS;
 	server_effect();
 }
 
@@ -41,14 +43,17 @@ void effect_do(void)
 	};
 	struct proc_resume_request resume = { .proc = effect.proc };
 	struct thread *t;
-	err_t err;
+	err_t err = 0;
 
-	if (!effect.due || !undo_is_committed(effect.stamp))
+	if (effect.due == DUE_NOT || !undo_is_committed(effect.stamp))
 		return;
-	err = sys_proc_regs_set(&set);
-	if (err == 0 && effect.resume)
+	if (effect.due == DUE_REGS)
+		err = sys_proc_regs_set(&set);
+	if (err == 0 && effect.resume) {
+		effect.due = DUE_RESUME;
 		err = sys_proc_resume(&resume);
-	effect.due = false;
+	}
+	effect.due = DUE_NOT;
 	if (err == 0)
 		return;
 	t = thread_of(effect.proc);
@@ -61,21 +66,21 @@ void effect_do(void)
 void effect_recover(void)
 {
 	if (!undo_is_committed(effect.stamp))
-		effect.due = false;
+		effect.due = DUE_NOT;
 }
 
 /* t has parked since. */
 void effect_forget(const struct thread *t)
 {
-	if (effect.due && endpoint_eq(effect.proc, endpoint_of(t)))
-		effect.due = false;
+	if (effect.due != DUE_NOT && endpoint_eq(effect.proc, endpoint_of(t)))
+		effect.due = DUE_NOT;
 }
 
 static err_t regs_get(struct thread *t, struct user_regs *r)
 {
 	struct proc_regs_get_request req = { .proc = endpoint_of(t), .address = (uint64_t)r };
 
-	if (effect.due && endpoint_eq(effect.proc, req.proc)) {
+	if (effect.due != DUE_NOT && endpoint_eq(effect.proc, req.proc)) {
 		*r = effect.regs;
 		return 0;
 	}

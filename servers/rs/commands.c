@@ -90,11 +90,12 @@ static err_t do_rs_status(const struct call *c, const struct rs_status_request *
  * already, to look as if it hung, there is no event. */
 static err_t freeze(unsigned id, unsigned cause, unsigned code)
 {
+	struct defect why = { .cause = (uint8_t)cause, .code = code };
 	struct proc_freeze_request req = { .proc = service_endpoint(id),
 					   .code = cause << 16 | code };
 
 	if (state.service[id].hung) {
-		guard_defect(id, cause, code);
+		guard_defect(id, why);
 		return 0;
 	}
 	return sys_proc_freeze(&req);
@@ -390,7 +391,7 @@ static err_t do_rs_pci_grant(const struct call *c, const struct rs_pci_grant_req
 	    !lists_pci(manifest_of(id), req->vendor, req->device))
 		return -EPERM;
 	if (!endpoint_eq(req->driver, who(id)))
-		return -EDEADPEER;
+		return -ESRCH;
 	for (unsigned i = 0; i < COUNT(range); i++) {
 		range[i] = (struct pfn_range){ req->range[2 * i], req->range[2 * i + 1] };
 		if (range[i].count > UINT32_MAX - range[i].first)

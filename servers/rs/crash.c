@@ -12,9 +12,9 @@
 #include <contract/kernel.h>
 #include <lib/args.h>
 #include <lib/clock.h>
-#include <lib/print.h>
+#include <lib/trace_name.h>
 
-enum { NR_KEPT = 2, LINE = 96, SAID = 6 };
+enum { NR_KEPT = 2, SAID = 6 };
 
 static struct { struct crash c; uint8_t bytes[CRASH_BYTES]; } kept[NR_KEPT] SECTION_UNDO;
 
@@ -103,26 +103,13 @@ static void say_registers(const char *name, const struct user_regs *r)
 	    (unsigned long)r->r13, (unsigned long)r->r14, (unsigned long)r->r15);
 }
 
-static size_t trace_text(char *to, size_t size, const struct trace_record *t)
-{
-	static const char *const text[] = {
-		[TRACE_SEND] = "send", [TRACE_REPLY] = "reply", [TRACE_NOTIFY] = "notify",
-		[TRACE_KERNEL_CALL] = "kernel call", [TRACE_EXCEPTION] = "exception",
-		[TRACE_IRQ] = "interrupt", [TRACE_FREEZE] = "freeze", [TRACE_RECOVER] = "recover",
-	};
-	const char *what = t->event < COUNT(text) && text[t->event] ? text[t->event] : "?";
-
-	return format(to, size, "%s %u to %u, type 0x%x", what, t->from, t->to, t->type);
-}
-
 static void say_trace(const struct crash *c)
 {
-	unsigned first = c->nr_traces > SAID ? c->nr_traces - SAID : 0;
-	char line[LINE];
+	for (unsigned i = c->nr_traces > SAID ? c->nr_traces - SAID : 0; i < c->nr_traces; i++) {
+		const struct trace_record *t = &c->trace[i];
 
-	for (unsigned i = first; i < c->nr_traces; i++) {
-		trace_text(line, sizeof(line), &c->trace[i]);
-		say("<7>%s: %s", c->name, line);
+		say("<7>%s: %s %u to %u, type 0x%x", c->name, trace_name(t->event), t->from, t->to,
+		    t->type);
 	}
 }
 
@@ -169,10 +156,13 @@ static void tell(const struct crash *c)
 err_t do_rs_crash_next(const struct call *c, const struct rs_crash_next_request *req,
 		       struct rs_crash_next_reply *reply)
 {
-	const struct crash *next = kept_after(req->after);
+	const struct crash *next;
 
 	if (!may_manage(c))
 		return -EPERM;
+	if (req->done > state.crashes_done && req->done <= state.crashes)
+		state.crashes_done = req->done;
+	next = kept_after(state.crashes_done);
 	if (next == NULL) {
 		crash_unwait(-EAGAIN);          /* one waits at a time */
 		state.crash_waiter = c->client;
@@ -215,8 +205,8 @@ void crash_cancelled(endpoint_t client, uint32_t serial)
 		crash_unwait(-EINTR);
 }
 
-/* A defect that nobody asked for, of a service that stands frozen. `e`: what the kernel said. */
-void crash_take(unsigned id, const struct proc_next_reply *e)
+/* A defect that nobody asked for, of a service that stands frozen. */
+void crash_take(unsigned id)
 {
 	const struct service *s = &state.service[id];
 	uint32_t number = state.crashes + 1;
@@ -235,10 +225,10 @@ void crash_take(unsigned id, const struct proc_next_reply *e)
 	c->code = s->code;
 	c->repetition = s->recent;
 	c->time_ns = s->defect_ns;
-	if (e != NULL && s->cause == RS_CAUSE_EXCEPTION) {
-		c->vector = e->vector;
-		c->error = e->code;
-		c->address = e->address;
+	if (s->cause == RS_CAUSE_EXCEPTION) {
+		c->vector = s->why.code;
+		c->error = s->why.error;
+		c->address = s->why.address;
 	}
 	c->nr_places = scene_places(id, &c->regs, c->place);
 	take_trace(c);

@@ -70,6 +70,7 @@ static void begin(unsigned id)
 	s->published = s->scheduled = false;
 	s->fresh = false;
 	s->beats_out = 0;
+	s->why = (struct defect){ 0 };
 	memset(s->granted, 0, sizeof(s->granted));
 	for (unsigned i = 0; i < NR_SERVICES && id == ID_SCHED; i++)
 		state.service[i].scheduled = false;     /* it begins with an empty table */
@@ -221,37 +222,48 @@ static const char *cause_text(unsigned cause)
 	return cause < COUNT(text) && text[cause] ? text[cause] : "unknown cause";
 }
 
-/* What the kernel said of the defect that is being dealt with; NULL: rs found it by itself. */
-static const struct proc_next_reply *event;
-
-/* A frozen service: decide. */
-void guard_defect(unsigned id, unsigned cause, uint32_t code)
+static void note(struct service *s, uint64_t now)
 {
-	struct service *s = &state.service[id];
-	uint64_t now = clock_monotonic_ns();
+	unsigned cause = s->why.cause;
 	bool wish = cause == RS_CAUSE_OPERATOR || cause == RS_CAUSE_KILLED || s->hung;
 
-	if (!alive(s))
-		return;
 	s->hung = false;
-	s->recent = now - s->defect_ns < FORGET_NS && s->defect_ns ? s->recent + 1 : 1;
+	if (s->recent == 0 || now - s->defect_ns >= FORGET_NS)
+		s->recent = 1;
+	else
+		s->recent += cause != RS_CAUSE_NONE;    /* else it may have been a wish */
 	s->loops = now - s->started_ns < LOOP_NS ? s->loops + 1 : 0;
 	s->defect_ns = now;
 	s->repaired_ns = 0;
 	s->cause = (uint8_t)cause;
-	s->code = code;
+	s->code = s->why.code;
 	s->defects[cause]++;
 	if (wish) {
 		s->recent = 1;          /* not a defect: no backoff */
 		s->loops = 0;
 	}
+}
+
+/* A frozen service: decide. */
+void guard_defect(unsigned id, struct defect why)
+{
+	struct service *s = &state.service[id];
+	unsigned cause = why.cause;
+
+	if (!alive(s))
+		return;
+	s->why = why;
+	server_commit();                /* if we die of what follows, guard_look() knows why */
+	note(s, clock_monotonic_ns());
 	if (s->phase == RS_STATE_STARTING && cause != RS_CAUSE_OPERATOR)
 		waiter_answer(s, -EIO);
-	say("<%u>%s: %s %u", cause == RS_CAUSE_OPERATOR ? 6 : 4, s->name, cause_text(cause), code);
+	say("<%u>%s: %s %u", cause == RS_CAUSE_OPERATOR ? 6 : 4, s->name, cause_text(cause),
+	    s->code);
 	if (cause != RS_CAUSE_OPERATOR)
 		scene_say(id, cause == RS_CAUSE_KILLED ? 7 : 4);
 	if (cause != RS_CAUSE_OPERATOR && cause != RS_CAUSE_KILLED)
-		crash_take(id, event);
+		crash_take(id);
+	s->why = (struct defect){ 0 };
 	if (manifest_of(id)->restart == RESTART_NEVER && cause != RS_CAUSE_OPERATOR) {
 		struct proc_destroy_request req = { .proc = service_endpoint(id) };
 
@@ -280,16 +292,22 @@ void guard_self(void)
 /* What a freeze's code says: rs's own reasons travel in it as cause << 16 | code. */
 static void defect_of(unsigned id, const struct proc_next_reply *e)
 {
+	struct defect why = { .error = e->code, .address = e->address };
+
 	if (e->cause == CAUSE_FROZEN && e->code >> 16 == RS_CAUSE_NONE)
 		return;                 /* it is to look as if it hung: beat() decides */
 	if (e->cause == CAUSE_FROZEN) {
-		guard_defect(id, (unsigned)(e->code >> 16), (uint32_t)(e->code & 0xffff));
+		why.cause = (uint8_t)(e->code >> 16);
+		why.code = (uint32_t)(e->code & 0xffff);
+		guard_defect(id, why);
 		return;
 	}
 	if (e->cause == CAUSE_EXCEPTION)
 		say("<4>%s: exception %u, code 0x%lx, address 0x%lx", state.service[id].name,
 		    e->vector, (unsigned long)e->code, (unsigned long)e->address);
-	guard_defect(id, e->cause == CAUSE_IPC ? RS_CAUSE_IPC : RS_CAUSE_EXCEPTION, e->vector);
+	why.cause = e->cause == CAUSE_IPC ? RS_CAUSE_IPC : RS_CAUSE_EXCEPTION;
+	why.code = e->vector;
+	guard_defect(id, why);
 }
 
 /* The kernel tells of a defect once. What we were told of, or had begun to do about it, when we
@@ -306,7 +324,7 @@ static void guard_look(void)
 
 		if (alive(&state.service[id]) && !state.service[id].hung &&
 		    sys_proc_regs_get(&req) != -EBUSY)
-			guard_defect(id, RS_CAUSE_NONE, 0);
+			guard_defect(id, state.service[id].why);
 	}
 	looked = true;
 }
@@ -318,10 +336,8 @@ void guard_events(void)
 	while (sys_proc_next(&e) == 0) {
 		uint32_t id = endpoint_slot(e.proc);
 
-		event = &e;
 		if (id < NR_SERVICES && endpoint_eq(e.proc, service_endpoint(id)))
 			defect_of(id, &e);
-		event = NULL;
 	}
 	guard_look();
 }
@@ -344,13 +360,13 @@ static void beat(unsigned id, uint64_t now)
 	const struct manifest *m = manifest_of(id);
 
 	if (s->beats_out >= m->heartbeat_count || id == ID_RSGUARD) {
+		struct defect why = { .cause = RS_CAUSE_HUNG, .code = s->beats_out };
 		struct proc_freeze_request req = {
-			.proc = service_endpoint(id),
-			.code = RS_CAUSE_HUNG << 16 | s->beats_out,
+			.proc = service_endpoint(id), .code = why.cause << 16 | why.code,
 		};
 
 		if (s->hung)            /* frozen already: no event will come */
-			guard_defect(id, RS_CAUSE_HUNG, s->beats_out);
+			guard_defect(id, why);
 		else if (sys_proc_freeze(&req) != 0)
 			say("<3>%s: hangs and cannot be frozen", s->name);
 		return;

@@ -33,7 +33,7 @@ err_t service_image(unsigned id, struct image *i) MUST_CHECK;
 
 /* guard.c: defects and what follows from them. */
 void guard_events(void);
-void guard_defect(unsigned id, unsigned cause, uint32_t code);
+void guard_defect(unsigned id, struct defect why);      /* of a frozen service */
 void guard_self(void);                          /* rs has been recovered: rsguard says why */
 void guard_ready(unsigned id);
 void guard_due(uint64_t now);
@@ -48,7 +48,7 @@ unsigned scene_places(unsigned id, const struct user_regs *r, uint64_t place[CRA
 void scene_say(unsigned id, unsigned level);    /* into the log */
 
 /* crash.c: what is kept of services that crashed. */
-void crash_take(unsigned id, const struct proc_next_reply *e);
+void crash_take(unsigned id);
 void crash_unwait(err_t err);
 void crash_cancelled(endpoint_t client, uint32_t serial);
 err_t do_rs_crash_next(const struct call *c, const struct rs_crash_next_request *req,

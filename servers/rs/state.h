@@ -10,6 +10,12 @@
 
 enum { NR_SERVICES = PRIV_PROGRAM, RS_NAME = 16, RS_GRANTS = 6 };
 
+struct defect {
+	uint8_t cause;                  /* RS_CAUSE_ */
+	uint32_t code;                  /* status, vector, signal or count that goes with it */
+	uint64_t error, address;        /* of an exception */
+};
+
 /* One service; its index is its privilege id, which is its slot. name empty: no such service. */
 struct service {
 	char name[RS_NAME];
@@ -22,6 +28,7 @@ struct service {
 	bool scheduled;                 /* sched knows priority and quantum */
 	bool fresh;                     /* the next start is to discard state */
 	bool hung;                      /* frozen on request, until its heartbeats are missed */
+	struct defect why;              /* it died of this, which is not dealt with; or all zero */
 	uint32_t generation;
 	uint32_t code;                  /* that goes with cause */
 	uint32_t restarts, recoveries;
@@ -44,6 +51,7 @@ struct state {
 	uint32_t frames;                /* given to services */
 	uint32_t missed;                /* heartbeats */
 	uint32_t crashes;               /* that were taken, since boot */
+	uint32_t crashes_done;          /* and those that somebody has said to be done with */
 	endpoint_t crash_waiter;        /* who waits for the next one, or NONE; */
 	uint32_t crash_serial;          /* and the serial of the call */
 	bool retry;                     /* something could not be sent: try again soon */

@@ -59,24 +59,23 @@ with Guest() as guest:
         assert 'toy was asked to fail this' in log
         assert 'toy ended itself, status 134' in guest.run('service crashes')[1]
     with scenario('who is killed or restarted on request has not crashed'):
-        before = guest.run('service crashes')
-        for request in ('kill', 'kill -SEGV', 'restart'):
+        for request in ('kill', 'kill -SEGV', 'restart', 'recover'):
             assert guest.run('service %s toy' % request)[0] == 0
-        guest.run('sleep 1')
-        assert guest.run('service crashes') == before
+        crash(guest, 1, 3)              # so far there were two
     with scenario('sixteen are kept'):
         guest.run('cd /var/crash; rm *; for n in $(seq 20); do echo $n > a.$n.txt; '
                   'echo > a.$n.core; done; echo > other.txt; cd /')
         crash(guest, 1, 21)
-        guest.run('sleep 1')
+        guest.run('while [ -e /var/crash/a.5.txt -o -e /var/crash/a.5.core ]; do sleep 0.1; done')
         kept = guest.run('ls /var/crash')[1].split()
         numbers = sorted({int(name.split('.')[1]) for name in kept if name.count('.') == 2})
         assert len(numbers) == 16 and numbers[-1] == 21, kept
         assert 'other.txt' in kept
     with scenario('crashd dies and is there again; rs dies and still knows'):
-        guest.run('killall crashd; service kill rs')
-        crash(guest, 1, 22)
-        assert 'exception 6' in guest.run('service crashes | tail -2')[1]
+        guest.run('echo > /var/crash/toy.9.core.new; killall crashd; service kill rs')
+        crash(guest, 0, 22)             # what was written before is not written again
+        assert 'exception 14' in guest.run('service crashes | grep toy.22')[1]
+        guest.run('while [ -e /var/crash/toy.9.core.new ]; do sleep 0.1; done', 30)
     with scenario('who is not root learns nothing'):
         status, out = guest.run("su -s /bin/sh nobody -c '/usr/sbin/crashd /tmp/x' 2>&1")
         assert status == 1 and 'Operation not permitted' in out, (status, out)

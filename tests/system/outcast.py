@@ -44,7 +44,7 @@ GATES = {
 }
 AT_ONCE = 8                     # deaths in a row after which rs would start it afresh
 TRAPS_MAX = 120
-SEQUENCES = 65536 if os.environ.get('SKINK_LONG') else 64
+SEQUENCES = 1024 if os.environ.get('SKINK_LONG') else 64
 LONG = 240 if os.environ.get('SKINK_LONG') else 60
 
 

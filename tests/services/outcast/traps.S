@@ -79,7 +79,7 @@ traps:
 	TRAP "outsb", "mov $0x3f8, %edx; mov %rsp, %rsi; outsb"
 	/* Ways into ring 0. */
 	TRAP "sysret", "xor %ecx, %ecx; xor %r11d, %r11d; sysretq"
-	TRAP "sysexit", "xor %ecx, %ecx; xor %edx, %edx; sysexit"
+	TRAP "sysexit", "xor %ecx, %ecx; xor %edx, %edx; sysexitl"
 	TRAP "sysenter", "sysenter"
 	TRAP "iret to ring 0", "call trap_iret"
 	TRAP "far return to ring 0", "push $8; lea trap_back(%rip), %rax; push %rax; lretq"
