@@ -84,7 +84,7 @@ static void t_copy_file_range_copies_between_files(void)
 static void t_the_file_of_a_running_program_is_busy(void)
 {
 	char exe[100] = "", buffer[4096];
-	int in = open("/bin/busybox", O_RDONLY), out, status;
+	int in = open("/bin/busybox", O_RDONLY), out, status, begun[2];
 	ssize_t n;
 	pid_t pid;
 
@@ -97,10 +97,14 @@ static void t_the_file_of_a_running_program_is_busy(void)
 		CHECK(write(out, buffer, (size_t)n) == n);
 	CHECK(execl("/tmp/busy", "true", NULL) < 0 && errno == ETXTBSY);
 	close(out);
+	CHECK(pipe2(begun, O_CLOEXEC) == 0);
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
 		execl("/tmp/busy", "sleep", "100", NULL);
-	usleep(200000);
+		_exit(1);
+	}
+	close(begun[1]);
+	CHECK(read(begun[0], buffer, 1) == 0);  /* closed by the execve */
 	CHECK(open("/tmp/busy", O_RDWR) < 0 && errno == ETXTBSY);
 	kill(pid, SIGKILL);
 	CHECK(waitpid(pid, &status, 0) == pid);

@@ -36,6 +36,25 @@ void handle_info(int n, void (*f)(int, siginfo_t *, void *), int flags)
 	CHECK(sigaction(n, &a, NULL) == 0);
 }
 
+void hold(int n)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, n);
+	handle(n, on_signal, 0);
+	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+}
+
+void await(int n)
+{
+	sigset_t set;
+
+	CHECK(sigprocmask(SIG_BLOCK, NULL, &set) == 0 && sigdelset(&set, n) == 0);
+	while (caught != n)
+		sigsuspend(&set);
+}
+
 void skip_store(int n, siginfo_t *info, void *context)
 {
 	ucontext_t *c = context;

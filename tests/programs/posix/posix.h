@@ -59,5 +59,8 @@ void on_info(int n, siginfo_t *info, void *context);
 void skip_store(int n, siginfo_t *info, void *context);
 void handle(int n, void (*f)(int), int flags);
 void handle_info(int n, void (*f)(int, siginfo_t *, void *), int flags);
+/* A signal that may come at any time from here on is waited for: it is handled in the wait. */
+void hold(int n);
+void await(int n);
 
 #endif

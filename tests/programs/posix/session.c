@@ -185,18 +185,16 @@ static void t_a_closed_master_hangs_its_session_up(void)
 			setpgid(0, 0);
 			signal(SIGTTOU, SIG_IGN);
 			tcsetpgrp(s, getpid());
-			handle(SIGHUP, on_signal, 0);
+			hold(SIGHUP);
 			give(told[1], "j");
-			while (caught != SIGHUP)
-				pause();
+			await(SIGHUP);
 			CHECK(open("/dev/tty", O_RDWR) == -1 && errno == ENXIO);
 			give(told[1], "J");
 			_exit(0);
 		}
-		handle(SIGHUP, on_signal, 0);
+		hold(SIGHUP);
 		give(told[1], "l");
-		while (caught != SIGHUP)
-			pause();
+		await(SIGHUP);
 		CHECK(read(s, &c, 1) == 0 && write(s, "x", 1) == -1 && errno == EIO);
 		CHECK(open("/dev/tty", O_RDWR) == -1 && errno == ENXIO);
 		give(told[1], "L");
@@ -204,7 +202,6 @@ static void t_a_closed_master_hangs_its_session_up(void)
 	}
 	close(told[1]);
 	CHECK(read(told[0], &c, 1) == 1 && read(told[0], &c, 1) == 1);
-	usleep(50000);
 	close(m);
 	CHECK(read(told[0], &c, 1) == 1 && c == 'L');   /* the leader first; its end: */
 	CHECK(read(told[0], &c, 1) == 1 && c == 'J');
