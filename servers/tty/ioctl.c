@@ -147,19 +147,28 @@ static err_t set_group(struct line *l, struct chardev_entry *e, endpoint_t proc)
 	return tell_session(l, proc);
 }
 
+/* Done again after a crash, it may find that pm has forgotten the terminal: we have told it. */
 static err_t give_up(struct line *l, endpoint_t proc, uint32_t pid)
 {
 	struct pm_set_tty_request req = { .proc = proc, .alone = 1 };
-	uint32_t sid = public_word(proc, PUBLIC_SID);
+	bool leads = public_word(proc, PUBLIC_SID) == public_word(proc, PUBLIC_PID);
+	bool told = controlling(pid) != l;
+	err_t err = 0;
 
-	if (controlling(pid) != l)
+	if (told && l->leaver != pid)
 		return -ENOTTY;
-	if (sid != public_word(proc, PUBLIC_PID))
-		return pm_set_tty(&pm, &req) == 0 ? 0 : -EPERM;
-	signal_foreground(l, SIG_HUP_);
-	signal_foreground(l, SIG_CONT_);
-	drop_session(l);
-	return 0;
+	l->leaver = pid;
+	undo_commit();
+	if (leads && !told) {
+		signal_foreground(l, SIG_HUP_);
+		signal_foreground(l, SIG_CONT_);
+	}
+	if (leads)
+		drop_session(l);
+	else if (pm_set_tty(&pm, &req) != 0)
+		err = -EPERM;
+	l->leaver = 0;
+	return err;
 }
 
 static err_t flow(struct line *l, const struct chardev_ioctl_request *req)

@@ -110,7 +110,7 @@ void pty_events(const struct line *l, bool always)
 static void line_reset(struct line *l)
 {
 	termios_reset(l);
-	l->opens = l->pgrp = l->session = l->ready = l->column = l->stop_at = 0;
+	l->opens = l->pgrp = l->session = l->leaver = l->ready = l->column = l->stop_at = 0;
 	l->stopped = l->literal = l->hung_up = l->exclusive = 0;
 	l->in.tail = l->in.head;
 	l->out.tail = l->out.head;

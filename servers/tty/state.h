@@ -37,6 +37,7 @@ struct line {
 	struct winsize_ window;
 	uint32_t opens;
 	uint32_t pgrp, session;
+	uint32_t leaver;                /* who gives it up, as pm may know already */
 	uint32_t ready;                 /* Y2 */
 	uint32_t column, begins;        /* begins: of the unfinished line */
 	uint8_t stopped;                /* ^S */

@@ -143,14 +143,22 @@ with Guest() as guest:
             assert out.startswith(victim + ': running') and ' 0 heartbeats' in out, out
             assert guest.run('service kill %s; sleep 1' % victim)[0] == 0
             assert ': running' in guest.run('service status ' + victim)[1]
+    # The first thing that tty tells pm is the shell's: that the test is in the foreground.
     with scenario('tty dies when pm knows of a controlling terminal: the session has it'):
         assert dies_in(guest, 'tty', 8, 'pm_set_tty', '/usr/lib/skink/posix a_pty_becomes',
-                       after=True) == (0, 'ok a pty becomes the terminal of a session\n')
+                       after=True, skip=1) == (
+                           0, 'ok a pty becomes the terminal of a session\n')
         assert 'last defect: exception 14' in guest.run('service status tty')[1]
+    for test, said in (('a_pty_becomes', 'a pty becomes the terminal of a session'),
+                       ('who_gave', 'who gave a terminal up has none')):
+        with scenario('tty dies when pm knows that a terminal is given up: it is, and %s' % said):
+            assert dies_in(guest, 'tty', 8, 'pm_set_tty', '/usr/lib/skink/posix ' + test,
+                           after=True, skip=2) == (0, 'ok %s\n' % said)
+            assert 'last defect: exception 14' in guest.run('service status tty')[1]
     with scenario('tty dies of one request of a program again and again: it is an error then'):
         status, out = dies_in(guest, 'tty', 8, 'pty_open', 'head -c 1 /dev/ptmx', 4)
         assert status == 1 and 'Input/output error' in out, (status, out)
-        assert ' 0 restarts, 5 recoveries' in guest.run('service status tty')[1]
+        assert ' 0 restarts, 7 recoveries' in guest.run('service status tty')[1]
         assert guest.run('dmesg | grep "tty: refuses"')[0] == 1
     with scenario('tty starts afresh: who waits at a pseudo-terminal hears that it is gone'):
         guest.run('/usr/lib/skink/ptywait > /tmp/waits & '
