@@ -2,7 +2,7 @@
  * image.c - a service's program: its segments, and writing them into the service's memory.
  *
  * Job:      reads the boot archive and ELF64 headers; rewrites a service for a start or a recovery.
- * Speaks:   the kernel call proc_copy. Used by rs and rsguard.
+ * Speaks:   the kernel calls proc_copy, proc_regs_get, proc_recover. Used by rs and rsguard.
  * Touches:  the memory of the service named.
  * Trusts:   the archive's place; no field in it.
  * On crash: holds no state; writing again has the same result.
@@ -10,7 +10,8 @@
  */
 #include <abi/archive.h>
 #include <contract/kernel.h>
-#include <lib/image.h>
+#include <lib/args.h>
+#include <lib/server.h>
 #include <lib/string.h>
 
 struct elf_header {
@@ -156,5 +157,49 @@ err_t image_write(const struct image *i, endpoint_t p, uint64_t stack, bool keep
 		if (err != 0)
 			return err;
 	}
-	return write_zeros(p, IMAGE_STACK_TOP - stack, stack);
+	return write_zeros(p, IMAGE_STACK_TOP - stack, stack - sizeof(struct service_args));
+}
+
+static err_t copy_args(endpoint_t p, uint32_t dir, const struct service_args *args)
+{
+	struct proc_copy_request req = {
+		.proc = p, .dir = dir, .remote = SERVICE_ARGS_VA,
+		.local = (uint64_t)(uintptr_t)args, .len = sizeof(*args),
+	};
+	struct proc_copy_reply reply;
+
+	return sys_proc_copy(&req, &reply);
+}
+
+err_t image_write_args(endpoint_t p, const struct service_args *args)
+{
+	return copy_args(p, COPY_OUT, args);
+}
+
+/* Where it was when it died; if it died while it recovered, and has not seen those registers yet:
+ * when it died first. Its args say so until they are written again. */
+static err_t last_regs(endpoint_t p, struct user_regs *regs)
+{
+	struct proc_regs_get_request req = { .proc = p, .address = (uint64_t)(uintptr_t)regs };
+	struct service_args args;
+	err_t err = copy_args(p, COPY_IN, &args);
+
+	if (err != 0 || args.regs.rip == 0)
+		return sys_proc_regs_get(&req);
+	*regs = args.regs;
+	return 0;
+}
+
+err_t image_recover(const struct image *i, endpoint_t p, uint64_t stack, struct service_args *args)
+{
+	struct proc_recover_request req = {
+		.proc = p, .stack = SERVICE_ARGS_VA, .arg = START_RECOVER, .entry = image_entry(i),
+	};
+	err_t err = last_regs(p, &args->regs);
+
+	if (err == 0)
+		err = image_write(i, p, stack, true);
+	if (err == 0)
+		err = image_write_args(p, args);
+	return err != 0 ? err : sys_proc_recover(&req);
 }

@@ -13,6 +13,8 @@
 #define IMAGE_STATE_END 0x20000000ull
 #define IMAGE_STACK_TOP 0x7ff00000ull
 
+struct service_args;
+
 struct image {
 	const uint8_t *elf;
 	uint64_t size;
@@ -32,7 +34,14 @@ uint64_t image_entry(const struct image *i);
 /* Segment n that is loaded, 0, 1, ...; false: no more. Only after image_check. */
 bool image_segment(const struct image *i, unsigned n, struct segment *s);
 /* Write it into p, which is new or frozen and under the caller's control: text and data from the
- * file, the rest and the stack zero; keep_state: `.state` and `.undo` are left alone. */
+ * file, the rest and the stack zero but for its args (lib/args.h); keep_state: `.state` and `.undo`
+ * are left alone. */
 err_t image_write(const struct image *i, endpoint_t p, uint64_t stack, bool keep_state) MUST_CHECK;
+/* Write the args, with nothing between old and new. */
+err_t image_write_args(endpoint_t p, const struct service_args *args) MUST_CHECK;
+/* Recover p, which is frozen, in place; puts the registers it died with into args. Begun anew after
+ * the caller's death at any moment, it has the same result. */
+err_t image_recover(const struct image *i, endpoint_t p, uint64_t stack, struct service_args *args)
+	MUST_CHECK;
 
 #endif

@@ -211,40 +211,12 @@ endpoint_t service_endpoint(unsigned id)
 	return ENDPOINT(state.service[id].generation, id);
 }
 
-/* What a service finds at the top of its stack (lib/args.h). */
-static err_t args_copy(endpoint_t p, uint32_t dir, struct service_args *args)
-{
-	struct proc_copy_request req = {
-		.proc = p, .dir = dir, .remote = SERVICE_ARGS_VA,
-		.local = (uint64_t)(uintptr_t)args, .len = sizeof(*args),
-	};
-	struct proc_copy_reply reply;
-
-	return sys_proc_copy(&req, &reply);
-}
-
-static err_t args_write(unsigned id, endpoint_t p, const struct user_regs *regs)
+static struct service_args args_of(unsigned id)
 {
 	struct service_args args = { .id = id };
 
-	if (regs != NULL)
-		args.regs = *regs;
 	memcpy(args.words, manifest_of(id)->args, sizeof(args.words));
-	return args_copy(p, COPY_OUT, &args);
-}
-
-/* Where it was when it died; if it died while it recovered, and has not seen those registers yet:
- * when it died first. */
-static err_t last_regs(endpoint_t p, struct user_regs *regs)
-{
-	struct proc_regs_get_request req = { .proc = p, .address = (uint64_t)(uintptr_t)regs };
-	struct service_args args;
-	err_t err = args_copy(p, COPY_IN, &args);
-
-	if (err != 0 || args.regs.rip == 0)
-		return sys_proc_regs_get(&req);
-	*regs = args.regs;
-	return 0;
+	return args;
 }
 
 err_t service_start(unsigned id)
@@ -255,6 +227,7 @@ err_t service_start(unsigned id)
 		.stack = SERVICE_ARGS_VA, .arg = START_FRESH,
 	};
 	struct proc_resume_request resume = { .proc = create.proc };
+	struct service_args args = args_of(id);
 	struct image image;
 	err_t err = service_image(id, &image);
 
@@ -267,7 +240,7 @@ err_t service_start(unsigned id)
 	if (err == 0)
 		err = image_write(&image, create.proc, service_stack(id), false);
 	if (err == 0)
-		err = args_write(id, create.proc, NULL);
+		err = image_write_args(create.proc, &args);
 	if (err == 0)
 		err = sys_proc_resume(&resume);
 	return err;
@@ -275,21 +248,10 @@ err_t service_start(unsigned id)
 
 err_t service_recover(unsigned id)
 {
-	struct proc_recover_request req = { .proc = service_endpoint(id),
-					    .stack = SERVICE_ARGS_VA,
-					    .arg = START_RECOVER };
-	struct user_regs regs;
+	struct service_args args = args_of(id);
 	struct image image;
 	err_t err = service_image(id, &image);
 
-	if (err == 0)
-		err = last_regs(req.proc, &regs);
-	if (err == 0)
-		err = image_write(&image, req.proc, service_stack(id), true);
-	if (err == 0)
-		err = args_write(id, req.proc, &regs);
-	if (err != 0)
-		return err;
-	req.entry = image_entry(&image);
-	return sys_proc_recover(&req);
+	return err != 0 ? err
+			: image_recover(&image, service_endpoint(id), service_stack(id), &args);
 }

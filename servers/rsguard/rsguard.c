@@ -23,18 +23,13 @@ enum { MISSES = 3, RS_STACK = 64 * 1024, CODE_SHIFT = 16 };
 
 static unsigned unanswered;
 
-/* rs reads it where other services have the words of their manifests. */
-static void tell_why(const struct proc_next_reply *e, const struct user_regs *regs)
+/* What rs reads where other services have the words of their manifests. */
+static struct service_args why(const struct proc_next_reply *e)
 {
 	struct service_args args = {
 		.id = ID_RS, .cause = RS_CAUSE_EXCEPTION, .code = (uint16_t)e->vector,
-		.defect_ns = clock_monotonic_ns(), .regs = *regs,
+		.defect_ns = clock_monotonic_ns(),
 	};
-	struct proc_copy_request req = {
-		.proc = e->proc, .dir = COPY_OUT, .remote = SERVICE_ARGS_VA,
-		.local = (uint64_t)(uintptr_t)&args, .len = sizeof(args),
-	};
-	struct proc_copy_reply reply;
 
 	if (e->cause == CAUSE_FROZEN) {
 		args.cause = (uint16_t)(e->code >> CODE_SHIFT);
@@ -42,25 +37,16 @@ static void tell_why(const struct proc_next_reply *e, const struct user_regs *re
 	} else if (e->cause == CAUSE_IPC) {
 		args.cause = RS_CAUSE_IPC;
 	}
-	assert(sys_proc_copy(&req, &reply) == 0);
+	return args;
 }
 
 static void recover_rs(const struct proc_next_reply *e)
 {
-	struct proc_recover_request req = { .proc = e->proc, .stack = SERVICE_ARGS_VA,
-					    .arg = START_RECOVER };
-	struct user_regs regs;
-	struct proc_regs_get_request get = {
-		.proc = e->proc, .address = (uint64_t)(uintptr_t)&regs,
-	};
+	struct service_args args = why(e);
 	struct image image;
 
-	assert(sys_proc_regs_get(&get) == 0);
 	assert(image_find("rs", &image) == 0 && image_check(&image) == 0);
-	assert(image_write(&image, req.proc, RS_STACK, true) == 0);
-	tell_why(e, &regs);
-	req.entry = image_entry(&image);
-	assert(sys_proc_recover(&req) == 0);
+	assert(image_recover(&image, e->proc, RS_STACK, &args) == 0);
 	unanswered = 0;
 }
 
