@@ -8,6 +8,11 @@
 #include <abi/errors.h>
 #include <abi/types.h>
 
+/* What a device may reach, now or later: SECTION_DMA. Zero at the first start; then what a
+ * predecessor left, whose requests the device goes on with until it is reset: nobody else writes
+ * there before. To be cleared after that. */
+#define SECTION_DMA __attribute__((section(".dma"), aligned(PAGE_SIZE)))
+
 /* Physical addresses of the pages of [at, at + pages * PAGE_SIZE); at is page aligned. */
 err_t dma_pages(const volatile void *at, unsigned pages, uint64_t *physical) MUST_CHECK;
 

@@ -149,7 +149,7 @@ err_t image_write(const struct image *i, endpoint_t p, uint64_t stack, bool keep
 	err_t err;
 
 	for (unsigned n = 0; image_segment(i, n, &s); n++) {
-		if (keep_state && s.va >= IMAGE_STATE_VA && s.va < IMAGE_STATE_END)
+		if (s.va >= (keep_state ? IMAGE_STATE_VA : IMAGE_DMA_VA) && s.va < IMAGE_DMA_END)
 			continue;
 		err = write_bytes(p, s.va, s.bytes, s.file);
 		if (err == 0)

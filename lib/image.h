@@ -11,6 +11,9 @@
 /* What lib/link.ld places here is kept by a recovery. */
 #define IMAGE_STATE_VA 0x10000000ull
 #define IMAGE_STATE_END 0x20000000ull
+/* And this by every start: a device may still be at work on it (lib/dma.h). */
+#define IMAGE_DMA_VA IMAGE_STATE_END
+#define IMAGE_DMA_END 0x30000000ull
 #define IMAGE_STACK_TOP 0x7ff00000ull
 
 struct service_args;
@@ -34,8 +37,8 @@ uint64_t image_entry(const struct image *i);
 /* Segment n that is loaded, 0, 1, ...; false: no more. Only after image_check. */
 bool image_segment(const struct image *i, unsigned n, struct segment *s);
 /* Write it into p, which is new or frozen and under the caller's control: text and data from the
- * file, the rest and the stack zero but for its args (lib/args.h); keep_state: `.state` and `.undo`
- * are left alone. */
+ * file, the rest and the stack zero but for its args (lib/args.h) and `.dma`; keep_state: `.state`
+ * and `.undo` are left alone, too. */
 err_t image_write(const struct image *i, endpoint_t p, uint64_t stack, bool keep_state) MUST_CHECK;
 /* Write the args, with nothing between old and new. */
 err_t image_write_args(endpoint_t p, const struct service_args *args) MUST_CHECK;

@@ -14,6 +14,7 @@
 void virtq_init(struct virtq *q, volatile struct virtq_memory *m, const uint64_t *physical,
 		uint16_t size, bool indirect)
 {
+	memset((void *)(uintptr_t)m, 0, sizeof(*m));
 	memset(q, 0, sizeof(*q));
 	memset(q->head, VIRTQ_FREE, sizeof(q->head));
 	q->m = m;

@@ -73,7 +73,8 @@ struct virtq {
 	uint32_t refused;
 };
 
-/* size: a power of two up to VIRTQ_MAX. physical: of each page of the memory, which is zero. */
+/* size: a power of two up to VIRTQ_MAX. physical: of each page of the memory, which is cleared: the
+ * device does not use it yet, or no longer. */
 void virtq_init(struct virtq *q, volatile struct virtq_memory *m, const uint64_t *physical,
 		uint16_t size, bool indirect);
 /* -EAGAIN: too few descriptors; -EINVAL: a token that is not free, no or too many segments. */

@@ -4,7 +4,8 @@
 pm: on the way of a fork, an execve or an exit through vm and kernel, before it has committed. vfs:
 when pm has made a child or begun a program, and in the middle of a sendfile. The request is done
 again, and nothing is left behind. rs: while it deals with the death of another. tty: in an ioctl,
-and whenever it starts, until it starts afresh.
+and whenever it starts, until it starts afresh. The
+disk's driver: while its device is at work.
 
 Limit: 180
 """
@@ -17,6 +18,7 @@ import machine
 from guest import Guest, finish, scenario
 
 SERVICE = os.path.join(machine.BUILD, 'services', '%s', '%s.elf')
+DEVICE_VA = 0x500000000000
 COUNT = ('python print("live:", sum(1 for i in range(640) '
          'if int(gdb.parse_and_eval("spaces[%d].root" % i))))')
 
@@ -47,19 +49,39 @@ def address(service, function):
     return int(re.search(r'^(\w+) [Tt] %s$' % function, out, re.M)[1], 16)
 
 
-def dies(guest, service, slot, function, times, after=False, skip=0):
-    """A service jumps to address 0 where it begins this function, so often, or where it is back
-    from it, but for the first `skip` times; gdb, which waits."""
-    here = ' if $cr3 == (unsigned long)procs[%d].space->root * 4096' % slot
-    lines = ['hbreak *%#x' % address(service, function) + here]
-    lines += ['ignore 1 %d' % skip]
-    if after:
-        lines += ['continue', 'delete', 'hbreak **(unsigned long *)$rsp' + here]
-    lines += ['continue', 'set $rip = 0'] * times + ['delete', 'detach']
+def in_service(slot):
+    return ' if $cr3 == (unsigned long)procs[%d].space->root * 4096' % slot
+
+
+def started(guest, lines):
+    """gdb, when it waits for the first of its breakpoints."""
     process = gdb(guest, *lines)
     while 'breakpoint 1' not in process.stdout.readline():
         assert process.poll() is None, 'gdb has ended'
     return process
+
+
+def dies(guest, service, slot, function, times, after=False, skip=0):
+    """A service jumps to address 0 where it begins this function, so often, or where it is back
+    from it, but for the first `skip` times; gdb, which waits."""
+    here = in_service(slot)
+    lines = ['hbreak *%#x' % address(service, function) + here]
+    lines += ['ignore 1 %d' % skip]
+    if after:
+        lines += ['continue', 'delete', 'hbreak **(unsigned long *)$rsp' + here]
+    return started(guest, lines + ['continue', 'set $rip = 0'] * times + ['delete', 'detach'])
+
+
+def rings():
+    """The disk driver dies when its requests are in the queue and the device does not know, which
+    then hears of them before the successor has begun: gdb writes into its register."""
+    return ['add-symbol-file ' + SERVICE % ('virtio_blk', 'virtio_blk'),
+            'hbreak *%#x' % address('virtio_blk', 'virtio_kick') + in_service(24), 'continue',
+            'set $bell = (unsigned long)device.bell[0] - %#x' % DEVICE_VA, 'set $rip = 0',
+            'delete', 'hbreak *%#x' % address('rs', 'image_write_args') + in_service(0),
+            'continue', 'maintenance packet Qqemu.PhyMemMode:1',
+            'set {unsigned short}$bell = 0', 'maintenance packet Qqemu.PhyMemMode:0',
+            'echo rung\\n', 'delete', 'detach']
 
 
 def dies_in(guest, service, slot, function, command, times=1, after=False, skip=0):
@@ -155,6 +177,15 @@ with Guest() as guest:
             assert dies_in(guest, 'tty', 8, 'pm_set_tty', '/usr/lib/skink/posix ' + test,
                            after=True, skip=2) == (0, 'ok %s\n' % said)
             assert 'last defect: exception 14' in guest.run('service status tty')[1]
+    with scenario('the disk driver dies, and its device goes on: what it does is what was asked'):
+        guest.run('head -c 50000 /dev/urandom > /one; sync')
+        process = started(guest, rings())
+        assert guest.run('cp /one /two; sync; cmp /one /two; rm /one /two', 60) == (0, '')
+        out = process.communicate(timeout=30)[0]
+        assert 'rung' in out, out
+        assert 'last defect: exception 14' in guest.run('service status virtio_blk')[1]
+        guest.errors.seek(0)
+        assert guest.errors.read() == b''       # what QEMU has to say of the device
     with scenario('tty dies of one request of a program again and again: it is an error then'):
         status, out = dies_in(guest, 'tty', 8, 'pty_open', 'head -c 1 /dev/ptmx', 4)
         assert status == 1 and 'Input/output error' in out, (status, out)

@@ -8,8 +8,9 @@
  * Trusts:   no client, and of the device no index, length or status: what makes no sense is
  *           refused, and a device that goes on like that ends this process, whose successor
  *           resets it.
- * On crash: started afresh; the device is reset, which ends its DMA; clients hand in again what was
- *           not answered. A write that was answered is in the device.
+ * On crash: started afresh; until the device is reset it does what it was asked, in memory that the
+ *           start leaves alone; clients hand in again what was not answered. A write that was
+ *           answered is in the device.
  * Spec:     Virtual I/O Device (VIRTIO) 1.0, 5.2 (block device), 4.1 (PCI).
  *
  * args N: the device to take, 0 the first on the bus, which is /dev/vda.
@@ -34,9 +35,9 @@ struct note {
 	uint8_t unused[15];
 };
 
-static uint8_t buffer[DEPTH][BLOCK_SIZE_MAX] __attribute__((aligned(PAGE_SIZE)));
-static volatile struct note note[DEPTH] __attribute__((aligned(PAGE_SIZE)));
-static volatile struct virtq_memory queue_memory;
+static uint8_t buffer[DEPTH][BLOCK_SIZE_MAX] SECTION_DMA;
+static volatile struct note note[DEPTH] SECTION_DMA;
+static volatile struct virtq_memory queue_memory SECTION_DMA;
 static uint64_t buffer_at[DEPTH * BUFFER_PAGES], note_at;
 _Static_assert(sizeof(note) <= PAGE_SIZE, "one page has one address");
 _Static_assert(BUFFER_PAGES + 2 <= VIRTQ_SEGMENTS, "a request fits its table");
