@@ -11,9 +11,9 @@
  * A service may die before any instruction. What it holds then:
  * S1  row.d[which] is the request being handled; the other one is where its reply is made, and
  *     where the next message comes.
- * S2  row.now says how far it is, in one store: RUNNING; or over, answered or not, as of a commit
- *     whose number stands beside it. If that commit was done it is over, else it is still running:
- *     what it changed is in the undo log, and it is done again.
+ * S2  row.now says how far it is, in one store: a phase, the number of the commit that brings it,
+ *     and the phase that it is in until then. RUNNING: what it changed is in the undo log, and it
+ *     is done again.
  * S3  A reply that is made is sent once more: it reaches one call once. What it copies is kept.
  * S4  A message has come if its `lent` is no longer NOT_RECEIVED; or if it lies in the registers of
  *     that moment, which the guardian hands over: we were in one of ipc.S's windows. The kernel
@@ -29,7 +29,8 @@
 #include <lib/service_ids.h>
 
 enum phase { NEW, RUNNING, ANSWERED, OVER };      /* NEW: init() has not ended */
-enum { PHASE_SHIFT = 1, PHASE_MASK = 3, STAMP_SHIFT = 3 };      /* in row.now, above `which` */
+/* In row.now, above `which`. */
+enum { PHASE_SHIFT = 1, BEFORE_SHIFT = 3, PHASE_MASK = 3, STAMP_SHIFT = 5 };
 enum { KEPT_BYTES = 1024, OUTBOX = 16 };
 
 #define FAULT_REFUSED (7ll << 32 | 2)           /* SIGBUS, BUS_ADRERR */
@@ -90,16 +91,17 @@ static struct delivery *other(void)
 
 static enum phase phase(void)
 {
-	enum phase p = (enum phase)(row.now >> PHASE_SHIFT & PHASE_MASK);
+	unsigned shift = undo_is_committed(row.now >> STAMP_SHIFT) ? PHASE_SHIFT : BEFORE_SHIFT;
 
-	return p <= RUNNING || undo_is_committed(row.now >> STAMP_SHIFT) ? p : RUNNING;
+	return (enum phase)(row.now >> shift & PHASE_MASK);
 }
 
 /* With the next commit the request is over. */
 static void close(enum phase how)
 {
 	other()->lent = NOT_RECEIVED;   /* S4: what lies there is a reply, or was a request once */
-	row.now = which() | (unsigned)how << PHASE_SHIFT | undo_next_commit() << STAMP_SHIFT;
+	row.now = which() | (unsigned)how << PHASE_SHIFT | (unsigned)phase() << BEFORE_SHIFT |
+		  undo_next_commit() << STAMP_SHIFT;
 	__asm__ volatile("" : : : "memory");
 }
 
@@ -294,13 +296,14 @@ static bool answer_with(struct message *m, const struct delivery *d, int64_t res
 {
 	if (result == NO_REPLY)
 		return false;
-	if (result < 0) {
-		row.nr.copies = row.nr.bytes = 0;
-		count.refused += is_contract(d);
-	}
 	m->type = is_contract(d) ? (uint32_t)result : 0;
 	if (!is_contract(d))
 		m->w[0] = (uint64_t)result;
+	__asm__ volatile("" : : : "memory");
+	if (result < 0) {               /* last: a reply without them says so */
+		row.nr.copies = row.nr.bytes = 0;
+		count.refused += is_contract(d);
+	}
 	return true;
 }
 
@@ -481,9 +484,9 @@ static void recover(const struct server *s)
 	undo_rollback();
 	while (outbox.count != 0 && !undo_is_committed(outbox.reply[outbox.count - 1].stamp))
 		outbox.count--;
-	if (phase() == RUNNING)         /* whatever is committed from here on */
-		row.now = which() | RUNNING << PHASE_SHIFT;
-	else if (has_come())
+	/* Whatever is committed from here on. */
+	row.now = which() | (unsigned)phase() << PHASE_SHIFT;
+	if (phase() != RUNNING && has_come())
 		received();
 	start(s, START_RECOVER);
 	if (s->check != NULL && s->check() != 0)

@@ -377,23 +377,20 @@ static void find_init_option(void)
 
 static int64_t open_console(struct op *o)
 {
-	struct file *f = file_new(o);
-	int64_t err, fd;
+	struct file new = { .refs = 3, .flags = O_RDWR_ }, *f;
+	int64_t err = char_open(o, &new, CHARDEV_DEVICE(5, 1)), fd;
 
-	if (f == NULL)
-		return -ENFILE;
-	f->flags = O_RDWR_;
-	err = char_open(o, f, CHARDEV_DEVICE(5, 1));
-	if (err == -PARKED) {
-		memset(f, 0, sizeof(*f));
+	if (err == -PARKED)
 		return err;
-	}
 	if (err != 0) {
 		print("no console for the first process: %d\n", (int)err);
-		f->kind = FILE_MEMORY;
-		f->device = CHARDEV_DEVICE(1, 3);
+		new.kind = FILE_MEMORY;
+		new.device = CHARDEV_DEVICE(1, 3);
 	}
-	f->refs = 3;
+	f = file_new(o);
+	if (f == NULL)
+		return -ENFILE;
+	*f = new;
 	for (unsigned k = 0; k < 3; k++) {
 		fd = fd_new(o, file_index(f), 0, false);
 		if (fd < 0)

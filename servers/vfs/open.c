@@ -70,35 +70,37 @@ static int64_t open_special(struct op *o, struct file *f, const struct inode *i)
 	}
 }
 
-static void give_up(struct file *f)
+static void close_special(struct file *f)
 {
-	f->kind = FILE_FREE;
-	f->refs = 0;
+	if (f->kind == FILE_CHAR)
+		char_close(f);
+	else if (f->pipe != 0)
+		pipe_close(f);
 }
 
 int64_t open_found(struct op *o, const struct found *found, uint32_t flags, struct file **out)
 {
 	struct inode *i = &state.inode[found->inode];
-	struct file *f = file_new(o);
-	int64_t err = 0, fd;
+	struct file new = {
+		.refs = 1, .kind = FILE_INODE, .flags = flags & ~(uint32_t)O_CLOEXEC_,
+	};
+	int64_t err = 0, fd = -ENFILE;
+	struct file *f;
 
-	if (f == NULL)
-		return -ENFILE;
-	f->kind = FILE_INODE;
-	f->flags = flags & ~(uint32_t)O_CLOEXEC_;
+	/* Before anything is taken: who asks a server commits. */
 	if (!(flags & O_PATH_) && !is_reg(i) && !is_dir(i))
-		err = open_special(o, f, i);
-	if (err != 0) {
-		give_up(f);
+		err = open_special(o, &new, i);
+	if (err != 0)
 		return err;
+	f = file_new(o);
+	if (f != NULL) {
+		*f = new;
+		fd = fd_new(o, file_index(f), 0, flags & O_CLOEXEC_);
 	}
-	fd = fd_new(o, file_index(f), 0, flags & O_CLOEXEC_);
 	if (fd < 0) {
-		if (f->kind == FILE_CHAR)
-			char_close(f);
-		else if (f->pipe != 0)
-			pipe_close(f);
-		give_up(f);
+		close_special(&new);
+		if (f != NULL)
+			memset(f, 0, sizeof(*f));
 		return fd;
 	}
 	f->inode = (uint16_t)found->inode;

@@ -315,12 +315,10 @@ static void op_of_delivery(const struct delivery *d, struct op *o)
 
 err_t call_late(const struct delivery *d)
 {
-	handler *h = handler_of(d->m.type);
 	struct op o;
-	int64_t result;
 
 	op_of_delivery(d, &o);
-	if (h == NULL || o.p == NULL)
+	if (handler_of(d->m.type) == NULL || o.p == NULL)
 		return -EFAULT;
 	if (late.file != 0)
 		state.file[late.file].pos = late.pos;
@@ -328,13 +326,8 @@ err_t call_late(const struct delivery *d)
 		state.pipe[late.pipe].head = late.head;
 		state.pipe[late.pipe].tail = late.tail;
 	}
-	row_get(&o);
-	o.again = true;
-	result = h(&o);
-	if (result == NO_REPLY)
-		row_free(o.row);
-	else if (result != -PARKED)
-		row_answer(o.row, result);
+	row_ready(row_get(&o));
+	server_settle(NO_REPLY);        /* the row goes on, if we die of that; not the reply */
 	rows_run();
 	return NO_REPLY;
 }

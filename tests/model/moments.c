@@ -36,6 +36,7 @@
 #include <lib/args.h>
 #include <lib/service_ids.h>
 #include <servers/toy/state.h>
+#include <tests/services/settler/calls.h>
 #include <tests/unit.h>
 
 enum { EVENTS = 48, LENT = 256, STACK = 64 * 1024, FRESH = 0, RECOVER = 1 };
@@ -50,6 +51,7 @@ struct event {
 	uint64_t lent;
 	uint8_t bytes[LENT];            /* what the client lends, before */
 	bool loose;                     /* the bytes it gets differ from life to life */
+	enum { THERE, BROUGHT, ABSENT } page;   /* of its bytes: comes when it is met; never */
 };
 
 static struct event script[EVENTS];
@@ -85,7 +87,7 @@ static void beat(void)
 
 struct world {
 	unsigned next;                  /* event that the service receives next */
-	struct { bool held, answered; err_t err; uint64_t w[MESSAGE_WORDS]; } call[EVENTS];
+	struct { bool held, answered, present; err_t err; uint64_t w[MESSAGE_WORDS]; } call[EVENTS];
 	uint8_t bytes[EVENTS][LENT];
 	uint64_t notified;              /* services that were */
 	bool unread;                    /* the last message has not been looked at */
@@ -257,7 +259,7 @@ static void answer(struct body *b, int n, const struct message *m)
 	b->world.call[n].held = false;
 	b->world.call[n].answered = true;
 	b->world.call[n].err = (err_t)m->type;
-	memcpy(b->world.call[n].w, m->w, sizeof(m->w));
+	memcpy(b->world.call[n].w, m->w, script[n].m.type < NR_LINUX ? 8 : sizeof(m->w));
 }
 
 static void receive(struct body *b)
@@ -278,15 +280,26 @@ static void receive(struct body *b)
 	b->world.unread = true;
 }
 
-static void reply_copies(struct body *b, int n, uint32_t count)
+/* False: a page is absent. */
+static bool reply_copies(struct body *b, int n, uint32_t count, const struct message *m)
 {
-	struct copy c;
+	struct copy c = {
+		.dir = (uint32_t)(m->w[6] >> 32), .len = (uint32_t)m->w[6], .remote = m->w[4],
+		.local = m->w[5],
+	};
 
+	if (count > 0 && (script[n].page == ABSENT ||
+			  (script[n].page == BROUGHT && !b->world.call[n].present))) {
+		b->world.call[n].present = true;
+		return false;
+	}
 	for (uint32_t i = 0; i < count; i++) {
-		peek(b, b->regs.r15 + i * sizeof(c), &c, sizeof(c));
+		if (b->regs.r15 != 0)
+			peek(b, b->regs.r15 + i * sizeof(c), &c, sizeof(c));
 		if (copy(b, n, c.dir, c.remote, c.local, c.len) != 0)
 			b->world.died = true;
 	}
+	return true;
 }
 
 /* The service has executed `syscall`. */
@@ -312,10 +325,12 @@ static void system_call(struct body *b)
 		r->rax = n >= 0 ? 0 : (uint64_t)-EDEADPEER;
 		break;
 	case IPC_REPLYRECEIVE:
-		if (n >= 0) {
-			reply_copies(b, n, (uint32_t)(r->r14 >> 32));
-			answer(b, n, &m);
+		if (n >= 0 && !reply_copies(b, n, (uint32_t)(r->r14 >> 32), &m)) {
+			r->rax = (uint64_t)-EFAULT;
+			break;
 		}
+		if (n >= 0)
+			answer(b, n, &m);
 		receive(b);
 		break;
 	case IPC_NOTIFY:
@@ -435,13 +450,17 @@ static bool look_at_kept(const struct body *b)
 	return changed;
 }
 
-/* So many instructions later. */
+/* So many instructions later, or before it does the request again: of that it may die once. */
 static void die_again(struct body *b, unsigned steps)
 {
+	uint64_t beaten = b->world.notified & BIT(ID_RS);
 	struct user_regs last;
 
-	while (steps-- > 0 && !b->world.ended && !b->world.died)
+	b->world.notified &= ~beaten;
+	while (steps-- > 0 && !b->world.ended && !b->world.died &&
+	       !(b->world.notified & BIT(ID_RS)))
 		run(b, PTRACE_SYSEMU_SINGLESTEP);
+	b->world.notified |= beaten;
 	last = last_regs(b);
 	begin(b, RECOVER, &last);
 }
@@ -601,9 +620,33 @@ static void test_ds(void)
 	test_program();
 }
 
+/* A Linux call that adds a number and wants it at the beginning of its bytes. */
+static struct event *add(unsigned slot, uint32_t type, uint64_t number)
+{
+	struct event *e = SAY(slot, type, (uint64_t[]){ number, 0 });
+
+	lend(e, CALL_LEND_WRITE, "");
+	return e;
+}
+
+static void test_settler(void)
+{
+	read_program("settler");
+	add(100, SETTLER_SETTLE, 3);
+	add(101, SETTLER_COPY, 5);
+	add(102, SETTLER_COPY, 7)->page = BROUGHT;
+	beat();
+	add(103, SETTLER_LATE, 11)->page = ABSENT;
+	add(104, SETTLER_SETTLE, 13);
+	add(105, SETTLER_REFUSE, 17)->page = ABSENT;
+	add(106, SETTLER_COPY, 19);
+	test_program();
+}
+
 int main(void)
 {
 	TEST("toy may die before any instruction", test_toy);
 	TEST("ds may die before any instruction", test_ds);
+	TEST("who goes on when a request is settled may, too", test_settler);
 	return test_result();
 }

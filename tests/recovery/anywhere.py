@@ -33,9 +33,9 @@ LONG = bool(os.environ.get('SKINK_LONG'))
 SERVICES = 'vfs pm vm rs ds log tty ext2 tmpfs devfs procfs pci sched virtio_blk uart'.split()
 AT_ONCE = len(SERVICES) if LONG else 6
 SHM = '/dev/shm'
+RECEIVING = 8                   # abi/kernel.h
 HLT = 0xf4                      # a program may not: exception 13
 PATIENCE_S = 0.4                # an instruction that is not reached by then is given up
-SETTLE_S = 0.04                 # the request that it died of is done again: it must not die twice
 IN_A_ROW, LOOP_S = 6, 1.1       # nine deaths, each within a second of its start, give the state up
 GOLDEN_S = 8
 
@@ -118,14 +118,14 @@ class Memory:
         symbols = count.Symbols(count.KERNEL).address
         self.procs, self.spaces = (symbols[name] - count.KERNEL_BASE
                                    for name in ('procs', 'spaces'))
-        words = ('&((struct proc *)0)->space', 'sizeof(struct proc)', '&((struct space *)0)->root',
-                 'sizeof(struct space)', 'sizeof(spaces) / sizeof(spaces[0])',
-                 'sizeof(spaces[0].root)')
+        words = ('&((struct proc *)0)->state', '&((struct proc *)0)->space',
+                 'sizeof(struct proc)', '&((struct space *)0)->root', 'sizeof(struct space)',
+                 'sizeof(spaces) / sizeof(spaces[0])', 'sizeof(spaces[0].root)')
         out = subprocess.run(['gdb', '-q', '-nx', '-batch', count.KERNEL] + [
             w for word in words for w in ('-ex', 'output/d (long)(%s)' % word, '-ex', 'echo \\n')],
             capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
-        (self.space_at, self.proc_size, self.root_at, self.space_size, self.nr_spaces,
-         self.root_size) = map(int, out.split())
+        (self.state_at, self.space_at, self.proc_size, self.root_at, self.space_size,
+         self.nr_spaces, self.root_size) = map(int, out.split())
 
     def word(self, at, size=8):
         return int.from_bytes(self.ram[at:at + size], 'little')
@@ -133,6 +133,10 @@ class Memory:
     def live_spaces(self):
         return sum(self.word(self.spaces + n * self.space_size + self.root_at, self.root_size) != 0
                    for n in range(self.nr_spaces))
+
+    def receives(self, slot):
+        """Whether a service waits for messages: it has done what it was at."""
+        return self.word(self.procs + slot * self.proc_size + self.state_at, 2) == RECEIVING
 
     def physical(self, slot, at):
         """Where a service has this address; None: nowhere, as when it is being started."""
@@ -209,9 +213,6 @@ class Code:
         folder = count.service_names()[self.slot][1]
         self.path = os.path.join(machine.BUILD, 'services', folder, folder + '.elf')
         self.symbols = count.Symbols(self.path)
-        out = subprocess.run(['nm', self.path], capture_output=True, text=True, check=True).stdout
-        found = re.search(r'^0*(1[89]\w{6}) b row$', out, re.M)         # lib/server.c's, in .undo
-        self.row = found and int(found[1], 16)
         out = subprocess.run(['objdump', '-d', self.path], capture_output=True, text=True,
                              check=True).stdout
         self.first = {int(m[1], 16): int(m[2], 16)      # byte, by address
@@ -308,11 +309,6 @@ class Killer:
         physical = self.memory.physical(self.code.slot, at)
         return None if physical is None else self.memory.ram[physical]
 
-    def attempts(self):
-        """How often the request at hand has died already."""
-        at = self.code.row and self.memory.physical(self.code.slot, self.code.row + 8)
-        return at and self.memory.word(at, 2)
-
     def plant(self, at, byte):
         """Whether it was possible."""
         self.stub.stop()
@@ -337,9 +333,11 @@ class Killer:
         self.deaths.append((now, at))
         self.row = self.row + 1 if now - self.last < LOOP_S else 0
         self.last = now
-        time.sleep(LOOP_S if self.row >= IN_A_ROW else SETTLE_S)
-        while self.attempts() != 0 and time.monotonic() < now + 2:
-            time.sleep(SETTLE_S)
+        if self.row >= IN_A_ROW:
+            time.sleep(LOOP_S)
+        # The request that it died of is done again: it must not die of that twice.
+        while not self.memory.receives(self.code.slot) and time.monotonic() < now + 2:
+            time.sleep(0.001)
 
     def run(self, seconds):
         end = time.monotonic() + seconds

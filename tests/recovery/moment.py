@@ -138,6 +138,11 @@ with Guest() as guest:
         assert dies_in(guest, 'vfs', 6, 'pm_fork', '/bin/busybox echo hello') == (0, 'hello\n')
         out = guest.run('service dump vfs')[1]
         assert tables in out, (tables, out)
+    with scenario('vfs dies when it has asked for a terminal: the file is taken once'):
+        assert dies_in(guest, 'vfs', 6, 'char_open', ': < /dev/tty', after=True) == (0, '')
+        out = guest.run('service dump vfs')[1]
+        assert tables in out, (tables, out)
+        assert 'last defect: exception 14' in guest.run('service status vfs')[1]
     with scenario('vfs dies when pm has begun a program: it is begun once, and vfs knows it'):
         guest.run('mkdir /tmp/x; cp /bin/busybox /tmp/x')
         assert dies_in(guest, 'vfs', 6, 'pm_exec_finish', '/tmp/x/busybox readlink /proc/self/exe',
@@ -163,6 +168,8 @@ with Guest() as guest:
             assert 'last defect: exception 14' in guest.run('service status rs')[1]
             out = guest.run('service status ' + victim)[1]
             assert out.startswith(victim + ': running') and ' 0 heartbeats' in out, out
+            if function != 'guard_defect' and not after:    # it knew why, and knows it still
+                assert 'last defect: signal 9' in out, out
             assert guest.run('service kill %s; sleep 1' % victim)[0] == 0
             assert ': running' in guest.run('service status ' + victim)[1]
     # The first thing that tty tells pm is the shell's: that the test is in the foreground.
