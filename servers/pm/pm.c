@@ -157,23 +157,22 @@ static err_t do_pm_signal(const struct call *c, const struct pm_signal_request *
 static err_t do_pm_signal_group(const struct call *c, const struct pm_signal_group_request *req)
 {
 	struct signal_info info = { .signal = (int)req->signal, .code = SI_KERNEL_ };
-	err_t err = -ESRCH;
 
 	if (!may_send(c))
 		return -EPERM;
 	if (req->signal < 1 || req->signal > NR_SIGNALS || req->pgid == 0)
 		return -ESRCH;
-	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+	for (unsigned i = many_begin(c->client, c->serial); i < NR_PROCESSES; i++) {
 		struct process *p = &state.process[i];
 
 		if (p->state != PROCESS_LIVE || p->pgid != req->pgid ||
 		    (req->tty != 0 && p->tty != req->tty))
 			continue;
+		many_reach(p);
 		signal_process(p, &info);
-		undo_commit();
-		err = 0;
+		many_next(p, 0);
 	}
-	return err;
+	return state.many.result;
 }
 
 static err_t do_pm_group(const struct call *c, const struct pm_group_request *req,

@@ -70,6 +70,11 @@ struct signal_info { int signal; int code; uint32_t pid, uid; uint64_t value; };
 void serving_begin(const struct thread *t);
 void serving_end(struct thread *t, int64_t result);
 void signal_process(struct process *p, const struct signal_info *info);
+/* A call that signals many, and commits after each: from which row on, and with what result so far
+ * (state.many). Done again after a crash, it goes on behind whom it has reached. */
+unsigned many_begin(endpoint_t client, uint32_t serial);
+void many_reach(const struct process *p);       /* before it is signalled, */
+void many_next(const struct process *p, err_t result);  /* and behind that: commits */
 void kick(struct thread *t);                            /* it looks at what is pending */
 void tell_parent(const struct process *p, int code, int signal);
 void signal_thread(struct thread *t, const struct signal_info *info);

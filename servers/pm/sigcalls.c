@@ -268,22 +268,18 @@ static bool in_set(const struct thread *t, const struct process *q, int32_t pid)
 	return q->pgid == (pid == 0 ? process_of(t)->pgid : (uint32_t)-pid);
 }
 
-static int64_t send_to_many(struct thread *t, int32_t pid, const struct signal_info *info)
+static int64_t send_to_many(struct thread *t, const struct delivery *d, int32_t pid,
+			    const struct signal_info *info)
 {
-	int64_t result = -ESRCH;
-
-	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+	for (unsigned i = many_begin(d->m.peer, d->serial); i < NR_PROCESSES; i++) {
 		struct process *q = &state.process[i];
-		int64_t one;
 
 		if (q->state == PROCESS_FREE || !in_set(t, q, pid))
 			continue;
-		one = send_to(t, q, info);
-		undo_commit();          /* done again after a crash, it sends again */
-		if (result != 0)
-			result = one;
+		many_reach(q);
+		many_next(q, (err_t)send_to(t, q, info));
 	}
-	return result;
+	return state.many.result;
 }
 
 int64_t call_kill(struct thread *t, const struct delivery *d)
@@ -295,7 +291,7 @@ int64_t call_kill(struct thread *t, const struct delivery *d)
 	if (d->m.w[1] > NR_SIGNALS)
 		return -EINVAL;
 	if (pid <= 0)
-		return send_to_many(t, pid, &info);
+		return send_to_many(t, d, pid, &info);
 	q = process_by_pid((uint32_t)pid);
 	return q ? send_to(t, q, &info) : -ESRCH;
 }

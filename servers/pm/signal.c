@@ -261,6 +261,41 @@ static bool sent_at_once(struct process *p, int signal)
 	return false;
 }
 
+/* ---- many ---- */
+
+static const struct process *reaching;  /* no state: who is on its way is not reached */
+
+unsigned many_begin(endpoint_t client, uint32_t serial)
+{
+	struct many *m = &state.many;
+
+	reaching = NULL;
+	if (server_attempt() == 0 || m->serial != serial || !endpoint_eq(m->client, client))
+		*m = (struct many){ .client = client, .serial = serial, .result = -ESRCH };
+	return m->next;
+}
+
+static void reached(const struct process *p, err_t result)
+{
+	state.many.next = process_index(p) + 1;
+	if (state.many.result != 0)
+		state.many.result = result;
+	reaching = NULL;
+}
+
+void many_reach(const struct process *p)
+{
+	reaching = p;
+}
+
+void many_next(const struct process *p, err_t result)
+{
+	reached(p, result);
+	undo_commit();
+}
+
+/* ---- sending ---- */
+
 void signal_process(struct process *p, const struct signal_info *info)
 {
 	int n = info->signal;
@@ -278,6 +313,8 @@ void signal_process(struct process *p, const struct signal_info *info)
 		return;
 	p->pending |= SIGNAL_BIT(n);
 	queue_put(p, NONE, info);
+	if (p == reaching)
+		reached(p, 0);          /* kick() may commit */
 	if (first)
 		kick(first);
 }

@@ -111,11 +111,20 @@ struct queued {
 struct job { uint32_t number; uint8_t kind; uint16_t thread, process; };
 enum { NR_JOBS = NR_PROCESSES };
 
+/* Of the call that signals many, and is committed after each: how far it has come. */
+struct many {
+	endpoint_t client;
+	uint32_t serial;
+	uint32_t next;                  /* row of the next process to look at */
+	err_t result;
+};
+
 struct state {
 	struct thread thread[NR_THREADS];
 	struct process process[NR_PROCESSES];
 	struct queued queued[NR_QUEUED];
 	uint32_t nr_queued;
+	struct many many;
 	struct job job[NR_JOBS];        /* ring of those not finished */
 	uint32_t job_first, job_given, job_next;
 	uint16_t next_thread;           /* where the search for a free row begins */

@@ -124,6 +124,11 @@ with Guest() as guest:
             guest.run('sleep 1')        # nine deaths, each within a second of the other, are enough
         with scenario('and no space is left behind'):
             assert spaces(guest) == before, (before, spaces(guest))
+    for n in range(1, 3):
+        with scenario('pm dies when %d of a group have a signal: it comes once to each' % n):
+            assert dies_in(guest, 'pm', 5, 'signal_process', '/usr/lib/skink/posix a_signal_to_a',
+                           skip=n) == (0, 'ok a signal to a group comes once to each\n')
+            assert 'last defect: exception 14' in guest.run('service status pm')[1]
     there = processes(guest)
     for n in range(2):
         with scenario('vfs dies after pm has made the child (%d): there is one child' % n):

@@ -340,6 +340,39 @@ static void t_sigtimedwait_gets_what_comes_while_it_waits(void)
 	CHECK(wait(NULL) > 0);
 }
 
+static volatile sig_atomic_t how_often;
+
+static void on_count(int n)
+{
+	how_often += n == SIGRTMIN;
+}
+
+static void t_a_signal_to_a_group_comes_once_to_each(void)
+{
+	int ready[2], over[2], status;
+	pid_t pid[3] = { 0 };
+	char c;
+
+	CHECK(pipe(ready) == 0 && pipe(over) == 0);
+	handle(SIGRTMIN, on_count, 0);         /* each is kept that comes */
+	for (unsigned k = 0; k < 3; k++) {
+		pid[k] = fork();
+		CHECK(setpgid(pid[k], pid[0]) == 0);
+		if (pid[k] == 0) {
+			close(over[1]);
+			CHECK(write(ready[1], "x", 1) == 1);
+			while (read(over[0], &c, 1) == -1)
+				CHECK(errno == EINTR);
+			_exit(how_often);
+		}
+		CHECK(read(ready[0], &c, 1) == 1);
+	}
+	CHECK(kill(-pid[0], SIGRTMIN) == 0);
+	close(over[1]);
+	for (unsigned k = 0; k < 3; k++)
+		CHECK(waitpid(pid[k], &status, 0) == pid[k] && status == 1 << 8);
+}
+
 static void t_ignored_children_leave_no_zombies(void)
 {
 	signal(SIGCHLD, SIG_IGN);
@@ -496,6 +529,7 @@ const struct test signal_tests[] = {
 	T(stack_overflow_is_caught_on_the_alternate_stack), T(real_time_signals_queue),
 	T(sigtimedwait_times_out), T(sigpipe_kills_or_is_EPIPE), T(a_dead_child_sends_SIGCHLD),
 	T(sigtimedwait_gets_what_comes_while_it_waits), T(ignored_children_leave_no_zombies),
+	T(a_signal_to_a_group_comes_once_to_each),
 	T(root_sets_the_clock_and_sleeps_until_a_time_of_it_follow),
 	T(nanosleep_sleeps), T(an_interrupted_sleep_says_what_is_left),
 	T(an_interval_timer_repeats), T(clocks_go_forward),
