@@ -112,8 +112,10 @@ static void set_region(void)
 static void repeat(unsigned n)
 {
 	undo_commit();                  /* what follows may need all of the log */
-	for (n = n < state.columns ? n : state.columns; n > 0 && state.last != 0; n--)
+	for (n = n < state.columns ? n : state.columns; n > 0 && state.last != 0; n--) {
+		state.parser.param[0] = (uint16_t)n;       /* if it is done again: what is left */
 		write_code(state.last);
+	}
 }
 
 static void clear_tabs(unsigned what)

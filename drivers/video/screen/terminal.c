@@ -32,11 +32,11 @@ void go_to(unsigned row, unsigned column)
 
 void line_feed(void)
 {
-	state.now.wrap = 0;
 	if (state.now.row + 1 == state.bottom)
 		cells_scroll_up(state.top, state.bottom, 1);
 	else if (state.now.row + 1 < state.rows)
 		state.now.row++;
+	state.now.wrap = 0;             /* last: this may be why it is done, and be done again */
 	if (state.newline)
 		state.now.column = 0;
 }

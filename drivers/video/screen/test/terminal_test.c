@@ -322,7 +322,7 @@ static void t_again(void)
 {
 	static const char *const sequence[] = { "\033[2J", "\033[3L", "\033[3M", "\033[2S",
 						"\033[T", "\033c", "\033[?1049h", "\033[1J",
-						"\033#8", "\033[9b" };
+						"\033#8", "\033[9b", "\033[6;8Hx\033[9b" };
 	static struct state after;
 
 	for (unsigned n = 0; n < sizeof(sequence) / sizeof(sequence[0]); n++) {
