@@ -16,7 +16,7 @@
 MAKEFLAGS += -rR --no-print-directory
 .DELETE_ON_ERROR:
 .SECONDEXPANSION:
-.PHONY: all boot bench tools kernel services listings tests test-host print-tests clean
+.PHONY: all boot bench tools plugins kernel services listings tests test-host print-tests clean
 
 ifneq ($(filter default undefined,$(origin CC)),)
 CC := gcc
@@ -41,7 +41,7 @@ GEN := $(BUILD)/gen
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-9s%s\n' '$1' '$(patsubst $(BUILD)/%,%,$@)')
 
-all: boot tools services listings
+all: boot tools plugins services listings
 
 # ---- host tools ----------------------------------------------------------------------------
 
@@ -310,14 +310,16 @@ $(BUILD)/rootfs/usr/lib/skink/%: bench/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(MUSLCC) -O2 -static -s -o $@ $<
 
-# The same with its symbols, and QEMU's plugin, for tools/count.py.
+# The same with its symbols, for tools/count.py.
 $(BUILD)/bench/mbench.elf: bench/mbench.c Makefile
 	$(call say,PROGRAM)
 	@mkdir -p $(@D)
 	$(Q)$(MUSLCC) -O2 -static -o $@ $<
 
-COUNT := $(BUILD)/tools/count.so
-$(COUNT): tools/count.c abi/message.h abi/trace.h Makefile
+# Plugins of QEMU's, for tools/count.py and tools/inject.py.
+PLUGINS := $(BUILD)/tools/count.so $(BUILD)/tools/watch.so
+plugins: $(PLUGINS)
+$(PLUGINS): $(BUILD)/tools/%.so: tools/%.c abi/message.h abi/trace.h Makefile
 	$(call say,HOSTCC)
 	@mkdir -p $(@D)
 	$(Q)$(HOSTCC) $(TOOL_CFLAGS) -fPIC -shared -fvisibility=hidden -o $@ $<
@@ -358,7 +360,7 @@ $(BUILD)/bench.img: $(BUILD)/tools/mkboot $(BENCH_ELF) $(BENCH_ELF:.elf=) $(BENC
 	$(call say,MKBOOT)
 	$(Q)$(BUILD)/tools/mkboot -o $@ $(BENCH_SVC) $(BENCH_ELF) $(BUILD)/root.cpio
 
-bench: boot $(BUILD)/bench.img $(BUILD)/bench/mbench.elf $(COUNT)
+bench: boot $(BUILD)/bench.img $(BUILD)/bench/mbench.elf $(PLUGINS)
 
 # The same with a root file system in memory (image/ram.list). RAMDISK: another disk to copy.
 RAM_NAMES := $(BOOT_NAMES) $(shell sed 's/\#.*//' image/ram.list)

@@ -96,6 +96,7 @@ static FILE *out, *reached;
 static struct counters now, begun, interval;
 static struct list touched, last;
 static struct kind kinds[KINDS];
+static size_t nr_kinds;
 static uint64_t traced;                 /* records of the ring that are counted */
 
 static struct stay stays[CAUSE_UNKNOWN + 1];    /* by call and by vector */
@@ -138,6 +139,8 @@ static void count_kind(uint64_t key)
 
 	while (kinds[i].key && kinds[i].key != key)
 		i = (i + 1) % KINDS;
+	if (!kinds[i].key && ++nr_kinds == KINDS)
+		die("too many kinds of messages");
 	kinds[i].key = key;
 	kinds[i].count++;
 }
@@ -174,7 +177,8 @@ static void stay_end(void)
 {
 	struct stay *s = &stays[cause];
 
-	read_trace();
+	if (nr_marks)
+		read_trace();
 	now.calls += cause >= IPC_SENDREC + NR_IPC && cause < NR_CAUSES;
 	s->times++;
 	if (stayed > s->longest && seen_user) {

@@ -67,6 +67,11 @@ class Symbols:
         number = bisect.bisect_right(self.starts, at) - 1
         return self.names[number] if number >= 0 else hex(at)
 
+    def offset(self, at):
+        """How far behind the beginning of its function."""
+        number = bisect.bisect_right(self.starts, at) - 1
+        return at - self.starts[number] if number >= 0 else 0
+
     def bytes_at(self, at, length):
         """The code at this address, in hexadecimal."""
         done = subprocess.run(['objdump', '-s', '--start-address=%#x' % at,

@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""plant.py - bytes into the code of running services, and a load that notices.
+
+    bed = Bed(folder)
+    bed.fresh()
+    load(bed.guest, PARTS, seconds, 'vfs', rnd)
+    stub = Stub(bed.guest)
+    stub.stop(); stub.write(bed.memory.physical(slot, address), b'\xf4'); stub.go()
+    ...
+    bad, done = end_of_load(bed.guest, PARTS, 50)
+
+The guest's memory is a file that is mapped here; writes go through QEMU's gdb stub, so that QEMU
+translates again what was changed. For tests/recovery/anywhere.py and tools/inject.py.
+"""
+import mmap
+import os
+import re
+import select
+import socket
+import subprocess
+import time
+
+import count
+import machine
+from guest import Guest
+
+# Not those that are about time, or fill the tables that others need, too.
+NO_TESTS = ('too_many', 'root_sets', 'there_is_an_end', 'a_timer_of', 'too_much', 'times_of',
+            'what_is_unmapped', 'vtime', 'a_read_with_a_time', 'every_call', 'threads_count',
+            'only_root', 'many_ends')
+PARTS = ('files', 'trees', 'others', 'posix', 'flow', 'ptyload')
+TRACE, TRACE_SIZE = 1024, 16    # abi/trace.h
+RECEIVING = 8                   # abi/kernel.h
+WHOLE = 1 << 30                 # of the file that the load copies
+# BAD: a program could not do its work. WRONG: it was not told so.
+LOAD = r'''
+go() { [ ! -e /tmp/any/stop ] && [ $(date +%s) -lt $end ]; }
+bad() { echo "BAD $*" >> /tmp/any/bad; }
+is() {
+	what=$1
+	want=$2
+	shift 2
+	if got=$("$@"); then [ "$got" = "$want" ] || echo "WRONG $what $got" >> /tmp/any/bad
+	else bad $what $?; fi
+}
+same() {
+	"$@" > /dev/null
+	case $? in
+	0) ;;
+	1) echo "WRONG $*" >> /tmp/any/bad ;;
+	*) bad "$@" ;;
+	esac
+}
+sum() { sha256sum < $1; }
+sevens() { seq 1 500 | grep -c 7; }
+zeros() { head -c 70000 /dev/zero | tr '\0' x | wc -c; }
+files() {
+	while go; do
+		cp /tmp/any/big /tmp/any/b || bad cp
+		is sum "$sum" sum /tmp/any/b
+		(cd /tmp/any && mkdir d && mv b d/c && ln -s c d/l && tar czf t.tgz d && rm -r d &&
+			tar xzf t.tgz) || bad tar
+		[ ! -e /tmp/any/d/l ] || same cmp /tmp/any/d/l /tmp/any/big
+		rm -r /tmp/any/d /tmp/any/t.tgz || bad rm
+		is sevens 95 sevens
+		echo >> /tmp/any/done.files
+	done
+}
+trees() {
+	while go; do
+		n=$((n + 1))
+		if cp -r /etc /mnt/e$n; then same diff -r /etc /mnt/e$n; else bad mnt cp; fi
+		rm -r /mnt/e$n || bad mnt rm
+		is zeros 70000 zeros
+		ls -l /dev > /tmp/any/ls && grep -q null /tmp/any/ls || bad dev
+		ps | grep -q '[i]nit' || bad ps
+		cat /proc/self/stat /proc/meminfo /proc/mounts > /tmp/any/p &&
+			grep -q MemFree /tmp/any/p || bad proc
+		service list > /tmp/any/list || bad list
+		grep -q running /tmp/any/list || bad running
+		for s in vm pm tty log ds; do service dump $s > /tmp/any/dump || bad dump $s; done
+		dmesg | grep -q . || bad dmesg
+		sync
+		echo >> /tmp/any/done.trees
+	done
+}
+others() {
+	while go; do
+		for s in virtio_blk toy pci uart; do
+			[ $s = "$1" ] || service kill $s || bad kill $s
+			usleep 200000
+		done
+		echo >> /tmp/any/done.others
+	done
+}
+posix() {
+	while go; do
+		for t in TESTS; do
+			go || break
+			o=$(/usr/lib/skink/posix $t 2>&1) || bad posix "$o"
+			echo >> /tmp/any/done.posix
+		done
+	done
+}
+try() {
+	o=$("$@" 2>&1) || bad $1 $? "$o"
+	echo >> /tmp/any/done.${1##*/}
+}
+sum=$(sum /tmp/any/big)
+end=$(($(date +%s) + $2))
+case $1 in
+flow|ptyload) try /usr/lib/skink/$1 $2;;
+*) $1 $3;;
+esac
+echo >> /tmp/any/end
+'''
+
+
+# ---- the memory of the guest ----
+
+class Memory:
+    """The guest's physical memory, and in it the code of services."""
+
+    def __init__(self, path):
+        with open(path, 'r+b') as file:
+            self.ram = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        symbols = count.Symbols(count.KERNEL).address
+        self.procs, self.spaces, self.ring, self.next = (
+            symbols[name] - count.KERNEL_BASE
+            for name in ('procs', 'spaces', 'trace_ring', 'trace_next'))
+        words = ('&((struct proc *)0)->state', '&((struct proc *)0)->space',
+                 'sizeof(struct proc)', '&((struct space *)0)->root', 'sizeof(struct space)',
+                 'sizeof(spaces) / sizeof(spaces[0])', 'sizeof(spaces[0].root)')
+        out = subprocess.run(['gdb', '-q', '-nx', '-batch', count.KERNEL] + [
+            w for word in words for w in ('-ex', 'output/d (long)(%s)' % word, '-ex', 'echo \\n')],
+            capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
+        (self.state_at, self.space_at, self.proc_size, self.root_at, self.space_size,
+         self.nr_spaces, self.root_size) = map(int, out.split())
+
+    def word(self, at, size=8):
+        return int.from_bytes(self.ram[at:at + size], 'little')
+
+    def live_spaces(self):
+        return sum(self.word(self.spaces + n * self.space_size + self.root_at, self.root_size) != 0
+                   for n in range(self.nr_spaces))
+
+    def receives(self, slot):
+        """Whether a service waits for messages: it has done what it was at."""
+        return self.word(self.procs + slot * self.proc_size + self.state_at, 2) == RECEIVING
+
+    def traced(self):
+        """How many records the kernel's trace ring has had."""
+        return self.word(self.next)
+
+    def trace(self, first):
+        """[(event, from)] of the records since then that are still there."""
+        end = self.traced()
+        return [(self.word(at, 2), self.word(at + 2, 2)) for at in
+                (self.ring + n % TRACE * TRACE_SIZE for n in range(max(first, end - TRACE), end))]
+
+    def physical(self, slot, at):
+        """Where a service has this address; None: nowhere, as when it is being started."""
+        space = self.word(self.procs + slot * self.proc_size + self.space_at)
+        if space == 0:
+            return None
+        table = self.word(space - count.KERNEL_BASE + self.root_at, self.root_size) * 4096
+        for shift in (39, 30, 21, 12):
+            entry = self.word(table + (at >> shift & 511) * 8)
+            if not entry & 1 or table == 0:
+                return None
+            table = entry & 0x000ffffffffff000
+        return table + (at & 4095)
+
+
+class Stub:
+    """QEMU's gdb stub: the guest stands still, bytes of its memory are written."""
+
+    def __init__(self, guest):
+        self.guest = guest
+        path = os.path.join(guest.workdir, 'plant')
+        guest.qmp('human-monitor-command', **{
+            'command-line': 'gdbserver unix:%s,server=on,wait=off' % path})
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(20)
+        self.socket.connect(path)
+        self.ask('?')
+        while select.select([self.socket], [], [], 0.1)[0]:      # that it has stopped, once more
+            self.socket.recv(4096)
+        self.ask('Qqemu.PhyMemMode:1')
+        self.go()
+
+    def close(self):
+        self.stop()
+        self.ask('Qqemu.PhyMemMode:0')
+        self.socket.close()
+        self.guest.qmp('human-monitor-command', **{'command-line': 'gdbserver none'})
+        self.guest.qmp('cont')
+
+    def answer(self):
+        data = b''
+        while not re.search(rb'#..$', data, re.S):
+            data += self.socket.recv(4096)
+        self.socket.sendall(b'+')
+        return data
+
+    def send(self, text):
+        self.socket.sendall(b'$%s#%02x' % (text.encode(), sum(text.encode()) & 255))
+
+    def ask(self, text):
+        self.send(text)
+        return self.answer()
+
+    def stop(self):
+        self.socket.sendall(b'\x03')
+        self.answer()
+
+    def write(self, at, code):
+        answer = self.ask('M%x,%x:%s' % (at, len(code), code.hex()))
+        assert b'OK' in answer, (answer, hex(at))
+
+    def go(self):
+        self.send('c')
+
+
+# ---- what may be chosen ----
+
+class Code:
+    """The instructions of a service that a golden run reached."""
+
+    def __init__(self, name):
+        self.name = name
+        self.slot = next(slot for slot, pair in count.service_names().items() if pair[0] == name)
+        folder = count.service_names()[self.slot][1]
+        self.path = os.path.join(machine.BUILD, 'services', folder, folder + '.elf')
+        self.symbols = count.Symbols(self.path)
+        out = subprocess.run(['objdump', '-d', self.path], capture_output=True, text=True,
+                             check=True).stdout
+        self.first = {int(m[1], 16): int(m[2], 16)      # byte, by address
+                      for m in re.finditer(r'^ +(\w+):\t(\w\w) .*\t', out, re.M)}
+        self.all = sorted(self.first)
+
+    def take(self, blocks):
+        index = {at: n for n, at in enumerate(self.all)}
+        found = set()
+        for slot, at, length in blocks:
+            if slot == self.slot and at in index:
+                found.update(self.all[index[at]:index[at] + length])
+        self.reached = sorted(found)
+
+    def only(self, where):
+        if where.startswith('0x'):
+            self.reached = [int(where, 16)]
+        else:
+            self.reached = [at for at in self.reached
+                            if self.symbols.name(at).split('.')[0] == where]
+
+    def where(self, at):
+        return '%s+%#x (%#x)' % (self.symbols.name(at), self.symbols.offset(at), at)
+
+
+def put(guest, name, text):
+    guest.run('rm -f ' + name)
+    lines = text.replace('\t', ' ').split('\n')       # the shell completes words at a tab
+    for n in range(0, len(lines), 12):
+        guest.run("cat >> %s << 'END'\n%s\nEND\ntrue" % (name, '\n'.join(lines[n:n + 12])))
+
+
+def tests(rnd):
+    names = []
+    folder = os.path.join(machine.ROOT, 'tests/programs/posix')
+    for file in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, file)) as text:
+            names += re.findall(r'\bT\((\w+)\)', text.read())
+    names = [n for n in names if not n.startswith(NO_TESTS)]
+    rnd.shuffle(names)
+    return names
+
+
+def load(guest, parts, seconds, service, rnd, size=WHOLE):
+    """Begin it."""
+    put(guest, '/tmp/load', LOAD.replace('TESTS', ' \\\n'.join(tests(rnd))))
+    # From the interactive shell: a script's own jobs would ignore SIGINT.
+    guest.run('rm -rf /tmp/any; mkdir /tmp/any; head -c %d /bin/busybox > /tmp/any/big; '
+              'for p in %s; do sh /tmp/load $p %d %s > /tmp/any/out.$p 2>&1 & done'
+              % (size, ' '.join(parts), seconds, service))
+
+
+def end_of_load(guest, parts, seconds):
+    """(what it complained of, {part: rounds})."""
+    guest.run('while [ "$(cat /tmp/any/end | wc -l)" -lt %d ]; do usleep 200000; done 2> /dev/null'
+              % len(parts), seconds)
+    out = guest.run('cat /tmp/any/out.*')[1].strip()
+    bad = out + guest.run('cat /tmp/any/bad 2> /dev/null')[1].strip()
+    done = guest.run("cd /tmp/any; grep -c '' done.* /dev/null; cd /")[1]
+    done = {part: int(n) for part, n in re.findall(r'^done\.(\w+):(\d+)', done, re.M)}
+    guest.run('rm -rf /tmp/any')
+    return bad, done
+
+
+def begin(guest):
+    guest.shell()
+    guest.run('dmesg -n 1; mkdir -p /mnt; mount -t tmpfs none /mnt; cd /')
+
+
+def golden(folder, rnd, parts, seconds, size=WHOLE):
+    """{(slot, address, instructions): times} of the blocks that a run without deaths reaches; of a
+    run that ends before the load, without parts."""
+    path = os.path.join(folder, 'reached')
+    counted = count.Counted([], icount=None, name='plant-golden', more=['reached ' + path])
+    with counted:
+        begin(counted.guest)
+        if parts:
+            load(counted.guest, parts, seconds, 'none', rnd, size)
+            bad, done = end_of_load(counted.guest, parts, 120)
+            assert not bad, bad
+            print('    without faults:', done, flush=True)
+        counted.finish()
+        with open(path) as file:
+            return {(int(w[0]), int(w[1], 16), int(w[2])): int(w[3])
+                    for w in map(str.split, file)}
+
+
+# ---- guests ----
+
+def counts(guest, memory):
+    """What must be the same afterwards."""
+    guest.run('sync; sleep 1')
+    out = guest.run('service dump vfs')[1]
+    found = {what: int(re.search(r'(\d+) ' + what, out)[1])
+             for what in ('open files', 'descriptor tables', 'pipes', 'sockets')}
+    found['spaces'] = memory.live_spaces()
+    info = dict(re.findall(r'(\w+): +(\d+)', guest.run('cat /proc/meminfo')[1]))
+    return found, int(info['MemFree']) + int(info['Cached'])
+
+
+class Bed:
+    """A guest whose memory can be seen. more: arguments of QEMU's, made of the memory's file."""
+
+    def __init__(self, folder, more=lambda ram: [], **options):
+        self.folder, self.more, self.options = folder, more, options
+        self.guest = None
+
+    def fresh(self):
+        self.close()
+        ram = os.path.join(self.folder, 'ram')
+        with open(ram, 'wb') as file:
+            file.truncate(512 << 20)
+        made = machine.Machine(**self.options)
+        made.extra += ['-object', 'memory-backend-file,id=ram,size=512M,mem-path=%s,share=on' % ram,
+                       '-machine', 'memory-backend=ram'] + self.more(ram)
+        self.guest = Guest(made=made)
+        begin(self.guest)
+        self.memory = Memory(ram)
+
+    def close(self):
+        if self.guest:
+            self.guest.kill()
+        self.guest = None
+
+
