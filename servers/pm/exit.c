@@ -249,10 +249,11 @@ static void job_finish(uint32_t number)
 		report_exit(p);
 	}
 	j->kind = 0;
-	while (state.job_first != state.job_given && !state.job[state.job_first % NR_JOBS].kind)
+	while (state.job_first != state.job_next && !state.job[state.job_first % NR_JOBS].kind)
 		state.job_first++;
 }
 
+/* The oldest that is not finished: given again to a vfs that has died over it. */
 err_t do_pm_job_next(const struct call *c, const struct pm_job_next_request *req,
 		     struct pm_job_next_reply *reply)
 {
@@ -262,10 +263,9 @@ err_t do_pm_job_next(const struct call *c, const struct pm_job_next_request *req
 		return -EPERM;
 	if (req->done)
 		job_finish(req->done);
-	if (state.job_given == state.job_next)
+	if (state.job_first == state.job_next)
 		return -ENOENT;
-	j = &state.job[state.job_given % NR_JOBS];
-	state.job_given++;
+	j = &state.job[state.job_first % NR_JOBS];
 	reply->job = j->number;
 	reply->kind = j->kind;
 	reply->proc = endpoint_of(&state.thread[j->thread]);

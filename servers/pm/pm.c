@@ -477,14 +477,11 @@ static void recovered(void)
 	alarm_plan();
 }
 
-/* vfs has (re)started: it asks for all jobs that are not finished. vm has a page that was missing,
- * or is out of memory. */
+/* vm has a page that was missing, or is out of memory. */
 static void on_notify(uint64_t services)
 {
 	struct vm_victim_next_reply victim;
 
-	if (services & BIT(ID_VFS))
-		state.job_given = state.job_first;
 	if (services & BIT(ID_LOG))
 		log_more();
 	if (services & BIT(ID_VM))

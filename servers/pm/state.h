@@ -126,7 +126,7 @@ struct state {
 	uint32_t nr_queued;
 	struct many many;
 	struct job job[NR_JOBS];        /* ring of those not finished */
-	uint32_t job_first, job_given, job_next;
+	uint32_t job_first, job_next;
 	uint16_t next_thread;           /* where the search for a free row begins */
 	uint32_t forks;
 	uint32_t halted;                /* nothing that is parked runs again */

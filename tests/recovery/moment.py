@@ -143,6 +143,15 @@ with Guest() as guest:
         assert dies_in(guest, 'vfs', 6, 'pm_fork', '/bin/busybox echo hello') == (0, 'hello\n')
         out = guest.run('service dump vfs')[1]
         assert tables in out, (tables, out)
+    for function, after in (('process_gone', False), ('table_release', False),
+                            ('process_gone', True)):
+        with scenario('vfs dies at the %s of %s, when a program ends: its parent hears of it'
+                      % ('end' if after else 'beginning', function)):
+            assert dies_in(guest, 'vfs', 6, function, '/bin/busybox echo hello', after=after
+                           ) == (0, 'hello\n')
+            assert 'last defect: exception 14' in guest.run('service status vfs')[1]
+            out = guest.run('sleep 1; service dump pm')[1]
+            assert ' 0 jobs for vfs' in out, out
     with scenario('vfs dies when it has asked for a terminal: the file is taken once'):
         assert dies_in(guest, 'vfs', 6, 'char_open', ': < /dev/tty', after=True) == (0, '')
         out = guest.run('service dump vfs')[1]
