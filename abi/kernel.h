@@ -126,8 +126,9 @@ enum {
 	MAP_ZERO = 4,                   /* fill the frames with zeros first */
 	MAP_COPY = 8,                   /* replace what is mapped by a writable copy in pfn */
 	MAP_MMIO = 16,                  /* device memory, uncached */
-	MAP_FLAGS = 31,                 /* of space_map */
 	MAP_NONE = 32,                  /* space_protect: the program may not even read it */
+	MAP_NEW = 64,                   /* what is mapped already stays as it is */
+	MAP_FLAGS = 31 | MAP_NEW,       /* of space_map */
 };
 enum { SHARE_SAME = 0, SHARE_COW = 1 };
 enum { SPACE_STEP = 512 };              /* pages that one call maps, shares or unmaps at most */

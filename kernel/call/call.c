@@ -104,7 +104,7 @@ err_t page_map(struct space *s, vaddr_t va, pfn_t pfn, unsigned flags, struct fr
 	spares->va = va;
 	if (!frames_mappable(pfn, 1, flags))
 		return -EPERM;          /* a spare just became a table */
-	if (*e && pte_pfn(*e) != pfn)
+	if (*e && (flags & MAP_NEW || pte_pfn(*e) != pfn))
 		return -EEXIST;
 	if (!*e) {
 		if (flags & MAP_ZERO)

@@ -20,12 +20,11 @@ static bool mmio_listed(const struct space *s, const struct map_run *run)
 static err_t run_check(const struct space *s, const struct map_run *run, unsigned flags)
 {
 	if (flags & ~(unsigned)MAP_FLAGS || !page_range(run->va, run->count) ||
+	    (flags & MAP_COPY && (flags & (MAP_WRITE | MAP_NEW)) != MAP_WRITE) ||
 	    !prot_allowed(s, flags))
 		return -EINVAL;
 	if (flags & MAP_MMIO && (flags & (MAP_ZERO | MAP_COPY) || !mmio_listed(s, run)))
 		return -EPERM;
-	if (flags & MAP_COPY && !(flags & MAP_WRITE))
-		return -EINVAL;
 	return frames_mappable(run->pfn, run->count, flags) ? 0 : -EPERM;
 }
 
@@ -64,6 +63,8 @@ static err_t run_map(struct space *s, const struct map_run *run, unsigned flags,
 
 		err = flags & MAP_COPY ? page_unshare(s, va, run->pfn + i, flags, &rep->kept)
 				       : page_map(s, va, run->pfn + i, flags, spares);
+		if (flags & MAP_NEW && err == -EEXIST && ++rep->kept)
+			err = 0;
 		rep->done += !err;
 	}
 	return err;
@@ -76,12 +77,10 @@ err_t do_space_map(struct proc *caller, const struct space_map_request *req,
 	struct frame_list spares;
 	uint32_t count = req->count < SPACE_STEP ? req->count : SPACE_STEP;
 	struct map_run run;
-	err_t err = 0;
+	err_t err = s ? spares_read(&spares, caller, req->spares, req->nr_spares) : -EINVAL;
 
-	if (!s)
-		return -EINVAL;
-	if (spares_read(&spares, caller, req->spares, req->nr_spares))
-		return -EFAULT;
+	if (err)
+		return err;
 	/* What takes time is bounded: pages, and tables made for pages that lie apart. */
 	for (uint32_t i = 0; i < count && !err && rep->done + spares.count < SPACE_STEP; i++) {
 		unsigned flags;

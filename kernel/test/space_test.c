@@ -131,6 +131,30 @@ static void t_map_refused(void)
 	CHECK_EQ(frames[f].type, FRAME_FREE);
 	MAPS(0, VA, f, 1);
 	MAPS(EEXIST, VA, fake_frame(), 1);
+	MAPS(EINVAL, VA | MAP_COPY | MAP_WRITE | MAP_NEW, fake_frame(), 1);
+	check();
+}
+
+static void t_map_new(void)
+{
+	pfn_t f, g;
+
+	cast();
+	f = fake_frame();
+	g = fake_frame();
+	MAPS(0, VA | MAP_WRITE, f, 1);
+	MAPS(0, VA | MAP_NEW, f, 1);                    /* its own frame, for less */
+	CHECK_EQ(REPLY(space_map)->done, 1);
+	CHECK_EQ(REPLY(space_map)->kept, 1);
+	MAPS(0, VA | MAP_NEW, g, 1);                    /* another frame */
+	CHECK_EQ(REPLY(space_map)->kept, 1);
+	CHECK_EQ(pte_pfn(entry(VA)), f);
+	CHECK(pte_flags(entry(VA)) & MAP_WRITE);
+	CHECK_EQ(frames[f].maps, 1);
+	CHECK_EQ(frames[g].maps, 0);
+	MAPS(0, (VA + PAGE_SIZE) | MAP_NEW, g, 1);      /* nothing stands there */
+	CHECK_EQ(REPLY(space_map)->kept, 0);
+	CHECK_EQ(frames[g].maps, 1);
 	check();
 }
 
@@ -604,7 +628,8 @@ int main(void)
 	TEST("a space is created on a free frame, once", t_create);
 	TEST("pages are mapped, zeroed when asked to, once", t_map);
 	TEST("no kernel, table or device frame and no bad address or flag is mapped",
-	      t_map_refused);
+	     t_map_refused);
+	TEST("what is mapped already stays as it is, if so asked", t_map_new);
 	TEST("tables are made of spare frames that are free", t_spares);
 	TEST("a frame that just became a table is not mapped as well", t_spare_is_page);
 	TEST("each call does a bounded number of pages and says how far it came", t_bounded);

@@ -89,7 +89,7 @@ static void map_around(const struct want *w, const struct region *r)
 	uint64_t va = page_down(w->address), at = va & ~(AROUND * PAGE_SIZE - 1);
 	uint64_t end = at + AROUND * PAGE_SIZE < r->end ? at + AROUND * PAGE_SIZE : r->end;
 	struct map_run run[AROUND];
-	unsigned n = 0, first = 0;
+	unsigned n = 0;
 
 	if (!frames_plenty(SPARES))
 		return;
@@ -98,18 +98,11 @@ static void map_around(const struct want *w, const struct region *r)
 			cache_find(r->file, r->offset + (at - r->start));
 
 		if (slot != NO_SLOT && cache_frame(slot, &run[n].pfn)) {
-			run[n].va = at | (r->prot & EXEC ? MAP_EXEC : 0);
+			run[n].va = at | MAP_NEW | (r->prot & EXEC ? MAP_EXEC : 0);
 			run[n++].count = 1;
 		}
 	}
-	while (first < n) {
-		uint32_t done;
-		err_t err = pages_map_some(w->space, run + first, n - first, &done);
-
-		first += done + 1;              /* one that stands is in the way */
-		if (err != -EEXIST)
-			return;
-	}
+	(void)pages_map(w->space, run, n, 0);
 }
 
 /* The frame of the cache becomes the page, or what the page is copied from. */

@@ -71,9 +71,9 @@ void spaces_init(enum start_kind kind)
 
 /* ---- pages ---- */
 
-static err_t map(unsigned space, const struct map_run *run, unsigned n, unsigned own,
-		 uint32_t *done)
+err_t pages_map(unsigned space, const struct map_run *run, unsigned n, unsigned own)
 {
+	bool copies = run[0].va & MAP_COPY;
 	struct space_map_request req = {
 		.space = (uint16_t)space, .count = n, .runs = (uint64_t)(uintptr_t)run,
 	};
@@ -90,31 +90,17 @@ static err_t map(unsigned space, const struct map_run *run, unsigned n, unsigned
 		req.spares = (uint64_t)(uintptr_t)(next + own);
 		req.nr_spares = have > own ? have - own : 0;
 		err = sys_space_map(&req, &reply);
-		if (!(run[0].va & MAP_COPY))
-			state.space[space].resident += reply.done;
 		if (err == -ENOMEM && reply.used != 0) {
 			frames_taken(own, 0, reply.used);       /* tables; the runs go again */
 			state.space[space].tables += reply.used;
 			continue;
 		}
 		used = reply.done + own > total ? reply.done + own - total : 0;
-		frames_taken(own, used - reply.kept, reply.used);
+		frames_taken(own, copies ? used - reply.kept : used, reply.used);
+		state.space[space].resident += copies ? 0 : reply.done - reply.kept;
 		state.space[space].tables += reply.used;
-		*done = reply.done;
 		return err;
 	}
-}
-
-err_t pages_map(unsigned space, const struct map_run *run, unsigned n, unsigned own)
-{
-	uint32_t done;
-
-	return map(space, run, n, own, &done);
-}
-
-err_t pages_map_some(unsigned space, const struct map_run *run, unsigned n, uint32_t *done)
-{
-	return map(space, run, n, 0, done);
 }
 
 void pages_unmap(unsigned space, uint64_t start, uint64_t end)

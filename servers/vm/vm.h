@@ -97,8 +97,6 @@ void space_end(unsigned space);         /* it goes, with all it maps */
 void spaces_reap(void);                 /* DYING ones, again */
 /* Map runs whose last `own` pages are the next free frames. -EEXIST: another page is there. */
 err_t pages_map(unsigned space, const struct map_run *run, unsigned n, unsigned own);
-/* Of frames that are in use already; *done: how many were mapped, also after an error. */
-err_t pages_map_some(unsigned space, const struct map_run *run, unsigned n, uint32_t *done);
 /* Unmap what is mapped; frames that nobody maps any more become free. */
 void pages_unmap(unsigned space, uint64_t start, uint64_t end);
 void pages_protect(unsigned space, uint64_t start, uint64_t end, unsigned flags);
