@@ -40,7 +40,6 @@ with scenario('the debugger shows processes, endpoints, messages and the trace i
                  r'^(\(gdb\) )?\$2 = \{service 2\.1, type 0x444: ',
                  r'^(\(gdb\) )?\$3 = \{service \d+\.1 +runnable',
                  r'^(\(gdb\) )? +\d+  (send|reply|notify|kernel-call) ',
-                 r'#1 +0x\w+ in ipc_primitive ',
-                 r'killed'):
+                 r'#1 +0x\w+ in ipc_primitive '):
         assert re.search(line, text, re.M), (line, text)
 finish()
