@@ -25,9 +25,9 @@ import machine
 from guest import Guest
 
 # Not those that are about time, or fill the tables that others need, too.
-NO_TESTS = ('too_many', 'root_sets', 'there_is_an_end', 'a_timer_of', 'too_much', 'times_of',
+NO_TESTS = ('too_many', 'root_sets', 'there_is_an_end', 'a_timer_of', 'times_of',
             'what_is_unmapped', 'vtime', 'a_read_with_a_time', 'every_call', 'threads_count',
-            'only_root', 'many_ends')
+            'many_ends')
 PARTS = ('files', 'trees', 'others', 'posix', 'flow', 'ptyload')
 TRACE, TRACE_SIZE = 1024, 16    # abi/trace.h
 RECEIVING = 8                   # abi/kernel.h
