@@ -51,7 +51,7 @@ class Fault:
         self.others = []        # services that died as well
         self.repaired_us = None
         self.bad, self.wrong = [], []
-        self.end = None         # 'hang', 'panic', 'console', 'stall': how the guest ended
+        self.end = None         # 'hang', 'panic', 'console', 'stall', 'stuck': the guest's end
 
     def name(self):
         return '%s:%#x=%s' % (self.service, self.at, self.after.hex())
@@ -352,9 +352,19 @@ class Injector:
             seen = self.look(code.name, WATCHDOG_S)
             if seen is None:
                 fault.end = 'console' if self.programs_run() else 'hang'
+                if fault.end == 'hang' and self.stop(code):
+                    fault.end = 'stuck'
                 raise Ended(fault.end)
         self.note(fault, seen)
         return seen
+
+    def stop(self, code):
+        """End the service where it takes its next message, if only a heartbeat. Whether all goes on
+        then: it had lost what programs wait for."""
+        at = code.symbols.address.get('ipc_receive')
+        if at is None or not self.swap(code, at, code.program.at(at).code[:1], mutate.HLT):
+            return False
+        return self.answer(WATCHDOG_S) is not None
 
     @staticmethod
     def note(fault, seen):
@@ -412,6 +422,7 @@ class Campaign:
         guest = self.injector.bed.guest
         name = 'inject-%s-%x' % (fault.service, fault.at)
         if fault.end == 'hang' and guest.alive():
+            self.injector.stub.close()          # there is one such connection
             guest.name = name
             guest.diagnose('no answer after ' + fault.name())
         if fault.end in ('hang', 'panic', 'console'):
