@@ -48,6 +48,7 @@ all: boot tools plugins services listings
 TOOL_CFLAGS := -O2 -g -std=gnu17 $(WARN) -I. -I$(GEN) -idirafter lib
 TOOL_SRC_contract := $(wildcard tools/contract*.c)
 TOOL_SRC_mkboot := $(wildcard tools/mkboot*.c lib/manifest*.c) lib/linux_names.c lib/format.c \
+	lib/image_fit.c \
 	$(GEN)/contract/kernel_names.c $(GEN)/contract/protocols.c
 TOOLS := $(foreach t,contract mkboot,$(if $(wildcard tools/$t.c),$(BUILD)/tools/$t))
 
@@ -158,6 +159,7 @@ kernel: $(KERNEL)
 # generated stubs. Further manifests in it start the same program under another name.
 MANIFESTS := $(sort $(wildcard servers/*/*.svc bench/*/*.svc fs/*/*.svc net/*/*.svc drivers/*/*/*.svc \
 	tests/services/*/*.svc))
+PERCENT := %
 SERVICE_DIRS := $(foreach m,$(MANIFESTS),$(if $(filter $(basename $(notdir $m)),\
 	$(notdir $(patsubst %/,%,$(dir $m)))),$(patsubst %/,%,$(dir $m))))
 SERVICES := $(notdir $(SERVICE_DIRS))
@@ -303,6 +305,30 @@ $(PROGRAM_DIRS:%=$(BUILD)/rootfs/usr/lib/skink/%): $(BUILD)/rootfs/usr/lib/skink
 	$(call say,PROGRAM)
 	@mkdir -p $(@D)
 	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -s -pthread -o $@ $(filter %.c,$^)
+
+# Services that the disk has, and that are started from there (image/disk.list).
+DISK_NAMES := $(filter $(notdir $(basename $(MANIFESTS))),$(shell sed 's/\#.*//' image/disk.list))
+DISK_SVC := $(foreach n,$(DISK_NAMES),$(filter %/$n.svc,$(MANIFESTS)))
+DISK_ELF := $(foreach n,$(filter $(SERVICES),$(DISK_NAMES)),$(BUILD)/services/$n/$n.elf)
+ROOT_BIN += $(DISK_NAMES:%=$(BUILD)/rootfs/etc/skink/services/%.svc) \
+	$(patsubst $(BUILD)/services/%.elf,$(BUILD)/rootfs/usr/lib/skink/services/%,$(foreach \
+	e,$(DISK_ELF),$(BUILD)/services/$(notdir $e)))
+
+$(BUILD)/rootfs/etc/skink/services/%.svc: $$(filter $$(PERCENT)/$$*.svc,$(MANIFESTS)) \
+		$(BUILD)/disk.checked
+	@mkdir -p $(@D)
+	$(Q)cp $(filter %.svc,$^) $@
+
+$(BUILD)/rootfs/usr/lib/skink/services/%: $(BUILD)/services/$$*/$$*
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
+# They must fit the boot set, as if they were of it.
+$(BUILD)/disk.checked: $(BUILD)/tools/mkboot $(BOOT_ELF) $(DISK_ELF) $(BOOT_ELF:.elf=) \
+		$(DISK_ELF:.elf=) $(BOOT_SVC) $(DISK_SVC)
+	$(call say,CHECK)
+	$(Q)$(BUILD)/tools/mkboot -c $(BOOT_SVC) $(DISK_SVC) $(BOOT_ELF) $(DISK_ELF)
+	@touch $@
 
 # As the Linux side of the comparison was built (bench/linux-baseline.tsv).
 $(BUILD)/rootfs/usr/lib/skink/%: bench/%.c Makefile

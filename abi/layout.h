@@ -42,6 +42,12 @@ enum { NR_SHARES = 128 };
 #define DEVICE_END (1ull << 44)                 /* physical */
 #define DEVICE_MAX (64ull << 20)                /* bytes that one call maps */
 
+/* ---- rs: programs and manifests that were not in the boot archive ---- */
+#define RS_WINDOW_VA 0x0000600000000000ull
+#define RS_WINDOW_AREA (16ull << 20)            /* bytes for one; each service has two */
+enum { RS_WINDOW_AREAS = 2 * 64 };
+#define RS_WINDOW_END (RS_WINDOW_VA + RS_WINDOW_AREAS * RS_WINDOW_AREA)
+
 /* ---- vm: a page of somebody else that it works on ---- */
 #define SCRATCH_VA 0x0000400000000000ull
 

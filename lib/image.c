@@ -11,24 +11,9 @@
 #include <abi/archive.h>
 #include <contract/kernel.h>
 #include <lib/args.h>
+#include <lib/elf64.h>
 #include <lib/server.h>
 #include <lib/string.h>
-
-struct elf_header {
-	uint8_t ident[16];
-	uint16_t type, machine;
-	uint32_t version;
-	uint64_t entry, phoff, shoff;
-	uint32_t flags;
-	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-
-struct elf_segment {
-	uint32_t type, flags;
-	uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
-
-enum { ELF_EXEC = 2, ELF_X86_64 = 62, PT_LOAD = 1, PF_X = 1, PF_W = 2 };
 
 static const struct archive_header *archive(void)
 {

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include <contract/kernel.h>
-#include <lib/image.h>
+#include <lib/image_fit.h>
 #include <lib/protocols.h>
 #include <lib/service_ids.h>
 
@@ -41,75 +41,24 @@ static const Elf64_Ehdr *header(const struct item *it)
 	return h;
 }
 
-static uint64_t page_up(uint64_t n)
-{
-	return (n + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-}
-
 static bool is_loaded(const Elf64_Phdr *p)
 {
 	return p->p_type == PT_LOAD && p->p_memsz != 0;
 }
 
-static bool meet(const Elf64_Phdr *p, uint64_t first, uint64_t end)
-{
-	return is_loaded(p) && p->p_vaddr < end && first < page_up(p->p_vaddr + p->p_memsz);
-}
-
-/* Segment i, and those before it, which are well-formed. */
-static bool check_segment(const struct item *it, const Elf64_Phdr *p, unsigned i, uint64_t stack)
-{
-	const Elf64_Phdr *s = &p[i];
-	uint64_t end = page_up(s->p_vaddr + s->p_memsz);
-
-	if ((s->p_flags & PF_W) && (s->p_flags & PF_X))
-		complain(it->path, 0, "segment %u is writable and executable", i);
-	if (part(it, s->p_offset, s->p_filesz, 1) == NULL || s->p_filesz > s->p_memsz ||
-	    s->p_vaddr < PAGE_SIZE || s->p_vaddr >= USER_END ||
-	    s->p_memsz > USER_END - s->p_vaddr) {
-		complain(it->path, 0, "segment %u is malformed", i);
-		return false;
-	}
-	if (s->p_vaddr % PAGE_SIZE != 0)
-		complain(it->path, 0, "segment %u does not begin on a page", i);
-	if (s->p_vaddr < IMAGE_STACK_TOP && IMAGE_STACK_TOP - stack < end)
-		complain(it->path, 0, "segment %u lies where the stack is", i);
-	for (unsigned k = 0; k < i; k++)
-		if (meet(&p[k], s->p_vaddr, end))
-			complain(it->path, 0, "segments %u and %u share a page", k, i);
-	return true;
-}
-
 /* False: it cannot be looked at further. */
-static bool check_memory(const struct item *it, const Elf64_Ehdr *h, const struct item *svc)
+static bool check_fits(const struct item *it, const struct item *svc)
 {
 	const struct manifest *m = &svc->manifest;
-	const Elf64_Phdr *p = part(it, h->e_phoff, h->e_phnum, sizeof(*p));
-	uint64_t need = m->stack;
-	bool starts = false;
+	struct image_error e;
 
-	if (p == NULL) {
-		complain(it->path, 0, "program headers lie outside the file");
-		return false;
-	}
-	for (unsigned i = 0; i < h->e_phnum; i++) {
-		if (p[i].p_type == PT_INTERP || p[i].p_type == PT_DYNAMIC)
-			complain(it->path, 0, "not a static program");
-		if (!is_loaded(&p[i]))
-			continue;
-		if (!check_segment(it, p, i, m->stack))
-			return false;
-		need += page_up(p[i].p_memsz);
-		starts |= (p[i].p_flags & PF_X) && h->e_entry >= p[i].p_vaddr &&
-			  h->e_entry - p[i].p_vaddr < p[i].p_memsz;
-	}
-	if (!starts)
-		complain(it->path, 0, "it begins at 0x%lx, where nothing is to be executed",
-			 (unsigned long)h->e_entry);
-	if (need > m->memory)
-		complain(svc->path, m->line[WORD_MEMORY], "memory %luK, but '%s' needs %luK",
-			 (unsigned long)m->memory / 1024, it->name, (unsigned long)need / 1024);
-	return true;
+	if (image_fits(it->checked, it->checked_size, it->name, m->stack, m->memory, &e) == 0)
+		return true;
+	if (e.of_memory)
+		complain(svc->path, m->line[WORD_MEMORY], "%s", e.text);
+	else
+		complain(it->path, 0, "%s", e.text);
+	return e.of_memory;
 }
 
 /* Are the bytes of two segments the same? The file's header may be among them: it differs. */
@@ -368,11 +317,7 @@ void check_program(const struct item *program, const struct item *svc,
 	const Elf64_Ehdr *h = header(program);
 	struct linked l = { .calls = 0 };
 
-	if (h == NULL) {
-		complain(program->path, 0, "not an x86-64 ELF program");
-		return;
-	}
-	if (!check_memory(program, h, svc))
+	if (!check_fits(program, svc))
 		return;
 	if (!is_archived(program, h))
 		complain(program->path, 0, "the stripped file beside it is another program");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * service.c - looks at services and manages them.
  *
- * Job:      service list | status NAME | start NAME | stop NAME | restart NAME |
- *           recover NAME | refresh NAME | kill [-SIGNAL] NAME | stats | log [NAME] |
+ * Job:      service list | status NAME | start NAME | start PATH.svc | remove NAME | stop NAME |
+ *           restart NAME | recover NAME | refresh NAME | kill [-SIGNAL] NAME | stats | log [NAME] |
  *           dump [NAME] | crashes | tree.
  * Speaks:   contracts/rs, log and is, as any program may; rs checks who may change something.
  * Touches:  nothing.
@@ -12,7 +12,6 @@
 #include "service.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +52,8 @@ static const char *error_text(err_t err)
 		return "it cannot be stopped: other services or all programs need it";
 	case EOPNOTSUPP:
 		return "nobody would notice: it has no heartbeat, or its guardian is not there";
+	case ENOMEM:
+		return "too little memory";
 	case EIO:
 		return "it died before it was ready (see: service log)";
 	default:
@@ -166,6 +167,22 @@ static int change(uint32_t type, const char *name)
 		return 1;
 	}
 	return err == 0 ? 0 : fail(name, err);
+}
+
+/* One that rs knows, or one that is still to be loaded: by its file, or by its name. */
+static int start(const char *name, const char *program)
+{
+	struct rs_status_request req = { 0 };
+	struct rs_status_reply r;
+	char path[300];
+
+	if (is_path(name) || program != NULL)
+		return load(name, program);
+	snprintf(req.name, sizeof(req.name), "%.15s", name);
+	if (strcmp(req.name, name) == 0 && find_manifest(name, path, sizeof(path)) &&
+	    ask(ID_RS, RS_STATUS, &req, sizeof(req), &r, sizeof(r), NULL, 0) == -ENOENT)
+		return load(path, NULL);
+	return change(RS_START, name);
 }
 
 static const char *const signals[] = {
@@ -339,6 +356,8 @@ static int usage(const char *text, const char *verb)
 		fprintf(stderr, "service: %s: %s\n", verb, text);
 	fputs("usage: service list\n"
 	      "       service status|start|stop|restart|recover|refresh NAME\n"
+	      "       service start PATH.svc [PROGRAM]\n"
+	      "       service remove NAME\n"
 	      "       service kill [-SIGNAL] NAME\n"
 	      "       service stats\n"
 	      "       service log [NAME]\n"
@@ -350,7 +369,7 @@ static int usage(const char *text, const char *verb)
 
 static const char *const verbs[] = {
 	"list", "status", "start", "stop", "restart", "kill", "stats", "log", "dump",
-	"crashes", "tree", "recover", "refresh",
+	"crashes", "tree", "recover", "refresh", "remove",
 };
 
 int main(int argc, char **argv)
@@ -375,8 +394,10 @@ int main(int argc, char **argv)
 		return dump(argv[2]);
 	if (argc == 3 && strcmp(verb, "status") == 0)
 		return status(argv[2]);
-	if (argc == 3 && strcmp(verb, "start") == 0)
-		return change(RS_START, argv[2]);
+	if ((argc == 3 || argc == 4) && strcmp(verb, "start") == 0)
+		return start(argv[2], argv[3]);
+	if (argc == 3 && strcmp(verb, "remove") == 0)
+		return remove_service(argv[2]);
 	if (argc == 3 && strcmp(verb, "stop") == 0)
 		return change(RS_STOP, argv[2]);
 	if (argc == 3 && (strcmp(verb, "restart") == 0 || strcmp(verb, "refresh") == 0))

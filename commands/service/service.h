@@ -4,10 +4,15 @@
 #ifndef SERVICE_H
 #define SERVICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <abi/types.h>
+
+/* Where an image has what is not in the boot set. */
+#define SERVICE_MANIFESTS "/etc/skink/services"
+#define SERVICE_PROGRAMS "/usr/lib/skink/services"
 
 /* A call to service `id`, one that is never started afresh, or hardly ever: rs and log. `range` is
  * lent for writing. What IPC or the service says. */
@@ -19,6 +24,13 @@ int fail(const char *name, err_t err);
 
 /* tree.c: who needs whom. Exit status. */
 int tree(void);
+
+/* load.c: services that were not in the boot set. Exit status. program NULL: as the manifest
+ * says. */
+int load(const char *manifest, const char *program);
+int remove_service(const char *name);
+bool is_path(const char *name);                 /* a manifest's, not a service's name */
+bool find_manifest(const char *name, char *path, size_t room);
 
 /* crashes.c: the list of crashes. Exit status. */
 int crashes(void);

@@ -30,7 +30,7 @@ static struct service *named(const char *name, unsigned *id)
 {
 	int found = service_by_name(name);
 
-	if (found < 0)
+	if (found < 0 || loading_leaves((unsigned)found))
 		return NULL;
 	*id = (unsigned)found;
 	return &state.service[found];
@@ -156,7 +156,7 @@ static bool holds_programs(const struct manifest *m)
 	       (m->restart == RESTART_RECOVER && (serves(m, "file") || serves(m, "chardev")));
 }
 
-static bool is_needed(unsigned id)
+bool is_needed(unsigned id)
 {
 	unsigned n;
 	const struct manifest *const *set = manifest_set(&n);
@@ -170,7 +170,7 @@ static bool is_needed(unsigned id)
 			if (service_by_name(needs->of[k].name) == (int)id)
 				return true;
 	}
-	return id == ID_RS || answers_programs(manifest_of(id));
+	return id == ID_RS || (!state.loaded[id].is_guest && answers_programs(manifest_of(id)));
 }
 
 static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
@@ -192,6 +192,7 @@ static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
 		s->generation++;
 		waiter_answer(s, -EIO);
 		say("<7>%s: stopped on request", s->name);
+		loading_failed(id);
 	}
 	s->phase = RS_STATE_STOPPED;
 	outbox_flush();
@@ -429,5 +430,6 @@ const struct rs_ops rs_operations = {
 	.restart = do_rs_restart, .kill = do_rs_kill, .stats = do_rs_stats,
 	.rights = do_rs_rights, .crash_next = do_rs_crash_next,
 	.crash_read = do_rs_crash_read, .recover = do_rs_recover, .pci_grant = do_rs_pci_grant,
-	.firmware_grant = do_rs_firmware_grant,
+	.firmware_grant = do_rs_firmware_grant, .load = do_rs_load, .remove = do_rs_remove,
+	.refusal = do_rs_refusal,
 };

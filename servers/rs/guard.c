@@ -39,6 +39,16 @@ void waiter_answer(struct service *s, err_t err)
 	s->waiter = ENDPOINT_NONE;
 }
 
+void waiters_cancelled(endpoint_t client, uint32_t serial)
+{
+	for (unsigned id = 0; id < NR_SERVICES; id++) {
+		struct service *s = &state.service[id];
+
+		if (endpoint_eq(s->waiter, client) && s->waiter_serial == serial)
+			waiter_answer(s, -EINTR);
+	}
+}
+
 /* ---- start ---- */
 
 static bool needs_are_met(unsigned id)
@@ -158,6 +168,7 @@ void guard_ready(unsigned id)
 	if (s->defect_ns != 0 && s->defect_ns >= s->repaired_ns)
 		s->repaired_ns = now - s->defect_ns;
 	waiter_answer(s, 0);
+	loading_ready(id);
 	outbox_flush();                 /* names before texts */
 	start_what_can();
 }
@@ -264,6 +275,8 @@ void guard_defect(unsigned id, struct defect why)
 	if (cause != RS_CAUSE_OPERATOR && cause != RS_CAUSE_KILLED)
 		crash_take(id);
 	s->why = (struct defect){ 0 };
+	if (loading_failed(id))
+		return;
 	if (manifest_of(id)->restart == RESTART_NEVER && cause != RS_CAUSE_OPERATOR) {
 		struct proc_destroy_request req = { .proc = service_endpoint(id) };
 

@@ -173,7 +173,7 @@ uint64_t service_stack(unsigned id)
 
 err_t service_image(unsigned id, struct image *i)
 {
-	err_t err = image_find(manifest_of(id)->program, i);
+	err_t err = loaded_image(id, i) ? 0 : image_find(manifest_of(id)->program, i);
 
 	return err != 0 ? err : image_check(i);
 }

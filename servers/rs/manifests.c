@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * manifests.c - the manifests of the boot archive.
+ * manifests.c - the manifests of the services there are.
  *
- * Job:      reads and checks every NAME.svc of the archive, finds them by id and by name.
+ * Job:      reads and checks every NAME.svc of the archive, and those loaded since; finds them by
+ *           id and by name; says whether another one fits.
  * Speaks:   nothing.
- * Touches:  the archive, read-only.
+ * Touches:  the archive and rs's window, read-only.
  * Trusts:   nothing in a manifest: it is checked as the image tool has checked it.
  * On crash: read again at the next start; they are not state.
  */
 #include "rs.h"
 #include <abi/archive.h>
 #include <lib/assert.h>
+#include <lib/print.h>
 
 static struct manifest manifests[NR_SERVICES];
 static const struct manifest *by_id[NR_SERVICES];
@@ -42,19 +44,29 @@ static bool is_manifest(const char *name)
 	return n > 4 && n < ARCHIVE_NAME && strcmp(name + n - 4, ".svc") == 0;
 }
 
-static void read_one(const struct archive_entry *e)
+static void read_one(const char *name, const char *text, size_t len)
 {
 	struct manifest_error error;
 	struct manifest *m = &manifests[count];
-	const char *text = (const char *)RS_ARCHIVE_VA + e->offset;
 
-	if (count == NR_SERVICES || manifest_parse(text, e->size, m, &error) != 0 ||
+	if (count == NR_SERVICES || manifest_parse(text, len, m, &error) != 0 ||
 	    by_id[m->id] != NULL) {
-		say("%s:%u: %s", e->name, error.line, error.text);
+		say("%s:%u: %s", name, error.line, error.text);
 		return;
 	}
 	by_id[m->id] = m;
 	all[count++] = m;
+}
+
+static void read_loaded(void)
+{
+	for (unsigned id = 0; id < NR_SERVICES; id++) {
+		size_t len;
+		const char *text = loaded_text(id, &len);
+
+		if (text != NULL)
+			read_one(state.service[id].name, text, len);
+	}
 }
 
 void manifests_read(void)
@@ -63,12 +75,46 @@ void manifests_read(void)
 	struct manifest_error error;
 
 	count = 0;
+	memset(by_id, 0, sizeof(by_id));
 	for (uint32_t i = 0; i < a->count && i < ARCHIVE_MAX; i++)
 		if (is_manifest(a->entry[i].name))
-			read_one(&a->entry[i]);
+			read_one(a->entry[i].name, (const char *)a + a->entry[i].offset,
+				 a->entry[i].size);
+	read_loaded();
 	if (manifest_check(all, count, &error) != 0) {
 		say("%s.svc:%u: %s", all[error.which]->name, error.line, error.text);
 		assert(!"the image's manifests contradict each other");
 	}
 	assert(by_id[0] != NULL);
+}
+
+err_t refuse(unsigned line, const char *text, ...)
+{
+	va_list ap;
+
+	va_start(ap, text);
+	undo_before(&state.refusal, sizeof(state.refusal));
+	format_list(state.refusal.text, sizeof(state.refusal.text), text, ap);
+	va_end(ap);
+	state.refusal.line = line;
+	return -EINVAL;
+}
+
+/* Could it run along with those that are there? */
+err_t manifest_admit(const char *text, size_t len, struct manifest *m)
+{
+	static const struct manifest *set[NR_SERVICES + 1];
+	struct manifest_error e;
+	unsigned n = count;
+
+	if (manifest_parse(text, len, m, &e) != 0)
+		return refuse(e.line, "%s", e.text);
+	if (count == NR_SERVICES)
+		return refuse(1, "there are as many services as there can be");
+	memcpy(set, all, sizeof(all));
+	set[n] = m;
+	if (manifest_check(set, n + 1, &e) == 0)
+		return 0;
+	return e.which == n ? refuse(e.line, "%s", e.text)
+			    : refuse(1, "%s.svc:%u: %s", set[e.which]->name, e.line, e.text);
 }

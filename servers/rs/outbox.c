@@ -42,7 +42,7 @@ void say(const char *text, ...)
 }
 
 /* One message without a reply. False: the receiver is busy or not there yet. */
-static bool post(unsigned to, uint32_t type, const void *payload, size_t size)
+bool post(unsigned to, uint32_t type, const void *payload, size_t size)
 {
 	struct message m = { .peer = service_endpoint(to), .type = type };
 

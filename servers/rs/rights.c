@@ -34,7 +34,7 @@ static err_t route_put(unsigned personality, unsigned index, unsigned route)
 }
 
 /* Programs: rendezvous with who serves them, nothing else. */
-static err_t program_rights(void)
+static err_t rights_of_programs(void)
 {
 	static struct priv_desc d;
 
@@ -55,18 +55,29 @@ static err_t program_rights(void)
 }
 
 /* The Linux calls that a service answers for programs, and the handlers it is. */
-static err_t routes_put(const struct manifest *m)
+static err_t routes_set(const struct manifest *m, unsigned route)
 {
 	err_t err = 0;
 
 	for (unsigned n = 0; n < NR_LINUX && err == 0; n++)
 		if (m->posix[n / 64] & BIT(n % 64))
-			err = route_put(PERSONALITY_PROGRAM, n, ROUTE_SERVER | m->id);
+			err = route_put(PERSONALITY_PROGRAM, n, route);
 	if (err == 0 && m->answers & ANSWERS_FAULTS)
-		err = route_put(PERSONALITY_PROGRAM, ROUTE_FAULT, ROUTE_SERVER | m->id);
+		err = route_put(PERSONALITY_PROGRAM, ROUTE_FAULT, route);
 	if (err == 0 && m->answers & ANSWERS_EXCEPTIONS)
-		err = route_put(PERSONALITY_PROGRAM, ROUTE_EXCEPTION, ROUTE_SERVER | m->id);
+		err = route_put(PERSONALITY_PROGRAM, ROUTE_EXCEPTION, route);
 	return err;
+}
+
+static err_t routes_put(const struct manifest *m)
+{
+	return routes_set(m, ROUTE_SERVER | m->id);
+}
+
+void routes_take(const struct manifest *m)
+{
+	if (routes_set(m, ROUTE_ENOSYS) != 0)
+		say("%s: routes stay", m->name);
 }
 
 /* What every service may ask: write goes to log, exit to rs. */
@@ -167,13 +178,27 @@ err_t rights_set(unsigned id)
 	if (err == 0)
 		err = routes_put(manifest_of(id));
 	if (err == 0 && id == ID_RS) {
-		err = program_rights();
+		err = rights_of_programs();
 		if (err == 0)
 			err = service_routes();
 		if (err == 0)
 			err = public_routes();
 	}
 	return err;
+}
+
+/* The set has changed: who may call whom by `programs` and `all`. */
+void rights_again(void)
+{
+	unsigned n;
+	const struct manifest *const *set = manifest_set(&n);
+	err_t err = rights_of_programs();
+
+	for (unsigned i = 0; i < n && err == 0; i++)
+		if (set[i]->talks_all)
+			err = rights_set(set[i]->id);
+	if (err != 0)
+		say("<3>not all may call a service that has come or gone: error %d", -err);
 }
 
 static bool has_range(const struct service *s, const struct pfn_range *r)

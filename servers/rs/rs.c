@@ -50,6 +50,7 @@ static void on_notify(uint64_t services)
 {
 	for (; services; services &= services - 1)
 		guard_ready((unsigned)__builtin_ctzll(services));
+	loading_step();                 /* vm may have done what it was asked */
 	set_alarm();
 }
 
@@ -69,6 +70,7 @@ static void on_alarm(void)
 		guard_postpone(now);
 	else
 		guard_heartbeats(now);
+	loading_step();
 	set_alarm();
 }
 
@@ -76,8 +78,12 @@ static void on_cancel(void)
 {
 	struct call_cancelled_reply who;
 
-	while (sys_call_cancelled(&who) == 0)
+	while (sys_call_cancelled(&who) == 0) {
 		crash_cancelled(who.client, who.serial);
+		loading_cancelled(who.client, who.serial);
+		waiters_cancelled(who.client, who.serial);
+	}
+	set_alarm();
 }
 
 /* A service's exit: it is frozen as it stands, in the call, and dealt with as any defect. */
@@ -105,6 +111,7 @@ static void fill_table(void)
 		s->waiter = ENDPOINT_NONE;
 	}
 	state.crash_waiter = ENDPOINT_NONE;
+	state.loading.client = ENDPOINT_NONE;
 	state.service[ID_RS].generation = FIRST_GENERATION;
 	state.service[ID_RS].phase = RS_STATE_RUNNING;
 }

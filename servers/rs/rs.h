@@ -17,9 +17,14 @@ const struct manifest *manifest_of(unsigned id);
 const struct manifest *const *manifest_set(unsigned *n);
 int service_by_name(const char *name);          /* id, or -1 */
 
+err_t manifest_admit(const char *text, size_t len, struct manifest *m) MUST_CHECK;
+err_t refuse(unsigned line, const char *text, ...) __attribute__((format(printf, 2, 3)));
+
 /* rights.c: manifest to privilege structure and routes. */
 err_t rights_set(unsigned id) MUST_CHECK;       /* by its manifest and what was granted */
 void rights_of(unsigned id, struct priv_desc *d);
+void rights_again(void);                        /* services have come or gone */
+void routes_take(const struct manifest *m);     /* nobody answers what it answered */
 err_t rights_grant(unsigned id, const struct pfn_range *range, unsigned n) MUST_CHECK;
 
 /* load.c: the boot set's memory, and processes in it. */
@@ -41,6 +46,7 @@ void guard_heartbeats(uint64_t now);
 void guard_postpone(uint64_t now);
 void start_what_can(void);
 void waiter_answer(struct service *s, err_t err);       /* who waits for it to be ready, if any */
+void waiters_cancelled(endpoint_t client, uint32_t serial);
 uint64_t guard_next_ns(void);
 
 /* scene.c: where a frozen service stopped, and who called, as far as can be told. */
@@ -60,7 +66,33 @@ err_t do_rs_crash_read(const struct call *c, const struct rs_crash_read_request 
 void outbox_flush(void);
 void say(const char *text, ...) __attribute__((format(printf, 1, 2)));
 
+bool post(unsigned to, uint32_t type, const void *payload, size_t size);
+
+/* window.c: programs and manifests from elsewhere, and memory from vm. */
+enum memory { MEMORY_THERE, MEMORY_COMES, MEMORY_NONE };
+const char *loaded_text(unsigned id, size_t *len);      /* NULL: it is the archive's */
+bool loaded_image(unsigned id, struct image *i);        /* false: likewise */
+struct image window_image(unsigned id, unsigned place, uint64_t size);
+const char *window_manifest(unsigned id, unsigned place);
+enum memory window_ask(unsigned id, const struct loading *l);
+err_t window_fill(unsigned id, const struct loading *l) MUST_CHECK;
+bool window_tidy(unsigned id);
+enum memory memory_ask(unsigned space, uint64_t va, uint64_t bytes, unsigned flags);
+bool memory_back(unsigned space, uint64_t va, uint64_t end);    /* true: nothing is there */
+bool space_back(unsigned id);                   /* true: it is gone */
+
+/* loading.c: services come and go. */
+void loading_step(void);
+void loading_ready(unsigned id);
+bool loading_failed(unsigned id);               /* it died: true: that was a trial, and is over */
+bool loading_leaves(unsigned id);               /* it is being removed */
+void loading_cancelled(endpoint_t client, uint32_t serial);
+err_t do_rs_load(const struct call *c, const struct rs_load_request *req);
+err_t do_rs_remove(const struct call *c, const struct rs_remove_request *req);
+err_t do_rs_refusal(const struct call *c, struct rs_refusal_reply *reply);
+
 /* commands.c */
+bool is_needed(unsigned id);
 bool may_manage(const struct call *c);          /* a program of root's, or a service run as root */
 extern const struct rs_ops rs_operations;
 

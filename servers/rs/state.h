@@ -4,6 +4,7 @@
 #ifndef RS_STATE_H
 #define RS_STATE_H
 
+#include "loaded.h"
 #include <contract/rs.h>
 #include <lib/undo.h>
 #include <abi/kernel.h>
@@ -54,6 +55,9 @@ struct state {
 	uint32_t crashes_done;          /* and those that somebody has said to be done with */
 	endpoint_t crash_waiter;        /* who waits for the next one, or NONE; */
 	uint32_t crash_serial;          /* and the serial of the call */
+	struct loaded loaded[NR_SERVICES];
+	struct loading loading;
+	struct refusal refusal;
 	bool retry;                     /* something could not be sent: try again soon */
 	bool starved;                   /* too little memory: only what shows that is started */
 };

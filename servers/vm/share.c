@@ -67,7 +67,9 @@ err_t do_vm_lend(const struct call *c, const struct vm_lend_request *req)
 	if (n == NR_SHARES)
 		return -ENOSPC;
 	s = &state.share[n];
-	if (s->used && (s->address != req->address || s->len != req->len))
+	if (!s->used)                   /* of a lender that was removed */
+		pages_unmap(to, place_of(n), place_of(n) + SHARE_MAX);
+	else if (s->address != req->address || s->len != req->len)
 		pages_unmap(s->to, place_of(n), place_of(n) + s->len);
 	*s = (struct share){
 		.used = 1, .from = (uint8_t)from, .to = (uint8_t)to, .key = req->key,
@@ -99,4 +101,13 @@ err_t do_vm_borrow(const struct call *c, const struct vm_borrow_request *req,
 	reply->len = s->len;
 	reply->owner = s->owner;
 	return 0;
+}
+
+/* Who borrowed from it keeps the pages until the row serves again, or until its own end: it may be
+ * reading them. */
+void shares_forget(unsigned service)
+{
+	for (unsigned n = 0; n < NR_SHARES; n++)
+		if (state.share[n].from == service || state.share[n].to == service)
+			state.share[n] = (struct share){ .used = 0 };
 }

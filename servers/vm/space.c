@@ -42,6 +42,11 @@ static void find_fixed(void)
 	}
 }
 
+pfn_t clock_page(void)
+{
+	return clock_pfn;
+}
+
 /* HOLDER exists from now on. Doing it again changes nothing. */
 static void make_holder(void)
 {
@@ -256,7 +261,7 @@ err_t space_fixed(unsigned space)
 }
 
 /* The kernel takes it down; false: a process still uses it. */
-static bool destroy(unsigned space)
+bool space_destroy(unsigned space)
 {
 	struct space_destroy_request req = {
 		.space = (uint16_t)space, .max = FREED, .address = (uint64_t)(uintptr_t)freed,
@@ -291,7 +296,7 @@ void space_end(unsigned space)
 			undo_commit();
 	}
 	undo_commit();
-	if (destroy(space))
+	if (space_destroy(space))
 		s->phase = SPACE_NONE;
 	objects_reap();
 	waits_for_memory_again();
@@ -300,6 +305,6 @@ void space_end(unsigned space)
 void spaces_reap(void)
 {
 	for (unsigned n = FIRST_SPACE; n < NR_SPACES; n++)
-		if (state.space[n].phase == SPACE_DYING && destroy(n))
+		if (state.space[n].phase == SPACE_DYING && space_destroy(n))
 			state.space[n].phase = SPACE_NONE;
 }

@@ -29,6 +29,8 @@ static const struct vm_ops ops = {
 	.totals = do_vm_totals, .usage = do_vm_usage,
 	.region = do_vm_region, .futex_wake = do_vm_futex_wake,
 	.victim_next = do_vm_victim_next, .limit = do_vm_limit,
+	.service_map = do_vm_service_map, .service_unmap = do_vm_service_unmap,
+	.service_end = do_vm_service_end,
 };
 
 static const struct server server = {

@@ -95,6 +95,8 @@ err_t space_begin(unsigned *space);
 err_t space_fixed(unsigned space);      /* clock page and vDSO */
 void space_end(unsigned space);         /* it goes, with all it maps */
 void spaces_reap(void);                 /* DYING ones, again */
+bool space_destroy(unsigned space);     /* false: a process still uses it */
+pfn_t clock_page(void);
 /* Map runs whose last `own` pages are the next free frames. -EEXIST: another page is there. */
 err_t pages_map(unsigned space, const struct map_run *run, unsigned n, unsigned own);
 /* Unmap what is mapped; frames that nobody maps any more become free. */
@@ -241,6 +243,14 @@ err_t do_vm_device_map(const struct call *c, const struct vm_device_map_request 
 		       struct vm_device_map_reply *reply);
 err_t do_vm_dma_address(const struct call *c, const struct vm_dma_address_request *req,
 			struct vm_dma_address_reply *reply);
+
+/* ---- service.c: memory of services that come and go ---- */
+
+err_t do_vm_service_map(const struct call *c, const struct vm_service_map_request *req);
+err_t do_vm_service_unmap(const struct call *c, const struct vm_service_unmap_request *req);
+err_t do_vm_service_end(const struct call *c, const struct vm_service_end_request *req);
+/* What was lent to it, and by it, is forgotten. */
+void shares_forget(unsigned service);
 
 /* ---- check.c ---- */
 
