@@ -62,7 +62,7 @@ const struct block_io *block_io(unsigned tag);
  * no two that are open overlap and one of them writes.
  *
  *	block_client_open(&c, &ring, "virtio_blk", service_id(), 0)    init, fresh
- *	block_client_region(&c, 0, buffers, sizeof(buffers))           init, fresh
+ *	block_client_region(&c, 0, buffers, sizeof(buffers), dir)      init, fresh
  *	block_client_recovered(&c, &ring)                              init, after a recovery
  *	block_submit(&c, &ring, &io, cookie); block_publish(&c, &ring)
  *	on_notify: block_client_notified(&c, &ring, services);
@@ -83,7 +83,7 @@ struct block_client {
 	uint64_t resubmitted;           /* requests handed to a successor */
 	struct ring_client ring;
 	uint64_t cookie[RING_ENTRIES];
-	struct { uint64_t base, len; } region[BLOCK_REGIONS];
+	struct { uint64_t base, len; uint32_t dir; } region[BLOCK_REGIONS];
 };
 
 struct block_answer {
@@ -95,8 +95,10 @@ struct block_answer {
 
 void block_client_open(struct block_client *c, volatile struct ring_memory *m, const char *driver,
 		       unsigned id, unsigned first_row);
-/* Memory that requests may name, as grant block_grant(c, n) with an offset. */
-void block_client_region(struct block_client *c, unsigned n, void *base, uint64_t len);
+/* Memory that requests may name, as grant block_grant(c, n) with an offset. dir: GRANT_READ, what
+ * the driver may read, to write it to the disk; GRANT_WRITE. */
+void block_client_region(struct block_client *c, unsigned n, void *base, uint64_t len,
+			 uint32_t dir);
 grant_t block_grant(const struct block_client *c, unsigned n);
 void block_client_recovered(struct block_client *c, volatile struct ring_memory *m);
 void block_client_notified(struct block_client *c, volatile struct ring_memory *m,

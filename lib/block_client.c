@@ -38,7 +38,7 @@ static void grant_region(const struct block_client *c, unsigned n)
 {
 	struct grant_create_request req = {
 		.grant = block_grant(c, n), .borrower = c->driver, .base = c->region[n].base,
-		.len = c->region[n].len, .dir = GRANT_READ | GRANT_WRITE, .client = ENDPOINT_NONE,
+		.len = c->region[n].len, .dir = c->region[n].dir, .client = ENDPOINT_NONE,
 	};
 
 	if (c->region[n].len != 0 && c->driver.v != 0) {
@@ -48,12 +48,14 @@ static void grant_region(const struct block_client *c, unsigned n)
 	}
 }
 
-void block_client_region(struct block_client *c, unsigned n, void *base, uint64_t len)
+void block_client_region(struct block_client *c, unsigned n, void *base, uint64_t len,
+			 uint32_t dir)
 {
 	assert(n < BLOCK_REGIONS);
 	undo_before(&c->region[n], sizeof(c->region[n]));
 	c->region[n].base = (uint64_t)(uintptr_t)base;
 	c->region[n].len = len;
+	c->region[n].dir = dir;
 	grant_region(c, n);
 }
 

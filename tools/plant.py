@@ -343,11 +343,11 @@ class Bed:
     def fresh(self):
         self.close()
         ram = os.path.join(self.folder, 'ram')
-        with open(ram, 'wb') as file:
-            file.truncate(512 << 20)
         made = machine.Machine(**self.options)
-        made.extra += ['-object', 'memory-backend-file,id=ram,size=512M,mem-path=%s,share=on' % ram,
-                       '-machine', 'memory-backend=ram'] + self.more(ram)
+        with open(ram, 'wb') as file:
+            file.truncate(count.size_of(made.memory))
+        made.extra += ['-object', 'memory-backend-file,id=ram,size=%s,mem-path=%s,share=on'
+                       % (made.memory, ram), '-machine', 'memory-backend=ram'] + self.more(ram)
         self.guest = Guest(made=made)
         begin(self.guest)
         self.memory = Memory(ram)

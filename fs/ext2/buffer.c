@@ -335,6 +335,13 @@ bool dirty_before(uint64_t change)
 	return false;
 }
 
+bool buffer_waits(unsigned buffer, uint32_t block)
+{
+	const struct buffer *b = &cache.buffer[buffer];
+
+	return b->flags & B_READING && b->block == block;
+}
+
 void buffer_done(unsigned buffer, bool write, err_t err)
 {
 	struct buffer *b = &cache.buffer[buffer];
@@ -344,6 +351,7 @@ void buffer_done(unsigned buffer, bool write, err_t err)
 		cache.writing--;
 		if (err != 0) {
 			cache.write_errors++;
+			sum_unknown(b->block);
 			make_dirty(b);
 			b->flags |= B_FAILED;
 		}
@@ -359,13 +367,16 @@ void buffer_done(unsigned buffer, bool write, err_t err)
 void buffers_init(void)
 {
 	memset(&cache, 0, sizeof(cache));
+	sums_clear(&sums);
 	index_forget();
 	walks_forget();
 }
 
-/* What is dirty as well: somebody was told that it could not be written. */
+/* What is dirty as well: somebody was told that it could not be written. And what the disk held:
+ * while it is not mounted others may write it. */
 void buffers_forget(void)
 {
+	sums_clear(&sums);
 	index_forget();
 	walks_forget();
 	for (unsigned n = 0; n < NR_BUFFERS; n++) {
@@ -387,9 +398,10 @@ void buffers_recover(void)
 	memset(under_way, 0, sizeof(under_way));
 }
 
-void buffer_open(unsigned buffer, bool write)
+/* Another block: it was answered, and the buffer given away, before a crash took that back. */
+void buffer_open(unsigned buffer, uint32_t block, bool write)
 {
-	if (buffer < NR_BUFFERS)
+	if (buffer < NR_BUFFERS && cache.buffer[buffer].block == block)
 		under_way[buffer] = write ? B_WRITING : B_READING;
 }
 

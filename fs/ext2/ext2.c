@@ -534,11 +534,14 @@ static size_t summary(char *to, size_t size)
 	if (!v->mounted)
 		return format(to, size, "no disk is mounted\n");
 	return format(to, size, "%s of %u blocks of %u bytes mounted%s; %u dirty buffers of %d\n"
-		      "%u grants to %s; %u requests open, %lu sent again to %u drivers\n",
+		      "%u grants to %s; %u requests open, %lu sent again to %u drivers\n"
+		      "%u blocks known by their sums, %u given up for room; %u wrong reads, %u "
+		      "for good\n",
 		      state.disk.name, v->blocks, v->size, v->readonly ? " read-only" : "",
 		      cache.dirty, NR_BUFFERS, grants, state.disk.name,
 		      block_open_requests(&state.disk),
-		      (unsigned long)state.disk.resubmitted, state.disk.drivers);
+		      (unsigned long)state.disk.resubmitted, state.disk.drivers, sums.known,
+		      sums.given_up, cache.wrong, cache.lost);
 }
 
 static const struct file_ops ops = {

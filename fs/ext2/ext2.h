@@ -23,13 +23,22 @@ bool io_write(unsigned buffer);
 void io_commit(void);                   /* what is in `state` stays */
 int64_t io_now(void);                   /* ns since 1970 */
 void io_say(const char *what, uint64_t number);
+void io_wrong(uint32_t block, uint32_t found, uint32_t known, bool again);
+
+/* ---- sum.c ---- */
+enum verdict { RIGHT, AGAIN, WRONG };
+void sum_written(uint32_t block, const void *at);       /* is about to be */
+void sum_unknown(uint32_t block);
+/* tries: how often it was wrong before. AGAIN: read it again. */
+enum verdict sum_check(uint32_t block, const void *at, unsigned tries);
 
 /* ---- buffer.c ---- */
 void buffers_init(void);
 void buffers_recover(void);             /* transfers: then buffer_open for each that is open */
-void buffer_open(unsigned buffer, bool write);
+void buffer_open(unsigned buffer, uint32_t block, bool write);
 void buffers_settle(void);              /* what is marked as under way and is not */
 void buffers_forget(void);              /* all; none is dirty */
+bool buffer_waits(unsigned buffer, uint32_t block);     /* for this block, from the disk */
 void buffer_done(unsigned buffer, bool write, err_t err);
 err_t block_get(uint32_t block, void *at) MUST_CHECK;  /* *at: its bytes */
 err_t block_zero(uint32_t block, void *at) MUST_CHECK;   /* zeros, dirty */

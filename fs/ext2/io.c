@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * io.c - the disk's side: buffers go to and from a block driver.
  *
- * Job:      submits transfers, takes answers, asks what the disk is like, flushes.
+ * Job:      submits transfers, takes answers, asks what the disk is like, flushes; reads again what
+ *           was not what it had been.
  * Speaks:   contracts/block, through lib/block.h.
- * Touches:  state.disk, the ring.
- * Trusts:   the driver for what is on the disk.
- * On crash: the ring says what is open; a buffer that is not under way any more is found out.
+ * Touches:  state.disk, state.place, the ring.
+ * Trusts:   the driver for blocks that are not known by their sum (sum.c), for nothing else.
+ * On crash: the ring says what is open; a buffer that is not under way any more is found out. What
+ *           is about to be written is summed once more.
  */
 #include "io.h"
 
@@ -16,10 +18,14 @@
 #include <lib/print.h>
 #include <lib/service_ids.h>
 
-enum { COOKIE_INFO = NR_BUFFERS };
+enum { LANDING, BYTES };                /* regions */
+enum { PLACE_SHIFT = 16, BLOCK_SHIFT = 32 };
+_Static_assert(NR_BUFFERS <= 1 << PLACE_SHIFT, "a cookie has room");
 
 static uint64_t flush_next, flush_done;
 static err_t flush_err;
+static uint16_t unsummed[RING_ENTRIES]; /* buffers whose writing the driver has not heard of */
+static unsigned nr_unsummed;
 
 static bool submit(const struct block_io *io, uint64_t cookie)
 {
@@ -28,25 +34,50 @@ static bool submit(const struct block_io *io, uint64_t cookie)
 	return block_submit(&state.disk, &ring, io, cookie) == 0;
 }
 
-static bool transfer(uint32_t op, unsigned buffer)
+static bool transfer(uint32_t op, unsigned buffer, unsigned place)
 {
 	const struct volume *v = &state.volume;
+	uint64_t block = cache.buffer[buffer].block;
+	unsigned region = op == BLOCK_READ ? LANDING : BYTES;
 	struct block_io io = {
-		.op = op, .pos = (uint64_t)cache.buffer[buffer].block << v->shift, .len = v->size,
-		.grant = block_grant(&state.disk, 0), .offset = (uint64_t)buffer * BUFFER_SIZE,
+		.op = op, .pos = block << v->shift, .len = v->size,
+		.grant = block_grant(&state.disk, region),
+		.offset = (uint64_t)(region == LANDING ? place : buffer) * BUFFER_SIZE,
 	};
 
-	return submit(&io, buffer);
+	return submit(&io, block << BLOCK_SHIFT | place << PLACE_SHIFT | buffer);
 }
 
 bool io_read(unsigned buffer)
 {
-	return transfer(BLOCK_READ, buffer);
+	unsigned place = (unsigned)__builtin_ffsll((int64_t)~state.places);
+
+	if (place-- == 0 || !transfer(BLOCK_READ, buffer, place))
+		return false;
+	state.places |= BIT(place);
+	state.place[place].buffer = buffer;
+	state.place[place].block = cache.buffer[buffer].block;
+	state.place[place].tries = 0;
+	return true;
 }
 
 bool io_write(unsigned buffer)
 {
-	return transfer(BLOCK_WRITE, buffer);
+	if (nr_unsummed == RING_ENTRIES || !transfer(BLOCK_WRITE, buffer, 0))
+		return false;
+	unsummed[nr_unsummed++] = (uint16_t)buffer;
+	return true;
+}
+
+/* Now, and not when it was submitted: an operation may have gone on to change it (T1). */
+static void sum_what_is_written(void)
+{
+	while (nr_unsummed != 0) {
+		unsigned buffer = unsummed[nr_unsummed - 1];
+
+		sum_written(cache.buffer[buffer].block, bytes[buffer]);
+		nr_unsummed--;
+	}
 }
 
 void io_commit(void)
@@ -65,8 +96,29 @@ void io_say(const char *what, uint64_t number)
 	print("\n");
 }
 
+void io_wrong(uint32_t block, uint32_t found, uint32_t known, bool again)
+{
+	const char *disk = service_arg(1);
+
+	print("<3>/dev/%s: block %u: wrong bytes (their sum is %x, not %x)%s\n",
+	      disk != NULL ? disk : state.disk.name, block, found, known,
+	      again ? ": read again" : " once more: EIO");
+}
+
+/* Reads whose answer was wrong. Those that find no room are tried again with the next answer. */
+static void read_again(void)
+{
+	for (uint64_t left = state.again; left != 0; left &= left - 1) {
+		unsigned place = (unsigned)__builtin_ctzll(left);
+
+		if (transfer(BLOCK_READ, state.place[place].buffer, place))
+			state.again &= ~BIT(place);
+	}
+}
+
 void io_publish(void)
 {
+	sum_what_is_written();
 	block_publish(&state.disk, &ring);
 }
 
@@ -86,7 +138,7 @@ err_t disk_info(struct block_info_reply *info)
 	state.info_err = 0;
 	if (err != 0)
 		return err;
-	if (!state.info_asked && submit(&io, COOKIE_INFO))
+	if (!state.info_asked && submit(&io, 0))
 		state.info_asked = 1;
 	return WAIT;
 }
@@ -95,7 +147,7 @@ bool disk_flush(uint64_t *number)
 {
 	struct block_io io = { .op = BLOCK_FLUSH };
 
-	if (!submit(&io, COOKIE_INFO + 1 + flush_next))
+	if (!submit(&io, flush_next))
 		return false;
 	*number = flush_next++;
 	return true;
@@ -108,6 +160,36 @@ bool disk_flushed(uint64_t number, err_t *err)
 	return flush_done > number;
 }
 
+static void take_read(const struct block_answer *a)
+{
+	unsigned buffer = (uint16_t)a->cookie, place = (uint16_t)(a->cookie >> PLACE_SHIFT);
+	uint32_t block = (uint32_t)(a->cookie >> BLOCK_SHIFT);
+	enum verdict verdict = WRONG;
+
+	/* Else the buffer was given away, before a crash took back that this had come. */
+	if (buffer_waits(buffer, block)) {
+		if (a->err == 0) {
+			memcpy(bytes[buffer], landing[place], state.volume.size);
+			verdict = sum_check(block, bytes[buffer], state.place[place].tries);
+		}
+		if (verdict == AGAIN) {
+			state.place[place].tries++;
+			state.again |= BIT(place);
+			return;
+		}
+		buffer_done(buffer, false, verdict == RIGHT ? 0 : -EIO);
+	}
+	state.places &= ~BIT(place);
+}
+
+static void take_write(const struct block_answer *a)
+{
+	unsigned buffer = (uint16_t)a->cookie;
+
+	if (cache.buffer[buffer].block == a->cookie >> BLOCK_SHIFT)
+		buffer_done(buffer, true, a->err);
+}
+
 static void take_answer(const struct block_answer *a)
 {
 	if (a->op == BLOCK_INFO) {
@@ -116,14 +198,16 @@ static void take_answer(const struct block_answer *a)
 		if (a->err == 0)
 			state.info = a->info;
 	} else if (a->op == BLOCK_FLUSH) {
-		uint64_t number = a->cookie - COOKIE_INFO - 1;
+		uint64_t number = a->cookie;
 
 		if (number < flush_next && number >= flush_done) {
 			flush_done = number + 1;
 			flush_err = a->err;
 		}
-	} else if (a->cookie < NR_BUFFERS) {
-		buffer_done((unsigned)a->cookie, a->op == BLOCK_WRITE, a->err);
+	} else if (a->op == BLOCK_READ) {
+		take_read(a);
+	} else {
+		take_write(a);
 	}
 }
 
@@ -137,6 +221,7 @@ bool io_notified(uint64_t services)
 		take_answer(&a);
 		any = true;
 	}
+	read_again();
 	return any;
 }
 
@@ -150,7 +235,8 @@ void io_init(void)
 	buffers_init();
 	block_client_open(&state.disk, &ring, driver != NULL ? driver : "virtio_blk",
 			  service_id(), 0);
-	block_client_region(&state.disk, 0, bytes, sizeof(bytes));
+	block_client_region(&state.disk, LANDING, landing, sizeof(landing), GRANT_WRITE);
+	block_client_region(&state.disk, BYTES, bytes, sizeof(bytes), GRANT_READ);
 }
 
 void io_recovered(void)
@@ -159,10 +245,20 @@ void io_recovered(void)
 
 	flush_next = flush_done = clock_monotonic_ns();
 	buffers_recover();
-	for (unsigned n = 0; n < RING_ENTRIES; n++)
-		if ((r->used | r->returned) & BIT(n) && state.disk.cookie[n] < NR_BUFFERS)
-			buffer_open((unsigned)state.disk.cookie[n],
-				    r->pending[n].type == BLOCK_WRITE);
+	for (unsigned n = 0; n < RING_ENTRIES; n++) {
+		uint64_t cookie = state.disk.cookie[n];
+		uint32_t op = (r->used | r->returned) & BIT(n) ? r->pending[n].type : 0;
+
+		if (op == BLOCK_READ || op == BLOCK_WRITE)
+			buffer_open((uint16_t)cookie, (uint32_t)(cookie >> BLOCK_SHIFT),
+				    op == BLOCK_WRITE);
+		if (op == BLOCK_WRITE &&
+		    cache.buffer[(uint16_t)cookie].block == cookie >> BLOCK_SHIFT)
+			unsummed[nr_unsummed++] = (uint16_t)cookie;
+		if (state.again & BIT(n))
+			buffer_open(state.place[n].buffer, state.place[n].block, false);
+	}
 	buffers_settle();
+	sum_what_is_written();
 	block_client_recovered(&state.disk, &ring);
 }

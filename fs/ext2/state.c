@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * state.c - all that ext2 remembers, kept over a recovery.
  *
- * Job:      the objects of the state section, and beside it the buffers and the journal.
+ * Job:      the objects of the state section, and beside it the buffers, the journal
+ *           and the sums.
  * Speaks:   nothing.
  * Touches:  nothing.
  * Trusts:   nobody.
@@ -14,3 +15,5 @@ struct ring_memory ring SECTION_STATE;
 struct cache cache SECTION_UNDO;
 uint8_t bytes[NR_BUFFERS][BUFFER_SIZE] __attribute__((section(".undo"), aligned(PAGE_SIZE)));
 uint8_t image[JOURNAL_MAX][BUFFER_SIZE] __attribute__((section(".undo"), aligned(PAGE_SIZE)));
+uint8_t landing[RING_ENTRIES][BUFFER_SIZE] __attribute__((section(".undo"), aligned(PAGE_SIZE)));
+struct sums sums SECTION_UNDO;

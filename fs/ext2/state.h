@@ -6,6 +6,8 @@
  *    makes it DIRTY again. Never both, and one request for a buffer at a time.
  *    FAILED: it is DIRTY, and the disk did not take it; it is tried again at the next tick or sync.
  * E3 While a transaction is open the pre-image of each block that it changed is in `journal`.
+ * E4 The disk's driver writes into `landing` only: a read has a place there, from its submission
+ *    until its bytes are in the buffer, and are right. `bytes` it may read.
  */
 #ifndef EXT2_STATE_H
 #define EXT2_STATE_H
@@ -13,6 +15,7 @@
 #include <abi/kernel.h>
 #include <abi/types.h>
 #include <lib/block.h>
+#include <lib/sums.h>
 #include <lib/undo.h>
 
 enum { NR_BUFFERS = 1024, BUFFER_SIZE = 4096, NR_BUCKETS = 1024, JOURNAL_MAX = 128 };
@@ -45,6 +48,8 @@ struct state {
 	struct block_info_reply info;   /* of the disk; size 0: not asked yet */
 	int32_t info_err;
 	uint32_t info_asked;
+	uint64_t places, again;         /* of `landing`: in use; of those, to be read again */
+	struct { uint32_t buffer, block, tries; } place[RING_ENTRIES];
 };
 
 /* Not rolled back by the undo log: `journal` does that (buffer.c). */
@@ -54,6 +59,7 @@ struct cache {
 	uint32_t hand, op, dirty, reading, writing, write_errors;
 	uint32_t serial, looking;       /* of operations and looks; of the one that goes on, or 0 */
 	uint64_t changes;
+	uint32_t wrong, lost;           /* reads of wrong bytes; that were given up */
 	uint32_t journal_used;
 	struct { uint32_t buffer, fresh; } journal[JOURNAL_MAX];
 };
@@ -63,5 +69,7 @@ extern struct ring_memory ring;
 extern struct cache cache;
 extern uint8_t bytes[NR_BUFFERS][BUFFER_SIZE];
 extern uint8_t image[JOURNAL_MAX][BUFFER_SIZE];
+extern uint8_t landing[RING_ENTRIES][BUFFER_SIZE];
+extern struct sums sums;
 
 #endif

@@ -191,7 +191,7 @@ static void setup(void)
 	generation = 0;
 	driver_starts();
 	block_client_open(&c, &mem, "disk", CLIENT_SLOT, 0);
-	block_client_region(&c, 0, buffer, sizeof(buffer));
+	block_client_region(&c, 0, buffer, sizeof(buffer), GRANT_READ | GRANT_WRITE);
 }
 
 static void driver_runs(void)

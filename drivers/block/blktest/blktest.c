@@ -313,7 +313,7 @@ static void init(enum start_kind kind)
 	start = service_arg_number(4, 0);
 	block_client_open(&disk, &ring, driver != NULL ? driver : "virtio_blk",
 			  (unsigned)service_arg_number(5, ID_BLKTEST), 0);
-	block_client_region(&disk, 0, buffer, sizeof(buffer));
+	block_client_region(&disk, 0, buffer, sizeof(buffer), GRANT_READ | GRANT_WRITE);
 	if (block_submit(&disk, &ring, &info, 0) != 0)
 		fail("submit", 0, 0);
 	block_publish(&disk, &ring);

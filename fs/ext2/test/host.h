@@ -18,13 +18,20 @@ struct state state;
 struct cache cache;
 uint8_t bytes[NR_BUFFERS][BUFFER_SIZE] __attribute__((aligned(4096)));
 uint8_t image[JOURNAL_MAX][BUFFER_SIZE] __attribute__((aligned(4096)));
+struct sums sums;
 
 enum { QUEUE = 64 };
 static uint8_t *disk;
 static size_t disk_size;
-static struct { unsigned buffer; bool write; } queue[QUEUE];
+static struct { unsigned buffer; bool write, summed; unsigned tries; } queue[QUEUE];
 static unsigned queued, quiet = 1;
 static bool disk_takes_nothing;         /* every write fails */
+/* What the disk does one time in four, and says that all is well. */
+static enum lie {
+	HONEST, OTHER_BYTES, OTHER_BYTES_FOR_GOOD, DROPS_WRITES, WRITES_ELSEWHERE,
+	WRITES_OTHER_BYTES
+} lie;
+static unsigned lies;
 static uint32_t seed = 12345;
 
 static uint32_t random_below(uint32_t n)
@@ -44,6 +51,8 @@ static bool begin(unsigned buffer, bool write)
 	if (queued == QUEUE)
 		return false;
 	queue[queued].buffer = buffer;
+	queue[queued].summed = !write;
+	queue[queued].tries = 0;
 	queue[queued++].write = write;
 	return true;
 }
@@ -73,6 +82,12 @@ void io_say(const char *what, uint64_t number)
 	printf("\n");
 }
 
+void io_wrong(uint32_t block, uint32_t found, uint32_t known, bool again)
+{
+	if (!quiet)
+		printf("block %u: %x, not %x (%d)\n", block, found, known, again);
+}
+
 bool file_dirent(struct file_dirents *d, uint64_t ino, uint64_t next_pos, uint32_t mode,
 		 const char *name)
 {
@@ -88,18 +103,61 @@ bool file_dirent(struct file_dirents *d, uint64_t ino, uint64_t next_pos, uint32
 	return true;
 }
 
+/* As io_publish does. */
+static void publish(void)
+{
+	for (unsigned n = 0; n < queued; n++) {
+		if (!queue[n].summed)
+			sum_written(cache.buffer[queue[n].buffer].block, bytes[queue[n].buffer]);
+		queue[n].summed = true;
+	}
+}
+
+static bool lies_now(enum lie kind)
+{
+	if (lie != kind || random_below(4) != 0)
+		return false;
+	lies++;
+	return true;
+}
+
+static void disk_write(size_t at, const uint8_t *from, size_t len)
+{
+	if (lies_now(WRITES_ELSEWHERE))
+		at = random_below((uint32_t)(disk_size / len)) * len;
+	if (!lies_now(DROPS_WRITES))
+		memcpy(disk + at, from, len);
+	if (lies_now(WRITES_OTHER_BYTES))
+		disk[at + random_below((uint32_t)len)] ^= 4;
+}
+
+/* What a read answers is right, or tried again, or an error. */
+static enum verdict disk_read(size_t at, unsigned buffer, size_t len, unsigned tries)
+{
+	memcpy(bytes[buffer], disk + at, len);
+	if (tries == 0 && lies_now(OTHER_BYTES))
+		bytes[buffer][random_below((uint32_t)len)] ^= 1;
+	if (tries != 0 ? lie == OTHER_BYTES_FOR_GOOD : lies_now(OTHER_BYTES_FOR_GOOD))
+		memmove(bytes[buffer], disk + (at < 8 * len ? 8 * len : at - 8 * len), len);
+	return sum_check(cache.buffer[buffer].block, bytes[buffer], tries);
+}
+
 /* One transfer, any of those that are open, is done. False: none was. */
 static bool disk_step(void)
 {
-	unsigned n, buffer;
+	unsigned n, buffer, tries;
 	size_t at, len = state.volume.size;
+	enum verdict verdict = RIGHT;
 	bool write;
+
+	publish();
 
 	if (queued == 0)
 		return false;
 	n = random_below(queued);
 	buffer = queue[n].buffer;
 	write = queue[n].write;
+	tries = queue[n].tries;
 	queue[n] = queue[--queued];
 	at = (size_t)cache.buffer[buffer].block << state.volume.shift;
 	if (at + len > disk_size || (write && disk_takes_nothing)) {
@@ -107,10 +165,15 @@ static bool disk_step(void)
 		return true;
 	}
 	if (write)
-		memcpy(disk + at, bytes[buffer], len);
+		disk_write(at, bytes[buffer], len);
 	else
-		memcpy(bytes[buffer], disk + at, len);
-	buffer_done(buffer, write, 0);
+		verdict = disk_read(at, buffer, len, tries);
+	if (verdict == AGAIN) {
+		begin(buffer, false);
+		queue[queued - 1].tries = tries + 1;
+		return true;
+	}
+	buffer_done(buffer, write, verdict == WRONG ? -EIO : 0);
 	return true;
 }
 

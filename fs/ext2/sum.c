@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * sum.c - what comes from the disk is what went there.
+ *
+ * Job:      keeps a sum of each block that was read or written since the mount; says of bytes that
+ *           were read whether they are right.
+ * Speaks:   nothing; io.c reads again.
+ * Touches:  sums, cache.wrong, cache.lost.
+ * Trusts:   nobody below: a block is what it was, or it is an error.
+ * On crash: sums are kept. One that is ahead of the disk belongs to a block that is dirty.
+ *
+ * T1  The sum of a block without a dirty buffer is that of its bytes on the disk, or unknown.
+ */
+#include "ext2.h"
+
+/* Just before the disk's driver hears of it. What is changed later makes it dirty (E2, T1). */
+void sum_written(uint32_t block, const void *at)
+{
+	sums_set(&sums, block, sum_of(at, state.volume.size));
+}
+
+void sum_unknown(uint32_t block)
+{
+	sums_set(&sums, block, 0);
+}
+
+enum verdict sum_check(uint32_t block, const void *at, unsigned tries)
+{
+	uint32_t known = sums_get(&sums, block), found = sum_of(at, state.volume.size);
+
+	if (known == 0)
+		sums_set(&sums, block, found);
+	if (known == 0 || known == found)
+		return RIGHT;
+	cache.wrong++;
+	cache.lost += tries != 0;
+	io_wrong(block, found, known, tries == 0);
+	return tries == 0 ? AGAIN : WRONG;
+}

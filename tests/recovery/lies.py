@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A disk, or its driver, says that all is well, and it is not: programs read what they wrote, or
+EIO.
+
+Limit: 240
+
+Blocks of the second disk's image are changed under the running guest, as if writes had been
+dropped, had gone elsewhere or had written other bytes; and functions of its driver become ones that
+do nothing and return 0. The page cache is smaller than the file that is read in between.
+"""
+import hashlib
+import os
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+
+import plant
+from guest import finish, scenario
+
+BLOCK, FILLER_MB, PART = 4096, 90, 200000
+NOTHING = bytes.fromhex('31c0c3')       # xor %eax,%eax; ret
+DRIVER = 'virtio_blk1'
+NAMES = ('dropped', 'elsewhere', 'over', 'other', 'kept')
+WRONG = re.compile(r'/dev/vdb: block (\d+): wrong bytes .* (read again|once more: EIO)')
+
+
+def make_disk(folder):
+    """(The disk, the files' content by name)."""
+    tree, disk, content = os.path.join(folder, 'tree'), os.path.join(folder, 'disk'), {}
+    source = random.Random(23)
+    os.mkdir(tree)
+    for name in NAMES:
+        content[name] = source.randbytes(PART)
+        with open(os.path.join(tree, 'new-' + name), 'wb') as file:
+            file.write(content[name])
+    with open(os.path.join(tree, 'filler'), 'wb') as file:
+        for _ in range(FILLER_MB):
+            file.write(source.randbytes(1 << 20))
+    subprocess.run(['mke2fs', '-q', '-t', 'ext2', '-b', str(BLOCK), '-d', tree, disk, '128M'],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return disk, content
+
+
+def ok(guest, command, timeout=60):
+    status, out = guest.run(command, timeout)
+    assert status == 0, (command, status, out)
+    return out
+
+
+def block_of(disk, name, n):
+    out = subprocess.run(['debugfs', '-R', 'bmap /%s %d' % (name, n), disk], capture_output=True,
+                         text=True, check=True).stdout
+    return int(out)
+
+
+def change(disk, number, content):
+    with open(disk, 'r+b') as file:
+        file.seek(number * BLOCK)
+        file.write(content)
+
+
+def bytes_of(disk, number):
+    with open(disk, 'rb') as file:
+        file.seek(number * BLOCK)
+        return file.read(BLOCK)
+
+
+def evict(guest):
+    ok(guest, 'cat /mnt/filler | wc -c', 120)
+
+
+def read(guest, name, content):
+    """'right', 'EIO', or what it was instead."""
+    status, out = guest.run('sha256sum < /mnt/%s' % name)
+    if status != 0:
+        return 'EIO' if 'I/O error' in out or 'Input/output error' in out else out
+    return 'right' if out.split()[0] == hashlib.sha256(content).hexdigest() else 'WRONG'
+
+
+def log_of(guest):
+    return WRONG.findall(ok(guest, 'dmesg | grep wrong; true'))
+
+
+def image_changes(guest, disk, content):
+    blocks = {name: block_of(disk, name, 7) for name in NAMES}
+    moved = bytes_of(disk, blocks['elsewhere'])
+    change(disk, blocks['dropped'], bytes(BLOCK))
+    change(disk, blocks['elsewhere'], bytes(BLOCK))
+    change(disk, blocks['over'], moved)
+    change(disk, blocks['other'], b'!' + bytes_of(disk, blocks['other'])[1:])
+    with scenario('what is cached is right in any case'):
+        found = {name: read(guest, name, content[name]) for name in NAMES}
+        assert set(found.values()) == {'right'}, found
+    with scenario('writes dropped, gone elsewhere, of other bytes: EIO, not what was not written'):
+        evict(guest)
+        found = {name: read(guest, name, content[name]) for name in NAMES}
+        assert found == {**dict.fromkeys(NAMES, 'EIO'), 'kept': 'right'}, found
+    with scenario('the log names the disk and the blocks, read twice each'):
+        lines = log_of(guest)
+        for name in NAMES[:-1]:
+            said = [how for number, how in lines if int(number) == blocks[name]]
+            assert said[:2] == ['read again', 'once more: EIO'], (name, blocks, lines)
+        assert not [n for n, _ in lines if int(n) == blocks['kept']], lines
+    with scenario('what is written anew is right'):
+        ok(guest, 'cd /mnt; for f in %s; do cp new-$f $f || exit 1; done; cd /; sync'
+           % ' '.join(NAMES))
+        evict(guest)
+        found = {name: read(guest, name, content[name]) for name in NAMES}
+        assert set(found.values()) == {'right'}, found
+
+
+def driver_lies(bed, function, content, writes):
+    """A function of the driver's does nothing, until it is killed. What is read then?"""
+    guest, code = bed.guest, plant.Code(DRIVER)
+    stub = plant.Stub(guest)
+
+    def put(text):
+        at = code.symbols.address[function]
+        stub.stop()
+        stub.write(bed.memory.physical(code.slot, at), text)
+        stub.go()
+        assert bed.memory.ram[bed.memory.physical(code.slot, at):][:len(text)] == text
+    guest.run('dmesg -c > /dev/null')
+    evict(guest)
+    put(NOTHING)
+    if writes:
+        ok(guest, 'cd /mnt; for f in %s; do cat new-$f > $f; done; cd /; sync' % ' '.join(NAMES))
+    else:
+        found = [read(guest, name, content[name]) for name in NAMES]
+        assert 'EIO' in found and 'WRONG' not in found, found
+    ok(guest, 'service kill ' + DRIVER)
+    stub.close()
+    evict(guest)
+    return [read(guest, name, content[name]) for name in NAMES]
+
+
+def main(folder):
+    disk, content = make_disk(folder)
+    bed = plant.Bed(folder, memory=112, disks=[disk])
+    try:
+        bed.fresh()
+        guest = bed.guest
+        ok(guest, 'umount /mnt; mount -t ext2 /dev/vdb /mnt')
+        ok(guest, 'cd /mnt; for f in %s; do cp new-$f $f || exit 1; done; cd /; sync'
+           % ' '.join(NAMES))
+        image_changes(guest, disk, content)
+        with scenario('a driver that answers reads and brings nothing: no wrong byte'):
+            found = driver_lies(bed, 'block_store', content, False)
+            assert set(found) == {'right'}, found
+            assert log_of(guest), 'nothing in the log'
+        with scenario('a driver that writes what it had before: EIO, no wrong byte'):
+            found = driver_lies(bed, 'block_fetch', content, True)
+            assert 'EIO' in found and set(found) <= {'EIO', 'right'}, found
+    finally:
+        bed.close()
+
+
+if shutil.which('gdb') is None:
+    print('ok no gdb, no debugger')
+else:
+    shm = '/dev/shm' if os.path.isdir('/dev/shm') else None
+    with tempfile.TemporaryDirectory(prefix='skink-lies-', dir=shm) as where:
+        main(where)
+finish()
