@@ -354,6 +354,7 @@ $(PLUGINS): $(BUILD)/tools/%.so: tools/%.c abi/message.h abi/trace.h Makefile
 # into memory. BUSYBOX is Debian's busybox-static.
 BUSYBOX := /bin/busybox
 ROOT_FILES := $(shell find image/root -type f)
+SCRIPTS := image/root/etc/skink/recover.d
 
 $(BUILD)/root.cpio: tools/mkroot $(BUSYBOX) $(ROOT_FILES) $(ROOT_BIN)
 	$(call say,MKROOT)
@@ -374,7 +375,7 @@ $(BUILD)/ramdisk.img: tools/mkroot $(BUSYBOX) $(ROOT_FILES) $(ROOT_BIN)
 $(BUILD)/boot.img: $(BUILD)/tools/mkboot $(BOOT_ELF) $(BOOT_ELF:.elf=) $(BOOT_SVC) image/boot.list \
 		$(BUILD)/root.cpio
 	$(call say,MKBOOT)
-	$(Q)$(BUILD)/tools/mkboot -o $@ $(BOOT_SVC) $(BOOT_ELF) $(BUILD)/root.cpio
+	$(Q)$(BUILD)/tools/mkboot -s $(SCRIPTS) -o $@ $(BOOT_SVC) $(BOOT_ELF) $(BUILD)/root.cpio
 
 # The same with what measures messages (image/bench.list), for tools/bench.py.
 BENCH_NAMES := $(BOOT_NAMES) $(filter-out $(BOOT_NAMES),$(shell sed 's/\#.*//' image/bench.list))
@@ -384,7 +385,7 @@ BENCH_ELF := $(foreach n,$(filter $(SERVICES),$(BENCH_NAMES)),$(BUILD)/services/
 $(BUILD)/bench.img: $(BUILD)/tools/mkboot $(BENCH_ELF) $(BENCH_ELF:.elf=) $(BENCH_SVC) \
 		image/boot.list image/bench.list $(BUILD)/root.cpio
 	$(call say,MKBOOT)
-	$(Q)$(BUILD)/tools/mkboot -o $@ $(BENCH_SVC) $(BENCH_ELF) $(BUILD)/root.cpio
+	$(Q)$(BUILD)/tools/mkboot -s $(SCRIPTS) -o $@ $(BENCH_SVC) $(BENCH_ELF) $(BUILD)/root.cpio
 
 bench: boot $(BUILD)/bench.img $(BUILD)/bench/mbench.elf $(PLUGINS)
 
@@ -398,7 +399,7 @@ RAM_IMAGE := $(BUILD)/ram.img
 $(RAM_IMAGE): $(BUILD)/tools/mkboot $(RAM_ELF) $(RAM_ELF:.elf=) $(RAM_SVC) image/boot.list \
 		image/ram.list $(RAMDISK)
 	$(call say,MKBOOT)
-	$(Q)$(BUILD)/tools/mkboot -o $@ $(RAM_SVC) $(RAM_ELF) $(RAMDISK)
+	$(Q)$(BUILD)/tools/mkboot -s $(SCRIPTS) -o $@ $(RAM_SVC) $(RAM_ELF) $(RAMDISK)
 
 ram: boot $(RAM_IMAGE)
 

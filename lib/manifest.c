@@ -26,6 +26,7 @@ static const char *const words[NR_WORDS] = {
 	[WORD_QUANTUM] = "quantum", [WORD_HEARTBEAT] = "heartbeat", [WORD_RESTART] = "restart",
 	[WORD_COPY] = "copy", [WORD_NEEDS] = "needs", [WORD_ANSWERS] = "answers",
 	[WORD_ARCHIVE] = "archive", [WORD_FRAMEBUFFER] = "framebuffer",
+	[WORD_SCRIPT] = "script",
 };
 
 /* May be given again, to continue. */

@@ -14,6 +14,7 @@ enum {
 	MANIFEST_NAME = 16,             /* with the NUL */
 	MANIFEST_PROGRAM = 32,          /* as ARCHIVE_NAME */
 	MANIFEST_ARGS = 128,
+	MANIFEST_SCRIPT = 32,
 	MANIFEST_LIST = 24,             /* names in one list */
 	MANIFEST_PCI = 8,
 	MANIFEST_IDS = 63,              /* 0..62 */
@@ -29,7 +30,7 @@ enum manifest_word {
 	WORD_TALKS, WORD_NOTIFIES, WORD_PRIMITIVES, WORD_CALLS, WORD_POSIX, WORD_USES,
 	WORD_RIGHTS, WORD_PORTS, WORD_LINES, WORD_MMIO, WORD_PCI, WORD_MEMORY, WORD_STACK,
 	WORD_PRIORITY, WORD_QUANTUM, WORD_HEARTBEAT, WORD_RESTART, WORD_COPY, WORD_NEEDS,
-	WORD_ANSWERS, WORD_ARCHIVE, WORD_FRAMEBUFFER, NR_WORDS,
+	WORD_ANSWERS, WORD_ARCHIVE, WORD_FRAMEBUFFER, WORD_SCRIPT, NR_WORDS,
 };
 
 struct manifest_name {
@@ -79,6 +80,7 @@ struct manifest {
 	bool archive;                   /* the boot archive is mapped, read-only */
 	bool framebuffer;               /* the boot loader's framebuffer is its device memory */
 	uint32_t answers;               /* ANSWERS_ */
+	char script[MANIFEST_SCRIPT];   /* recovery script and its arguments, or empty */
 	uint16_t line[NR_WORDS];        /* where a word stands first; 0: nowhere */
 };
 
@@ -103,6 +105,11 @@ const struct manifest *manifest_find(const struct manifest *const *set, unsigned
 /* The order to start them in: order[] gets indices, those needed first. -ELOOP: a cycle. */
 err_t manifest_order(const struct manifest *const *set, unsigned count, uint8_t *order)
 	MUST_CHECK;
+
+/* Numbers, as bits, of those that programs cannot run without: who answers their calls, who has
+ * their memory file systems, and whom these need and call, however far around. `roots`: more to
+ * begin with. */
+uint64_t manifest_essential(const struct manifest *const *set, unsigned count, uint64_t roots);
 
 /* What the kernel is told of it. */
 void manifest_priv(const struct manifest *m, const struct manifest *const *set, unsigned count,

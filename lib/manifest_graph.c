@@ -241,6 +241,48 @@ static err_t restart_differs(const struct set *s, unsigned i, const struct manif
 			    "'%s' is the same program: both recover, or none", o->name);
 }
 
+/* ---- scripts ---- */
+
+static uint64_t leans_on(const struct manifest *const *set, unsigned count,
+			 const struct manifest *m)
+{
+	uint64_t bits = 0;
+
+	for (unsigned k = 0; k < count; k++)
+		if (names(&m->needs, set[k]) || names(&m->talks, set[k]))
+			bits |= BIT(k);
+	return bits;
+}
+
+uint64_t manifest_essential(const struct manifest *const *set, unsigned count, uint64_t roots)
+{
+	uint64_t before;
+
+	for (unsigned i = 0; i < count; i++)
+		if (set[i]->answers != 0 || answers_linux(set[i]) || set[i]->id == ID_RS ||
+		    set[i]->id == ID_RSGUARD || strcmp(set[i]->name, "tmpfs") == 0)
+			roots |= BIT(i);
+	do {
+		before = roots;
+		for (unsigned i = 0; i < count; i++)
+			if (roots & BIT(i))
+				roots |= leans_on(set, count, set[i]);
+	} while (roots != before);
+	return roots;
+}
+
+/* It would stand still while its script, a program, waits for it. */
+static err_t check_script(const struct set *s, unsigned i)
+{
+	const struct manifest *m = s->m[i];
+
+	if (m->script[0] != '\0' && manifest_essential(s->m, s->count, 0) & BIT(i))
+		return manifest_bad(s, i, m->line[WORD_SCRIPT],
+				    "a script cannot help '%s': programs cannot run without it",
+				    m->name);
+	return 0;
+}
+
 err_t manifest_check_graph(const struct set *s, unsigned i)
 {
 	err_t err = check_talks(s, i);
@@ -251,6 +293,8 @@ err_t manifest_check_graph(const struct set *s, unsigned i)
 		err = check_notifies(s, i);
 	if (err == 0)
 		err = check_device_memory(s, i);
+	if (err == 0)
+		err = check_script(s, i);
 	for (unsigned k = 0; k < i && err == 0; k++) {
 		err = pci_clash(s, i, s->m[k]);
 		if (err == 0)

@@ -363,6 +363,28 @@ static err_t take_args(struct manifest_reader *r)
 	return 0;
 }
 
+/* A file of one folder, and what it is given besides. */
+static err_t take_script(struct manifest_reader *r)
+{
+	const char *word = manifest_next(r);
+
+	if (word == NULL)
+		return manifest_refuse(r, "a name is missing");
+	if (word[0] == '.' || strchr(word, '/') != NULL)
+		return manifest_refuse(r, "'%s' is not a file of the folder of scripts", word);
+	for (size_t used = 0; word != NULL; word = manifest_next(r)) {
+		size_t len = strlen(word), gap = used != 0;
+
+		if (used + gap + len >= sizeof(r->m->script))
+			return manifest_refuse(r, "a script with arguments is longer than %d",
+					       MANIFEST_SCRIPT - 1);
+		memcpy(r->m->script + used, " ", gap);
+		memcpy(r->m->script + used + gap, word, len);
+		used += gap + len;
+	}
+	return 0;
+}
+
 static err_t take_two(struct manifest_reader *r, uint64_t max, uint32_t *first, uint32_t *second)
 {
 	uint64_t a = 0, b = 0;
@@ -468,6 +490,8 @@ err_t manifest_value(struct manifest_reader *r)
 		err = take_choice(r, yes_no, &choice);
 		m->framebuffer = choice;
 		return err;
+	case WORD_SCRIPT:
+		return take_script(r);
 	default:
 		return list_value(r);
 	}

@@ -18,6 +18,7 @@ import tempfile
 import machine
 
 ROOT = machine.ROOT
+SCRIPTS = 'image/root/etc/skink/recover.d'
 PLACES = ('servers/*', 'bench/*', 'fs/*', 'net/*', 'drivers/*/*', 'tests/services/*')
 
 
@@ -56,6 +57,7 @@ class BootSet:
     def __init__(self, services=None):
         self.folder = tempfile.mkdtemp(prefix='skink-boot-')
         self.text, self.program = {}, {}
+        self.scripts = os.path.join(ROOT, SCRIPTS)
         for name in services or names('image/boot.list'):
             self.add(name)
 
@@ -101,5 +103,6 @@ class BootSet:
         return path
 
     def mkboot(self, *options):
-        return subprocess.run([os.path.join(machine.BUILD, 'tools', 'mkboot'), *options,
+        return subprocess.run([os.path.join(machine.BUILD, 'tools', 'mkboot'), '-s',
+                               self.scripts, *options,
                                *self.files()], capture_output=True, text=True)

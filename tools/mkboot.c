@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * mkboot.c - checks a boot set and builds the boot module: the image of rs, then the archive.
  *
- * Job:      mkboot -o boot.img [-n NAME] FILE...: NAME.svc are manifests, the rest is programs and
- *           data; rs is among them. -n names the next file. With -c instead of -o it only checks.
+ * Job:      mkboot -o boot.img [-s FOLDER] [-n NAME] FILE...: NAME.svc are manifests, the rest is
+ *           programs and data; rs is among them. -n names the next file; -s is where the image
+ *           has its recovery scripts from. With -c instead of -o it only checks.
  *           Of NAME.elf the symbols are looked at; archived as NAME is the stripped file NAME
  *           beside it, if there is one.
  * Speaks:   abi/boot.h, docs/notes/0004-services.md.
@@ -41,7 +42,7 @@ void complain(const char *path, unsigned line, const char *text, ...)
 
 __attribute__((noreturn)) static void usage(void)
 {
-	fprintf(stderr, "usage: mkboot -o ARCHIVE | -c   [-n NAME] FILE...\n");
+	fprintf(stderr, "usage: mkboot -o ARCHIVE | -c   [-s FOLDER] [-n NAME] FILE...\n");
 	exit(2);
 }
 
@@ -203,6 +204,28 @@ static void check_programs(void)
 	}
 }
 
+/* Each recovery script is in the image. */
+static void check_scripts(const char *folder)
+{
+	for (unsigned i = 0; i < nr_items; i++) {
+		const struct manifest *m = &items[i].manifest;
+		int len = (int)strcspn(m->script, " ");
+		char path[4096];
+		FILE *f;
+
+		if (!items[i].is_manifest || len == 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%.*s", folder != NULL ? folder : "", len,
+			 m->script);
+		f = folder != NULL ? fopen(path, "r") : NULL;
+		if (f == NULL)
+			complain(items[i].path, m->line[WORD_SCRIPT],
+				 "script '%.*s' is not in the image", len, m->script);
+		else
+			fclose(f);
+	}
+}
+
 /* ---- writing ---- */
 
 /* CRC-32 of IEEE 802.3, bit by bit: an archive is small. */
@@ -279,16 +302,17 @@ static void write_archive(const char *path)
 
 int main(int argc, char **argv)
 {
-	const char *out = NULL, *name = NULL;
+	const char *out = NULL, *name = NULL, *scripts = NULL;
 	bool check_only = false;
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "-c") == 0) {
 			check_only = true;
 		} else if (argv[i][0] == '-') {
-			if (i + 1 == argc || argv[i][2] != '\0' || !strchr("on", argv[i][1]))
+			if (i + 1 == argc || argv[i][2] != '\0' || !strchr("ons", argv[i][1]))
 				usage();
-			*(argv[i][1] == 'o' ? &out : &name) = argv[i + 1];
+			*(argv[i][1] == 'o' ? &out : argv[i][1] == 'n' ? &name : &scripts) =
+				argv[i + 1];
 			i++;
 		} else {
 			add(argv[i], name);
@@ -301,6 +325,8 @@ int main(int argc, char **argv)
 		check_set();
 	if (complaints == 0)
 		check_programs();
+	if (complaints == 0)
+		check_scripts(scripts);
 	if (complaints == 0 && !check_only)
 		write_archive(out);
 	return complaints == 0 ? 0 : 1;

@@ -2,7 +2,8 @@
  * service.c - looks at services and manages them.
  *
  * Job:      service list | status NAME | start NAME | start PATH.svc | remove NAME | stop NAME |
- *           restart NAME | recover NAME | refresh NAME | kill [-SIGNAL] NAME | stats | log [NAME] |
+ *           restart NAME | recover NAME | refresh NAME | degrade NAME | kill [-SIGNAL] NAME |
+ *           stats | log [NAME] |
  *           dump [NAME] | crashes | tree.
  * Speaks:   contracts/rs, log and is, as any program may; rs checks who may change something.
  * Touches:  nothing.
@@ -80,7 +81,9 @@ static bool name_fits(char *to, size_t size, const char *name)
 
 static const char *state_text(uint32_t state)
 {
-	static const char *const text[] = { "stopped", "starting", "running", "dead", "gone" };
+	static const char *const text[] = {
+		"stopped", "starting", "running", "dead", "gone", "scripted", "degraded",
+	};
 
 	return state < sizeof(text) / sizeof(text[0]) ? text[state] : "?";
 }
@@ -91,6 +94,7 @@ static const char *cause_text(uint32_t cause)
 		[RS_CAUSE_NONE] = "", [RS_CAUSE_EXIT] = "exit", [RS_CAUSE_EXCEPTION] = "exception",
 		[RS_CAUSE_KILLED] = "signal", [RS_CAUSE_HUNG] = "hung",
 		[RS_CAUSE_OPERATOR] = "request", [RS_CAUSE_IPC] = "ipc",
+		[RS_CAUSE_COMPLAINT] = "complaint", [RS_CAUSE_RESOURCE] = "resource",
 	};
 
 	return cause < sizeof(text) / sizeof(text[0]) && text[cause] ? text[cause] : "?";
@@ -159,6 +163,11 @@ static int change(uint32_t type, const char *name)
 	if (type == RS_RECOVER && err == -EOPNOTSUPP) {
 		fprintf(stderr, "service: %s: it keeps no state (service refresh %s starts it "
 			"afresh), or its guardian is not there\n", name, name);
+		return 1;
+	}
+	if (type == RS_DEGRADE && err == -EBUSY) {
+		fprintf(stderr, "service: %s: programs or the root file system cannot do without "
+			"it\n", name);
 		return 1;
 	}
 	if (type == RS_RESTART && err == -EBUSY) {
@@ -355,7 +364,7 @@ static int usage(const char *text, const char *verb)
 	if (text != NULL)
 		fprintf(stderr, "service: %s: %s\n", verb, text);
 	fputs("usage: service list\n"
-	      "       service status|start|stop|restart|recover|refresh NAME\n"
+	      "       service status|start|stop|restart|recover|refresh|degrade NAME\n"
 	      "       service start PATH.svc [PROGRAM]\n"
 	      "       service remove NAME\n"
 	      "       service kill [-SIGNAL] NAME\n"
@@ -369,7 +378,7 @@ static int usage(const char *text, const char *verb)
 
 static const char *const verbs[] = {
 	"list", "status", "start", "stop", "restart", "kill", "stats", "log", "dump",
-	"crashes", "tree", "recover", "refresh", "remove",
+	"crashes", "tree", "recover", "refresh", "remove", "degrade",
 };
 
 int main(int argc, char **argv)
@@ -404,6 +413,8 @@ int main(int argc, char **argv)
 		return change(RS_RESTART, argv[2]);
 	if (argc == 3 && strcmp(verb, "recover") == 0)
 		return change(RS_RECOVER, argv[2]);
+	if (argc == 3 && strcmp(verb, "degrade") == 0)
+		return change(RS_DEGRADE, argv[2]);
 	if ((argc == 3 || argc == 4) && strcmp(verb, "kill") == 0)
 		return kill_service(argc - 2, argv + 2);
 	for (unsigned i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)

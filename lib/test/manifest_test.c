@@ -86,6 +86,11 @@ static const struct refusal {
 	{ "restart\n", 1, "unknown value ''" },
 	{ "copy perhaps\n", 1, "unknown value" },
 	{ "answers questions\n", 1, "unknown value 'questions'" },
+	{ "script\n", 1, "a name is missing" },
+	{ "script ../backoff\n", 1, "'../backoff' is not a file of the folder of scripts" },
+	{ "script a/b\n", 1, "'a/b' is not a file of the folder" },
+	{ "script backoff\nscript giveup\n", 2, "'script' twice, first in line 1" },
+	{ "script backoff -a somebody@somewhere-else\n", 1, "longer than 31" },
 };
 
 static void test_refusals(void)
@@ -133,6 +138,7 @@ static const char full[] =
 	"quantum 9\n"
 	"heartbeat 500 4\n"
 	"restart recover\n"
+	"script backoff  -a root\n"
 	"copy yes\n"
 	"needs ds\n"
 	"answers faults";
@@ -162,6 +168,7 @@ static void test_full(void)
 	      m.quantum == 9 && m.heartbeat_ms == 500 && m.heartbeat_count == 4 && m.copy &&
 	      m.restart == RESTART_RECOVER && m.answers == ANSWERS_FAULTS,
 	      "its numbers and choices are right", "they differ");
+	check(strcmp(m.script, "backoff -a root") == 0, "its script is right", m.script);
 	check(strcmp(m.program, "b/full") == 0 && memcmp(m.args, "one\0two\0three\0", 15) == 0,
 	      "program and arguments are right", "they differ");
 	check(m.serves_programs && m.serves.count == 1 && m.talks.count == 2 && m.notifies_all &&
@@ -312,6 +319,11 @@ static const struct trouble {
 	  "PCI function 1:2 is taken by 'a'" },
 	{ { MIN "pci 1:2\ntalks p\nargs 1\n", B "pci 1:2\ntalks p\nargs 1\nprogram a\n", PCI }, 1,
 	  5, "PCI function 1:2 is taken by 'a'" },
+	{ { MIN "script s\nposix read\n" }, 0, 5, "a script cannot help 'a'" },
+	{ { MIN "script s\nanswers faults\n" }, 0, 5, "a script cannot help 'a'" },
+	{ { LOW "script s\n", MIN "posix read\nneeds b\n" }, 0, 5, "a script cannot help 'b'" },
+	{ { MIN "script s\n", "service tmpfs\nid 32\nrank 8\nmemory 64K\nneeds b\n",
+	    LOW "needs a\n" }, 0, 5, "a script cannot help 'a'" },
 	{ { MIN "restart recover\n", B "program a\nrestart backoff\n" }, 1, 6,
 	  "'a' is the same program: both recover, or none" },
 };

@@ -19,7 +19,9 @@ enum { ANSWERING = BIT(IPC_RECEIVE - IPC_SENDREC) | BIT(IPC_REPLYRECEIVE - IPC_S
 
 static const char *state_text(uint32_t state)
 {
-	static const char *const name[] = { "stopped", "starting", "running", "dead", "gone" };
+	static const char *const name[] = {
+		"stopped", "starting", "running", "dead", "gone", "scripted", "degraded",
+	};
 
 	return state < COUNT(name) ? name[state] : "?";
 }
@@ -30,6 +32,7 @@ static const char *cause_text(uint32_t cause)
 		[RS_CAUSE_NONE] = "-", [RS_CAUSE_EXIT] = "exit", [RS_CAUSE_EXCEPTION] = "exception",
 		[RS_CAUSE_KILLED] = "signal", [RS_CAUSE_HUNG] = "hung",
 		[RS_CAUSE_OPERATOR] = "request", [RS_CAUSE_IPC] = "ipc",
+		[RS_CAUSE_COMPLAINT] = "complaint", [RS_CAUSE_RESOURCE] = "resource",
 	};
 
 	return cause < COUNT(name) && name[cause] != NULL ? name[cause] : "?";

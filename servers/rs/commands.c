@@ -10,6 +10,7 @@
 #include "rs.h"
 #include <abi/boot.h>
 #include <contract/kernel.h>
+#include <lib/boot.h>
 #include <lib/clock.h>
 #include <lib/rights.h>
 #include <lib/service_ids.h>
@@ -39,6 +40,12 @@ static struct service *named(const char *name, unsigned *id)
 static bool alive(const struct service *s)
 {
 	return s->phase == RS_STATE_STARTING || s->phase == RS_STATE_RUNNING;
+}
+
+/* It stands frozen, and its script is to decide. */
+static bool is_scripted(const struct service *s)
+{
+	return s->phase == RS_STATE_SCRIPTED;
 }
 
 static endpoint_t who(unsigned id)
@@ -101,10 +108,16 @@ static err_t freeze(unsigned id, unsigned cause, unsigned code)
 	return sys_proc_freeze(&req);
 }
 
+/* Has this very call woken it, in a life of ours that ended in it? */
+static bool waits(const struct service *s, const struct call *c)
+{
+	return endpoint_eq(s->waiter, c->client) && s->waiter_serial == c->serial;
+}
+
 /* Who waited before has seen it die before it was ready. */
 static void wait_for(struct service *s, const struct call *c)
 {
-	if (endpoint_eq(s->waiter, c->client) && s->waiter_serial == c->serial)
+	if (waits(s, c))
 		return;                         /* we have died of this since */
 	waiter_answer(s, -EIO);
 	s->waiter = c->client;
@@ -121,8 +134,12 @@ static err_t do_rs_start(const struct call *c, const struct rs_start_request *re
 	if (!s)
 		return -ENOENT;
 	if (alive(s))
-		return -EEXIST;
+		return waits(s, c) ? NO_REPLY : -EEXIST;
 	wait_for(s, c);
+	if (is_scripted(s)) {
+		guard_bring_back(id);
+		return NO_REPLY;
+	}
 	s->recent = 0;
 	s->due_ns = 0;
 	s->phase = RS_STATE_DEAD;
@@ -173,9 +190,27 @@ bool is_needed(unsigned id)
 	return id == ID_RS || (!state.loaded[id].is_guest && answers_programs(manifest_of(id)));
 }
 
+static void end(unsigned id, unsigned phase)
+{
+	struct proc_destroy_request req = { .proc = service_endpoint(id) };
+	struct service *s = &state.service[id];
+
+	if (alive(s) || is_scripted(s)) {
+		if (sys_proc_destroy(&req) != 0 && server_attempt() == 0)
+			say("%s: was gone already", s->name);
+		s->generation++;
+		waiter_answer(s, -EIO);
+		say("<%u>%s: %s", phase == RS_STATE_STOPPED ? 7 : 4, s->name,
+		    phase == RS_STATE_STOPPED ? "stopped on request" : "is given up");
+		loading_failed(id);
+	}
+	script_end(id);
+	s->phase = (uint8_t)phase;
+	outbox_flush();
+}
+
 static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
 {
-	struct proc_destroy_request destroy;
 	unsigned id;
 	struct service *s = named(req->name, &id);
 
@@ -185,17 +220,56 @@ static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
 		return -ENOENT;
 	if (is_needed(id))
 		return -EBUSY;
-	if (alive(s)) {
-		destroy.proc = service_endpoint(id);
-		if (sys_proc_destroy(&destroy) != 0 && server_attempt() == 0)
-			return -ENOENT;
-		s->generation++;
-		waiter_answer(s, -EIO);
-		say("<7>%s: stopped on request", s->name);
-		loading_failed(id);
-	}
-	s->phase = RS_STATE_STOPPED;
-	outbox_flush();
+	end(id, RS_STATE_STOPPED);
+	return 0;
+}
+
+/* The root file system's server: the one whose arguments name its disk. */
+static bool has_root(const struct manifest *m)
+{
+	static struct boot_info boot;
+	struct boot_info_request req = { .address = (uint64_t)&boot };
+	char root[MANIFEST_NAME];
+	const char *name = root;
+
+	if (!serves(m, "file") || sys_boot_info(&req) != 0 ||
+	    !boot_option(boot.cmdline, "root", root, sizeof(root)))
+		return false;
+	if (strncmp(name, "/dev/", strlen("/dev/")) == 0)
+		name += strlen("/dev/");
+	for (const char *word = m->args; *word != '\0'; word += strlen(word) + 1)
+		if (strcmp(word, name) == 0)
+			return true;
+	return false;
+}
+
+/* Can neither programs nor the root file system do without it? */
+static bool is_essential(unsigned id)
+{
+	unsigned n;
+	const struct manifest *const *set = manifest_set(&n);
+	uint64_t roots = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		roots |= has_root(set[i]) ? BIT(i) : 0;
+	roots = manifest_essential(set, n, roots);
+	for (unsigned i = 0; i < n; i++)
+		if (set[i]->id == id)
+			return roots & BIT(i);
+	return true;
+}
+
+static err_t do_rs_degrade(const struct call *c, const struct rs_degrade_request *req)
+{
+	unsigned id;
+
+	if (!may_manage(c))
+		return -EPERM;
+	if (!named(req->name, &id))
+		return -ENOENT;
+	if (is_essential(id))
+		return -EBUSY;
+	end(id, RS_STATE_DEGRADED);
 	return 0;
 }
 
@@ -255,6 +329,8 @@ static err_t do_rs_recover(const struct call *c, const struct rs_recover_request
 		return -EPERM;
 	if (!s)
 		return -ENOENT;
+	if (is_scripted(s))
+		return do_rs_start(c, (const struct rs_start_request *)req);
 	if (!alive(s))
 		return -ESRCH;
 	if (id == ID_RS)
@@ -431,5 +507,6 @@ const struct rs_ops rs_operations = {
 	.rights = do_rs_rights, .crash_next = do_rs_crash_next,
 	.crash_read = do_rs_crash_read, .recover = do_rs_recover, .pci_grant = do_rs_pci_grant,
 	.firmware_grant = do_rs_firmware_grant, .load = do_rs_load, .remove = do_rs_remove,
-	.refusal = do_rs_refusal,
+	.refusal = do_rs_refusal, .script_next = do_rs_script_next,
+	.script_done = do_rs_script_done, .degrade = do_rs_degrade,
 };

@@ -14,6 +14,9 @@
  *   starting, running --guard_defect--> starting (recovered, or restarted at once)
  *                     --guard_defect--> dead --guard_due--> starting
  *                     --guard_defect--> gone (restart never, or it cannot be started)
+ *                     --script_takes--> scripted (frozen) --guard_bring_back--> starting
+ *                                                         --script_due--> starting or gone
+ * any but those without which programs cannot run --do_rs_degrade--> degraded
  */
 #include "rs.h"
 #include <contract/kernel.h>
@@ -186,11 +189,10 @@ static uint64_t backoff_ns(const struct service *s)
 	return (ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS) * MS;
 }
 
-static void restart_fresh(unsigned id)
+static void restart_fresh(unsigned id, uint64_t wait)
 {
 	struct service *s = &state.service[id];
 	struct proc_destroy_request req = { .proc = service_endpoint(id) };
-	uint64_t wait = backoff_ns(s);
 
 	if (sys_proc_destroy(&req) != 0)
 		say("%s: was gone already", s->name);
@@ -228,6 +230,8 @@ static const char *cause_text(unsigned cause)
 		[RS_CAUSE_HUNG] = "missed its heartbeats,",
 		[RS_CAUSE_OPERATOR] = "on request,",
 		[RS_CAUSE_IPC] = "broke a rule of IPC,",
+		[RS_CAUSE_COMPLAINT] = "was complained of, reason",
+		[RS_CAUSE_RESOURCE] = "used more than its share, reason",
 	};
 
 	return cause < COUNT(text) && text[cause] ? text[cause] : "unknown cause";
@@ -239,7 +243,7 @@ static void note(struct service *s, uint64_t now)
 	bool wish = cause == RS_CAUSE_OPERATOR || cause == RS_CAUSE_KILLED || s->hung;
 
 	s->hung = false;
-	if (s->recent == 0 || now - s->defect_ns >= FORGET_NS)
+	if (s->recent == 0 || now - s->started_ns >= FORGET_NS)
 		s->recent = 1;
 	else
 		s->recent += cause != RS_CAUSE_NONE;    /* else it may have been a wish */
@@ -275,7 +279,7 @@ void guard_defect(unsigned id, struct defect why)
 	if (cause != RS_CAUSE_OPERATOR && cause != RS_CAUSE_KILLED)
 		crash_take(id);
 	s->why = (struct defect){ 0 };
-	if (loading_failed(id))
+	if (loading_failed(id) || script_takes(id))
 		return;
 	if (manifest_of(id)->restart == RESTART_NEVER && cause != RS_CAUSE_OPERATOR) {
 		struct proc_destroy_request req = { .proc = service_endpoint(id) };
@@ -284,7 +288,22 @@ void guard_defect(unsigned id, struct defect why)
 		return;
 	}
 	if (!recover_in_place(id))
-		restart_fresh(id);
+		restart_fresh(id, backoff_ns(s));
+}
+
+/* One that stands frozen, until its script has decided. If we die of it, it is found as any that is
+ * frozen and should not be. */
+void guard_bring_back(unsigned id)
+{
+	struct service *s = &state.service[id];
+
+	script_end(id);
+	s->why = (struct defect){ .cause = RS_CAUSE_OPERATOR };
+	s->phase = RS_STATE_STARTING;
+	server_commit();
+	s->why = (struct defect){ 0 };
+	if (!recover_in_place(id))
+		restart_fresh(id, 0);
 }
 
 void guard_self(void)
@@ -295,7 +314,7 @@ void guard_self(void)
 	s->recoveries++;
 	s->cause = (uint8_t)why->cause;
 	s->code = why->code;
-	if (s->cause <= RS_CAUSE_IPC)
+	if (s->cause <= RS_CAUSE_LAST)
 		s->defects[s->cause]++;
 	s->defect_ns = why->defect_ns;
 	s->repaired_ns = clock_monotonic_ns() - why->defect_ns;
@@ -364,6 +383,8 @@ void guard_due(uint64_t now)
 
 		if (s->phase == RS_STATE_DEAD && s->due_ns <= now)
 			begin(id);
+		if (s->phase == RS_STATE_SCRIPTED && s->due_ns <= now)
+			script_due(id);
 	}
 }
 
@@ -421,7 +442,7 @@ uint64_t guard_next_ns(void)
 		const struct service *s = &state.service[id];
 		uint64_t when = 0;
 
-		if (s->phase == RS_STATE_DEAD)
+		if (s->phase == RS_STATE_DEAD || s->phase == RS_STATE_SCRIPTED)
 			when = s->due_ns;
 		else if (alive(s) && manifest_of(id)->heartbeat_ms)
 			when = s->beat_ns;

@@ -68,7 +68,8 @@ static bool post_unpublish(struct service *s)
 
 static bool ended(const struct service *s)
 {
-	return s->phase == RS_STATE_STOPPED || s->phase == RS_STATE_GONE;
+	return s->phase == RS_STATE_STOPPED || s->phase == RS_STATE_GONE ||
+	       s->phase == RS_STATE_DEGRADED;
 }
 
 static bool post_name(struct service *s, unsigned id)

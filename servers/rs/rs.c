@@ -82,6 +82,7 @@ static void on_cancel(void)
 		crash_cancelled(who.client, who.serial);
 		loading_cancelled(who.client, who.serial);
 		waiters_cancelled(who.client, who.serial);
+		script_cancelled(who.client, who.serial);
 	}
 	set_alarm();
 }
@@ -110,7 +111,7 @@ static void fill_table(void)
 		strlcpy(s->name, manifest_of(id)->name, sizeof(s->name));
 		s->waiter = ENDPOINT_NONE;
 	}
-	state.crash_waiter = ENDPOINT_NONE;
+	state.crash_waiter = state.script_waiter = state.script_client = ENDPOINT_NONE;
 	state.loading.client = ENDPOINT_NONE;
 	state.service[ID_RS].generation = FIRST_GENERATION;
 	state.service[ID_RS].phase = RS_STATE_RUNNING;
@@ -151,7 +152,7 @@ static err_t check(void)
 	for (unsigned id = 0; id < NR_SERVICES; id++) {
 		const struct service *s = &state.service[id];
 
-		if (s->phase > RS_STATE_GONE || (s->name[0] != '\0') != (manifest_of(id) != NULL))
+		if (s->phase > RS_STATE_LAST || (s->name[0] != '\0') != (manifest_of(id) != NULL))
 			return -EINVAL;
 	}
 	guard_self();

@@ -39,6 +39,7 @@ err_t service_image(unsigned id, struct image *i) MUST_CHECK;
 /* guard.c: defects and what follows from them. */
 void guard_events(void);
 void guard_defect(unsigned id, struct defect why);      /* of a frozen service */
+void guard_bring_back(unsigned id);             /* at once, as its manifest says */
 void guard_self(void);                          /* rs has been recovered: rsguard says why */
 void guard_ready(unsigned id);
 void guard_due(uint64_t now);
@@ -61,6 +62,14 @@ err_t do_rs_crash_next(const struct call *c, const struct rs_crash_next_request 
 		       struct rs_crash_next_reply *reply);
 err_t do_rs_crash_read(const struct call *c, const struct rs_crash_read_request *req,
 		       struct rs_crash_read_reply *reply);
+
+/* script.c: recovery scripts. */
+bool script_takes(unsigned id);                 /* a defect: its script decides what follows */
+void script_end(unsigned id);                   /* it is decided */
+void script_due(unsigned id);                   /* nothing was, in time */
+void script_cancelled(endpoint_t client, uint32_t serial);
+err_t do_rs_script_next(const struct call *c, struct rs_script_next_reply *reply);
+err_t do_rs_script_done(const struct call *c, const struct rs_script_done_request *req);
 
 /* outbox.c: what rs tells others, who may never make it wait. */
 void outbox_flush(void);

@@ -22,6 +22,7 @@ struct service {
 	char name[RS_NAME];
 	uint8_t phase;                  /* RS_STATE_ */
 	uint8_t cause;                  /* RS_CAUSE_ of the latest defect */
+	uint8_t told;                   /* RS_STATE_SCRIPTED: the script is being run */
 	uint8_t beats_out;              /* heartbeats sent and not answered */
 	bool built;                     /* it has its memory */
 	bool published;                 /* ds knows the endpoint */
@@ -33,13 +34,14 @@ struct service {
 	uint32_t generation;
 	uint32_t code;                  /* that goes with cause */
 	uint32_t restarts, recoveries;
-	uint32_t defects[RS_CAUSE_IPC + 1];     /* by RS_CAUSE_ */
+	uint32_t defects[RS_CAUSE_LAST + 1];    /* by RS_CAUSE_ */
 	uint32_t recent;                /* defects in a row, none of them a minute after the last */
 	uint32_t loops;                 /* defects in a row that came right after a start */
 	uint64_t defect_ns;             /* time of the latest defect */
 	uint64_t repaired_ns;           /* from then to ready, for the latest one */
 	uint64_t started_ns;
-	uint64_t due_ns;                /* RS_STATE_DEAD: when it is started again */
+	uint64_t due_ns;                /* RS_STATE_DEAD, _SCRIPTED: when it is started again */
+	uint32_t script;                /* RS_STATE_SCRIPTED: number of what it decides */
 	uint64_t beat_ns;               /* when the next heartbeat goes out */
 	struct pfn_range granted[RS_GRANTS];    /* device memory, through pci; count 0: unused */
 	endpoint_t waiter;              /* a program that waits for it to be ready, */
@@ -58,6 +60,10 @@ struct state {
 	struct loaded loaded[NR_SERVICES];
 	struct loading loading;
 	struct refusal refusal;
+	uint32_t scripts;               /* defects that scripts were to decide about, since boot */
+	endpoint_t script_waiter;       /* who waits for the next one, or NONE; */
+	uint32_t script_serial;         /* and the serial of the call */
+	endpoint_t script_client;       /* who has asked last: it runs the scripts */
 	bool retry;                     /* something could not be sent: try again soon */
 	bool starved;                   /* too little memory: only what shows that is started */
 };

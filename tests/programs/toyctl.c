@@ -2,6 +2,8 @@
  * toyctl.c - talks to toy, the stateful service that dies on request.
  *
  *	toyctl put KEY VALUE | get KEY | sum | crash KIND KEY VALUE [always]
+ *
+ * TOY in the environment: another service of its kind.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,12 +30,15 @@ static err_t ask(endpoint_t to, uint32_t type, const void *req, size_t req_size,
 
 static endpoint_t find_toy(void)
 {
+	const char *name = getenv("TOY");
 	struct ds_retrieve_request req = { .name = "toy" };
 	struct ds_retrieve_reply reply;
 
+	if (name != NULL)
+		snprintf(req.name, sizeof(req.name), "%s", name);
 	if (ask(FIRST_ENDPOINT(ID_DS), DS_RETRIEVE, &req, sizeof(req), &reply,
 		sizeof(reply)) != 0) {
-		fprintf(stderr, "toyctl: toy is not there\n");
+		fprintf(stderr, "toyctl: %s is not there\n", req.name);
 		exit(1);
 	}
 	return reply.who;

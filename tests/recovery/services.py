@@ -96,11 +96,11 @@ with Guest() as guest:
         assert 'last defect: signal 9' in out and re.search(r'repaired in [1-9]\d* us', out), out
         assert 'rs: rs: CPU exception' in guest.run('service log rs')[1]
     with scenario('a service that hangs is restarted at once if asked, and who asks is answered'):
-        status, out = guest.run('service kill -STOP hello; service restart hello & '
-                                'service restart hello & wait; service status hello', 20)
+        status, out = guest.run('service kill -STOP rtc; service restart rtc & '
+                                'service restart rtc & wait; service status rtc', 20)
         assert status == 0 and 'running' in out and 'last defect: request' in out, out
-        status, out = guest.run('service kill -STOP hello; service kill -SEGV hello; usleep 500000;'
-                                ' service status hello')
+        status, out = guest.run('service kill -STOP rtc; service kill -SEGV rtc; usleep 500000;'
+                                ' service status rtc')
         assert status == 0 and 'running' in out and 'last defect: signal 11' in out, out
     with scenario('rs does not die or hang on request while rsguard cannot help'):
         for how in ('-STOP', '-KILL'):
