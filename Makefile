@@ -327,7 +327,7 @@ $(BUILD)/rootfs/usr/lib/skink/services/%: $(BUILD)/services/$$*/$$*
 $(BUILD)/disk.checked: $(BUILD)/tools/mkboot $(BOOT_ELF) $(DISK_ELF) $(BOOT_ELF:.elf=) \
 		$(DISK_ELF:.elf=) $(BOOT_SVC) $(DISK_SVC)
 	$(call say,CHECK)
-	$(Q)$(BUILD)/tools/mkboot -c $(BOOT_SVC) $(DISK_SVC) $(BOOT_ELF) $(DISK_ELF)
+	$(Q)$(BUILD)/tools/mkboot -s $(SCRIPTS) -c $(BOOT_SVC) $(DISK_SVC) $(BOOT_ELF) $(DISK_ELF)
 	@touch $@
 
 # As the Linux side of the comparison was built (bench/linux-baseline.tsv).

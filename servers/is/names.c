@@ -17,6 +17,7 @@
 #include <contract/pci.h>
 #include <contract/power.h>
 #include <contract/sched.h>
+#include <contract/semaphore.h>
 #include <contract/serial.h>
 #include <contract/summary.h>
 #include <contract/toy.h>
@@ -28,7 +29,7 @@ static char slot_name[NR_PROCS][NAME];
 static const struct contract *const contracts[] = {
 	&block_contract, &chardev_contract, &ds_contract, &file_contract, &is_contract,
 	&log_contract, &pci_contract, &pm_contract, &power_contract, &rs_contract, &sched_contract,
-	&serial_contract, &summary_contract, &toy_contract, &vm_contract,
+	&semaphore_contract, &serial_contract, &summary_contract, &toy_contract, &vm_contract,
 };
 
 static void read_services(void)
