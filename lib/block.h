@@ -69,8 +69,8 @@ const struct block_io *block_io(unsigned tag);
  *		while (block_next(&c, &ring, &done)) ...
  *
  * Notified, next and publish commit: call them where the state is consistent. The manifest: `talks
- * vm ds`, `notifies` the driver, `calls grant_create`. BLOCK_REGIONS rows of grants from
- * `first_row` on belong to this. */
+ * vm ds rs`, `notifies` and `complains` the driver, `calls grant_create`. BLOCK_REGIONS rows of
+ * grants from `first_row` on belong to this. */
 
 enum { BLOCK_REGIONS = 4, BLOCK_NAME = 16 };
 
@@ -81,6 +81,8 @@ struct block_client {
 	uint16_t seq;                   /* of our grants */
 	uint32_t drivers;               /* how many we have seen: restarts + 1 */
 	uint64_t resubmitted;           /* requests handed to a successor */
+	uint32_t bad;                   /* answers in a row that were none */
+	uint32_t unused;
 	struct ring_client ring;
 	uint64_t cookie[RING_ENTRIES];
 	struct { uint64_t base, len; uint32_t dir; } region[BLOCK_REGIONS];

@@ -19,11 +19,13 @@
 #include <lib/assert.h>
 #include <lib/block.h>
 #include <lib/clock.h>
+#include <lib/complain.h>
 #include <lib/peer.h>
 #include <lib/print.h>
 #include <lib/service_ids.h>
 
 enum { COMMIT_EACH = 16, SLOT_OF_ID = 0xff, ERRNO_MAX = 4095 };
+enum { BAD_MOST = 3 };                  /* answers in a row that are no answers */
 
 static struct peer ds = PEER("ds"), vm = PEER("vm");
 
@@ -206,22 +208,56 @@ static bool info_makes_sense(const struct block_info_reply *i)
 	       i->max % i->sector == 0 && i->depth != 0;
 }
 
+/* An answer to nothing, or an error that there is not: rs ends this life of the driver, and its
+ * next one is asked for all that is open; but not for ever. `taken`: whose answer that was. */
+static bool asked_again(struct block_client *c, volatile struct ring_memory *m, uint64_t taken)
+{
+	undo_before(&c->bad, sizeof(c->bad));
+	if (c->bad == BAD_MOST ||
+	    complain(c->driver, RS_COMPLAINT_PROTOCOL, "an answer on its ring is none") != 0)
+		return false;
+	c->bad++;
+	undo_before(&c->ring.returned, sizeof(c->ring.returned));
+	c->ring.returned |= taken;
+	begin_anew(c, m);
+	return true;
+}
+
+static bool is_error(err_t err)
+{
+	return err <= 0 && err >= -ERRNO_MAX;
+}
+
+static void good(struct block_client *c)
+{
+	if (c->bad == 0)
+		return;
+	undo_before(&c->bad, sizeof(c->bad));
+	c->bad = 0;
+}
+
 bool block_next(struct block_client *c, volatile struct ring_memory *m, struct block_answer *a)
 {
-	struct ring_entry e;
+	uint32_t refused = c->ring.refused;
+	struct ring_entry e = { .id = 0 };
 	unsigned slot;
 	err_t err;
 
 	err = ring_client_next(&c->ring, m, &e);
+	slot = (e.id & SLOT_OF_ID) % RING_ENTRIES;
+	if ((c->ring.refused != refused || (err == 0 && !is_error((err_t)e.type))) &&
+	    asked_again(c, m, err == 0 ? BIT(slot) : 0))
+		return false;
 	if (err == -EDEADPEER)
 		begin_anew(c, m);
 	if (err != 0)
 		return false;
-	slot = (e.id & SLOT_OF_ID) % RING_ENTRIES;
+	if (is_error((err_t)e.type))
+		good(c);
 	*a = (struct block_answer){
 		.cookie = c->cookie[slot], .op = c->ring.pending[slot].type, .err = (err_t)e.type,
 	};
-	if (a->err > 0 || a->err < -ERRNO_MAX)
+	if (!is_error(a->err))
 		a->err = -EIO;
 	if (a->op != BLOCK_INFO || a->err != 0)
 		return true;

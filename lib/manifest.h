@@ -30,7 +30,8 @@ enum manifest_word {
 	WORD_TALKS, WORD_NOTIFIES, WORD_PRIMITIVES, WORD_CALLS, WORD_POSIX, WORD_USES,
 	WORD_RIGHTS, WORD_PORTS, WORD_LINES, WORD_MMIO, WORD_PCI, WORD_MEMORY, WORD_STACK,
 	WORD_PRIORITY, WORD_QUANTUM, WORD_HEARTBEAT, WORD_RESTART, WORD_COPY, WORD_NEEDS,
-	WORD_ANSWERS, WORD_ARCHIVE, WORD_FRAMEBUFFER, WORD_SCRIPT, NR_WORDS,
+	WORD_ANSWERS, WORD_ARCHIVE, WORD_FRAMEBUFFER, WORD_SCRIPT, WORD_COMPLAINS,
+	NR_WORDS,
 };
 
 struct manifest_name {
@@ -55,7 +56,8 @@ struct manifest {
 	uint32_t uid, gid;
 	struct manifest_list serves;    /* contracts; without `programs` */
 	bool serves_programs;
-	struct manifest_list talks, notifies, needs;
+	struct manifest_list talks, notifies, needs, complains;
+	bool complains_all;             /* of whoever serves it in shared memory, or has a CPU */
 	bool notifies_all;              /* `notifies all` */
 	bool talks_all;                 /* `talks all`: to every service of lower rank */
 	uint32_t primitives;            /* bit n: IPC_SENDREC + n */
@@ -110,6 +112,10 @@ err_t manifest_order(const struct manifest *const *set, unsigned count, uint8_t 
  * their memory file systems, and whom these need and call, however far around. `roots`: more to
  * begin with. */
 uint64_t manifest_essential(const struct manifest *const *set, unsigned count, uint64_t roots);
+
+/* Does m list the other: by name; or by `all`, if it may notify it and is served by it in shared
+ * memory, or has the right to schedule it? */
+bool manifest_may_complain(const struct manifest *m, const struct manifest *of);
 
 /* What the kernel is told of it. */
 void manifest_priv(const struct manifest *m, const struct manifest *const *set, unsigned count,

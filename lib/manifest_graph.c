@@ -174,7 +174,8 @@ static err_t check_notifies(const struct set *s, unsigned i)
 		if (to == NULL)
 			return manifest_bad(s, i, n->line, "notifies '%s', which does not exist",
 					    n->name);
-		if (to->id == (m->id == ID_RS ? ID_RSGUARD : ID_RS))
+		if (to->id == (m->id == ID_RS ? ID_RSGUARD : ID_RS) &&
+		    !has_primitive(m, IPC_SENDNB))
 			return manifest_bad(s, i, n->line,
 					    "'%s' is its guardian, which it may notify anyway",
 					    n->name);
@@ -241,6 +242,42 @@ static err_t restart_differs(const struct set *s, unsigned i, const struct manif
 			    "'%s' is the same program: both recover, or none", o->name);
 }
 
+/* ---- complaints ---- */
+
+bool manifest_may_complain(const struct manifest *m, const struct manifest *of)
+{
+	if (of->id == ID_RS || of->id == ID_RSGUARD || of->id == m->id)
+		return false;
+	if (!m->complains_all)
+		return names(&m->complains, of);
+	return m->rights & RIGHT_SCHEDULE || (may_notify(m, of) && serves_such(of, is_shared));
+}
+
+static err_t check_complains(const struct set *s, unsigned i)
+{
+	const struct manifest *m = s->m[i];
+	bool any = m->line[WORD_COMPLAINS] == 0;
+
+	for (unsigned k = 0; k < m->complains.count; k++) {
+		const struct manifest_name *n = &m->complains.of[k];
+		const struct manifest *of = manifest_find(s->m, s->count, n->name);
+
+		if (of == NULL)
+			return manifest_bad(s, i, n->line,
+					    "complains of '%s', which does not exist", n->name);
+		if (!manifest_may_complain(m, of))
+			return manifest_bad(s, i, n->line,
+					    "'%s' is a guardian, of which nobody complains",
+					    n->name);
+	}
+	for (unsigned k = 0; k < s->count && !any; k++)
+		any = manifest_may_complain(m, s->m[k]);
+	if (!any)
+		return manifest_bad(s, i, m->line[WORD_COMPLAINS],
+				    "there is nobody to complain of");
+	return 0;
+}
+
 /* ---- scripts ---- */
 
 static uint64_t leans_on(const struct manifest *const *set, unsigned count,
@@ -293,6 +330,8 @@ err_t manifest_check_graph(const struct set *s, unsigned i)
 		err = check_notifies(s, i);
 	if (err == 0)
 		err = check_device_memory(s, i);
+	if (err == 0)
+		err = check_complains(s, i);
 	if (err == 0)
 		err = check_script(s, i);
 	for (unsigned k = 0; k < i && err == 0; k++) {

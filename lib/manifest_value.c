@@ -420,6 +420,8 @@ static err_t list_value(struct manifest_reader *r)
 		return take_list(r, &m->notifies, "all", &m->notifies_all);
 	case WORD_NEEDS:
 		return take_list(r, &m->needs, NULL, NULL);
+	case WORD_COMPLAINS:
+		return take_list(r, &m->complains, "all", &m->complains_all);
 	case WORD_PRIMITIVES:
 		if (m->line[WORD_PRIMITIVES] == r->line)
 			m->primitives = 0;              /* the default, unless continued */

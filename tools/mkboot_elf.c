@@ -105,7 +105,7 @@ struct linked {
 	uint64_t servers;               /* bit n: what answers protocols[n] */
 	uint32_t primitives;            /* bit n: IPC_SENDREC + n */
 	bool loop;                      /* lib/server.c, which knows what is served */
-	bool claims_pci, maps_devices, looks_in_archive;
+	bool claims_pci, maps_devices, looks_in_archive, complains;
 };
 
 static void take_kernel_call(struct linked *l, const char *symbol)
@@ -155,6 +155,8 @@ static void take_symbol(struct linked *l, const char *symbol)
 	l->claims_pci |= strcmp(symbol, "pci_claim") == 0;
 	l->maps_devices |= strcmp(symbol, "vm_device_map") == 0;
 	l->looks_in_archive |= strcmp(symbol, "image_find") == 0;
+	l->complains |= strcmp(symbol, "complain") == 0 ||
+			strcmp(symbol, "complain_without_waiting") == 0;
 	take_kernel_call(l, symbol);
 	take_protocol(l, symbol);
 }
@@ -261,6 +263,18 @@ static void check_archive(const struct item *it, const struct linked *l, const s
 			 "what is in the boot archive stays in memory anyway");
 }
 
+static void check_complains(const struct item *it, const struct linked *l, const struct item *svc)
+{
+	bool listed = svc->manifest.line[WORD_COMPLAINS] != 0;
+
+	if (listed && !l->complains)
+		complain(svc->path, line_of(svc, WORD_COMPLAINS),
+			 "complaints are listed, but '%s' never makes one", it->name);
+	if (!listed && l->complains)
+		complain(svc->path, line_of(svc, WORD_COMPLAINS),
+			 "'%s' complains of others, but nobody is listed", it->name);
+}
+
 static uint64_t served_bits(const struct manifest *m)
 {
 	uint64_t bits = 0;
@@ -329,6 +343,7 @@ void check_program(const struct item *program, const struct item *svc,
 	check_primitives(program, &l, svc);
 	check_devices(program, &l, svc);
 	check_archive(program, &l, svc);
+	check_complains(program, &l, svc);
 	check_serves(program, &l, svc);
 	check_talks(program, &l, svc, set, count);
 }

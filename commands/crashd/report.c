@@ -27,6 +27,12 @@ static void cause(FILE *to, const struct crash *c)
 	case RS_CAUSE_HUNG:
 		fprintf(to, "missed %u heartbeats", c->code);
 		break;
+	case RS_CAUSE_COMPLAINT:
+		fprintf(to, "was complained of, reason %u", c->code);
+		break;
+	case RS_CAUSE_RESOURCE:
+		fprintf(to, "used more than its share, reason %u", c->code);
+		break;
 	case RS_CAUSE_IPC:
 		fprintf(to, "broke a rule of IPC");
 		break;

@@ -245,8 +245,9 @@ static int stats(void)
 	       r.running, r.restarts, r.recoveries);
 	printf("heartbeats missed %2u\nmemory      %8lu KiB\n", r.missed,
 	       (unsigned long)r.frames * 4);
-	printf("defects: exit %u, exception %u, signal %u, hung %u, ipc %u\n", r.exits,
-	       r.exceptions, r.signals, r.hangs, r.ipc);
+	printf("defects: exit %u, exception %u, signal %u, hung %u, ipc %u, complaint %u, "
+	       "resource %u\n", r.exits, r.exceptions, r.signals, r.hangs, r.ipc, r.complaints,
+	       r.resources);
 	printf("crashes     %8u\n", r.crashes);
 	return 0;
 }

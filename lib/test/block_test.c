@@ -16,6 +16,7 @@ size_t strlcpy(char *restrict to, const char *restrict from, size_t size);
 #include <contract/ds.h>
 #include <lib/assert.h>
 #include <lib/clock.h>
+#include <lib/complain.h>
 #include <lib/service_ids.h>
 
 char state_start[1];
@@ -103,6 +104,17 @@ err_t ds_retrieve(struct peer *to, const struct ds_retrieve_request *req,
 	(void)req;
 	reply->who = ENDPOINT(generation, 24);
 	return generation != 0 ? 0 : -ENOENT;
+}
+
+static unsigned complaints;
+static err_t complaint_answer = -EPERM;
+
+err_t complain(endpoint_t accused, uint32_t reason, const char *text)
+{
+	CHECK(endpoint_slot(accused) == 24 && reason == RS_COMPLAINT_PROTOCOL &&
+	      text[0] != '\0');
+	complaints += complaint_answer == 0;
+	return complaint_answer;
 }
 
 err_t sys_grant_create(const struct grant_create_request *req)
@@ -428,6 +440,82 @@ static void t_hostile_driver(void)
 	}
 }
 
+/* One request is open; the driver answers with this number and error, which is none. */
+static bool answers_badly(uint32_t id, uint32_t err)
+{
+	struct block_answer a;
+
+	driver_runs();
+	mem.answer[mem.completed % RING_ENTRIES].id = id;
+	mem.answer[mem.completed % RING_ENTRIES].type = err;
+	mem.completed++;
+	return block_next(&c, &mem, &a);
+}
+
+static struct block_answer answered(void)
+{
+	struct block_answer a = { .err = 1 };
+
+	for (unsigned i = 0; i < 10; i++) {
+		asked = true;
+		driver_runs();
+		while (nr_busy != 0)
+			device_finish();
+		block_server_work();
+		if (block_next(&c, &mem, &a))
+			break;
+	}
+	return a;
+}
+
+/* rs lets it die when it is told; here the driver comes back at once. */
+static void replaced(void)
+{
+	driver_starts();
+	block_client_notified(&c, &mem, BIT(ID_DS));
+}
+
+static void t_complaint(void)
+{
+	setup();
+	complaints = 0;
+	complaint_answer = 0;
+	content[0] = 5;
+	CHECK_EQ(one(BLOCK_READ, 0, 512).err, 0);
+	for (unsigned kind = 0; kind < 2; kind++) {
+		buffer[0][0] = 0;
+		CHECK_EQ(ask(BLOCK_READ, 0, 512, 0), 0);
+		block_publish(&c, &mem);
+		CHECK(!answers_badly(kind == 0 ? 99 : c.ring.pending[0].id, kind == 0 ? 0 : 77));
+		CHECK_EQ(complaints, kind + 1);
+		replaced();
+		CHECK_EQ(answered().err, 0);
+		CHECK_EQ(buffer[0][0], 5);
+		CHECK_EQ(c.bad, 0);
+	}
+	complaint_answer = -EPERM;
+}
+
+static void t_complaints_end(void)
+{
+	setup();
+	complaints = 0;
+	complaint_answer = 0;
+	CHECK_EQ(one(BLOCK_READ, 0, 512).err, 0);
+	CHECK_EQ(ask(BLOCK_READ, 0, 512, 0), 0);
+	block_publish(&c, &mem);
+	for (unsigned n = 0; n < 3; n++) {
+		CHECK(!answers_badly(c.ring.pending[0].id, 77));
+		replaced();
+		block_client_notified(&c, &mem, 0);
+		block_server_notified(BIT(CLIENT_SLOT));
+		mem.server_epoch = mem.client_epoch;
+	}
+	CHECK(answers_badly(c.ring.pending[0].id, 77));
+	CHECK_EQ(complaints, 3);
+	complaint_answer = -EPERM;
+}
+
 int main(void)
 {
 	srand(1);
@@ -436,6 +524,9 @@ int main(void)
 	TEST("no request is lost or wrong over hundreds of deaths of the driver", t_deaths);
 	TEST("data for an earlier life of the client goes nowhere", t_orphan);
 	TEST("and its end is not taken for that of a later request", t_orphan_counts_for_nothing);
+	TEST("an answer that is none: a complaint, and the next life of the driver is asked",
+	     t_complaint);
+	TEST("after three such answers in a row the request fails", t_complaints_end);
 	TEST("a client that writes anything gets only checked requests to the device",
 	     t_hostile_client);
 	TEST("a driver that writes anything answers only what is open", t_hostile_driver);

@@ -409,6 +409,8 @@ static err_t do_rs_stats(const struct call *c, struct rs_stats_reply *reply)
 		reply->signals += s->defects[RS_CAUSE_KILLED];
 		reply->hangs += s->defects[RS_CAUSE_HUNG];
 		reply->ipc += s->defects[RS_CAUSE_IPC];
+		reply->complaints += s->defects[RS_CAUSE_COMPLAINT];
+		reply->resources += s->defects[RS_CAUSE_RESOURCE];
 	}
 	return 0;
 }
@@ -508,5 +510,5 @@ const struct rs_ops rs_operations = {
 	.crash_read = do_rs_crash_read, .recover = do_rs_recover, .pci_grant = do_rs_pci_grant,
 	.firmware_grant = do_rs_firmware_grant, .load = do_rs_load, .remove = do_rs_remove,
 	.refusal = do_rs_refusal, .script_next = do_rs_script_next,
-	.script_done = do_rs_script_done, .degrade = do_rs_degrade,
+	.script_done = do_rs_script_done, .degrade = do_rs_degrade, .complain = do_rs_complain,
 };

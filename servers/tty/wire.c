@@ -19,10 +19,11 @@
 #include <contract/serial.h>
 #include <contract/vm.h>
 #include <lib/clock.h>
+#include <lib/complain.h>
 #include <lib/print.h>
 #include <lib/service_ids.h>
 
-enum { SI_KERNEL_ = 0x80, PID_INIT = 1 };
+enum { SI_KERNEL_ = 0x80, PID_INIT = 1, ERRNO_MOST = 4095 };
 
 static const struct {
 	uint8_t line, id;
@@ -153,13 +154,34 @@ static void resubmit(unsigned w)
 			return;
 }
 
+/* What cannot be an answer: rs ends this life of the driver. */
+static void accuse(unsigned w)
+{
+	if (complain(driver[w].at, RS_COMPLAINT_PROTOCOL, "an answer to tty is none") != 0)
+		print("%s answers nonsense\n", driver[w].name);
+}
+
+static bool is_answer(const struct ring_client *ring, const struct ring_entry *e)
+{
+	const struct serial_read_reply *r = (const struct serial_read_reply *)e->w;
+	err_t err = (err_t)e->type;
+
+	if (err > 0 || err < -ERRNO_MOST)
+		return false;
+	return err != 0 || ring->pending[e->id & RING_ID_SLOTS].type != SERIAL_READ ||
+	       r->len <= sizeof(r->byte);
+}
+
 static bool take_answer(unsigned w)
 {
 	struct ring_client *ring = &state.wire[w].ring;
+	uint32_t refused = ring->refused;
 	const struct serial_window_reply *size;
 	struct ring_entry e;
 	err_t err = ring_client_next(ring, &wire_memory[w], &e);
 
+	if (ring->refused != refused || (err == 0 && !is_answer(ring, &e)))
+		accuse(w);
 	if (err == -ENOENT)
 		return false;
 	if (err == -EDEADPEER) {

@@ -9,6 +9,10 @@
  */
 #include "vfs.h"
 
+#include <lib/complain.h>
+
+enum { BAD_MOST = 3, ERRNO_MOST = 4095 };
+
 struct board_memory { char bytes[FILE_BOARD_BYTES]; } __attribute__((aligned(PAGE_SIZE)));
 _Static_assert(sizeof(struct board_memory) >= CHARDEV_BOARD_BYTES, "one size for all");
 
@@ -354,6 +358,42 @@ bool request_is_of(unsigned id, unsigned row)
 	       q->row == row && q->gen == state.row[row].serial;
 }
 
+static err_t answer_of(unsigned server, unsigned n)
+{
+	struct board *b = board_of(server);
+	const struct file_entry *f = board_entry(b, n, sizeof(*f));
+	const struct chardev_entry *d = board_entry(b, n, sizeof(*d));
+
+	return state.server[server].kind == SERVER_FILE ? f->err : d->err;
+}
+
+/* A phase, or an error, that there is not: rs ends this life of the server, and the next is asked
+ * again; but not for ever. */
+static bool asked_again(unsigned server, unsigned n)
+{
+	struct server_row *s = &state.server[server];
+	const struct request *q = &state.request[server][n];
+	struct board *b = board_of(server);
+	err_t err = answer_of(server, n);
+
+	if (b->phase[n] == BOARD_DONE && err <= 0 && err >= -ERRNO_MOST) {
+		if (s->bad != 0)
+			s->bad = 0;
+		return false;
+	}
+	if (s->bad == BAD_MOST || q->taken ||
+	    complain(s->who, RS_COMPLAINT_PROTOCOL, "an answer on vfs's board is none") != 0) {
+		refuse(server, n);
+		return false;
+	}
+	s->bad++;
+	if (q->type != 0 && q->sent)
+		post(q);
+	else
+		b->phase[n] = BOARD_FREE;
+	return true;
+}
+
 static void lines_look(unsigned server)
 {
 	struct server_row *s = &state.server[server];
@@ -375,9 +415,10 @@ static void server_look(unsigned server)
 	struct board *b = board_of(server);
 
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
-		if (b->phase[n] == BOARD_DONE) {
+		if (b->phase[n] >= BOARD_DONE) {
 			board_barrier();
-			complete(server, n);
+			if (!asked_again(server, n))
+				complete(server, n);
 		}
 	if (state.server[server].kind == SERVER_CHAR)
 		lines_look(server);

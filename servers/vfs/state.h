@@ -231,6 +231,7 @@ struct server_row {
 	uint8_t lent;
 	uint8_t board;                  /* which board memory */
 	uint8_t full;                   /* rows wait for an entry */
+	uint8_t bad;                    /* answers in a row that were none */
 	uint8_t gone;                   /* not started again by itself: answers are EIO */
 	uint16_t queue;
 	uint32_t seen[BOARD_WORDS];     /* seq of lines */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * toyctl.c - talks to toy, the stateful service that dies on request.
  *
- *	toyctl put KEY VALUE | get KEY | sum | crash KIND KEY VALUE [always]
+ *	toyctl put KEY VALUE | get KEY | sum | complain | crash KIND KEY VALUE [always]
  *
  * TOY in the environment: another service of its kind.
  */
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <contract/ds.h>
+#include <contract/rs.h>
 #include <contract/toy.h>
 #include <lib/ipc.h>
 #include <lib/service_ids.h>
@@ -82,6 +83,11 @@ int main(int argc, char **argv)
 			       reply.recoveries);
 		return result(err);
 	}
+	if (argc == 2 && strcmp(verb, "complain") == 0) {
+		struct rs_complain_request req = { .accused = toy, .reason = RS_COMPLAINT_DATA };
+
+		return result(ask(FIRST_ENDPOINT(ID_RS), RS_COMPLAIN, &req, sizeof(req), &req, 0));
+	}
 	if (argc >= 5 && strcmp(verb, "crash") == 0) {
 		struct toy_crash_request req = {
 			.kind = (uint32_t)atoi(argv[2]), .key = (uint32_t)atoi(argv[3]),
@@ -91,7 +97,7 @@ int main(int argc, char **argv)
 		err = ask(toy, TOY_CRASH, &req, sizeof(req), &req, 0);
 		return result(err);
 	}
-	fprintf(stderr, "usage: toyctl put KEY VALUE | get KEY | sum | "
+	fprintf(stderr, "usage: toyctl put KEY VALUE | get KEY | sum | complain | "
 			"crash KIND KEY VALUE [always]\n");
 	return 2;
 }

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * complain.c - complaints about other services.
+ *
+ * Job:      hands them to rs.
+ * Speaks:   contracts/rs (complain).
+ * Touches:  nothing.
+ * Trusts:   rs.
+ * On crash: a complaint is not state: what it was about shows again, or it does not matter.
+ */
+#include <lib/complain.h>
+#include <lib/ipc.h>
+#include <lib/peer.h>
+#include <lib/service_ids.h>
+#include <lib/string.h>
+
+static struct rs_complain_request request(endpoint_t accused, uint32_t reason, const char *text)
+{
+	struct rs_complain_request req = { .accused = accused, .reason = reason };
+
+	strlcpy(req.text, text, sizeof(req.text));
+	return req;
+}
+
+err_t complain(endpoint_t accused, uint32_t reason, const char *text)
+{
+	static struct peer rs = PEER("rs");
+	struct rs_complain_request req = request(accused, reason, text);
+
+	return rs_complain(&rs, &req);
+}
+
+err_t complain_without_waiting(endpoint_t accused, uint32_t reason, const char *text)
+{
+	struct rs_complain_request req = request(accused, reason, text);
+	struct message m = { .peer = FIRST_ENDPOINT(ID_RS), .type = RS_COMPLAIN };
+
+	memcpy(m.w, &req, sizeof(req));
+	return ipc_sendnb(&m);
+}
