@@ -3,7 +3,8 @@
  *
  * Job:      learns of exceptions, exits, hangs and orders to kill; restarts with exponential
  *           backoff or recovers in place, as the manifest says.
- * Speaks:   kernel calls proc_next, proc_freeze, proc_destroy; heartbeats as notifications.
+ * Speaks:   kernel calls proc_next, proc_freeze, proc_destroy, proc_info; heartbeats as
+ *           notifications.
  * Touches:  rows of state.service; frozen services.
  * Trusts:   the kernel's word on who froze and why.
  * On crash: the rows say what was under way; who is frozen or gone all the same is looked for
@@ -154,6 +155,17 @@ void start_what_can(void)
 	}
 }
 
+/* Whose answer is missing has its time again: who is ready now may be what it waited for. */
+static void late_postpone(uint64_t now)
+{
+	for (unsigned id = 1; id < NR_SERVICES; id++) {
+		struct service *s = &state.service[id];
+
+		if (alive(s) && s->beats_out != 0 && id != ID_RSGUARD)
+			s->beat_ns = now + manifest_of(id)->heartbeat_ms * MS;
+	}
+}
+
 void guard_ready(unsigned id)
 {
 	struct service *s = &state.service[id];
@@ -168,6 +180,7 @@ void guard_ready(unsigned id)
 		return;
 	s->phase = RS_STATE_RUNNING;
 	s->beat_ns = now + manifest_of(id)->heartbeat_ms * MS;
+	late_postpone(now);
 	if (s->defect_ns != 0 && s->defect_ns >= s->repaired_ns)
 		s->repaired_ns = now - s->defect_ns;
 	waiter_answer(s, 0);
@@ -344,10 +357,11 @@ static void defect_of(unsigned id, const struct proc_next_reply *e)
 
 /* The kernel tells of a defect once. What we were told of, or had begun to do about it, when we
  * died ourselves: a service that is frozen or gone, and should not be. */
-static void guard_look(void)
+static bool guard_look(void)
 {
 	static bool looked;             /* not in this life */
 	static struct user_regs regs;
+	bool any = false;
 
 	for (unsigned id = 1; id < NR_SERVICES && !looked; id++) {
 		struct proc_regs_get_request req = {
@@ -355,23 +369,28 @@ static void guard_look(void)
 		};
 
 		if (alive(&state.service[id]) && !state.service[id].hung &&
-		    sys_proc_regs_get(&req) != -EBUSY)
+		    sys_proc_regs_get(&req) != -EBUSY) {
 			guard_defect(id, state.service[id].why);
+			any = true;
+		}
 	}
 	looked = true;
+	return any;
 }
 
-void guard_events(void)
+bool guard_events(void)
 {
 	struct proc_next_reply e;
+	bool any = false;
 
 	while (sys_proc_next(&e) == 0) {
 		uint32_t id = endpoint_slot(e.proc);
 
 		if (id < NR_SERVICES && endpoint_eq(e.proc, service_endpoint(id)))
 			defect_of(id, &e);
+		any = true;
 	}
-	guard_look();
+	return guard_look() || any;
 }
 
 /* ---- time ---- */
@@ -388,37 +407,68 @@ void guard_due(uint64_t now)
 	}
 }
 
-static void beat(unsigned id, uint64_t now)
+/* Is it in a call to a service that owes an answer itself, and not only since now? Then that one is
+ * in question, and this one when the other has answered. */
+static bool waits_for_late(unsigned id, uint64_t now)
+{
+	struct proc_info_request req = { .slot = id };
+	struct proc_info_reply info;
+	const struct service *s;
+	uint32_t other;
+
+	if (sys_proc_info(&req, &info) != 0 || endpoint_eq(info.partner, ENDPOINT_NONE))
+		return false;
+	other = endpoint_slot(info.partner);
+	if (other >= NR_SERVICES || !endpoint_eq(info.partner, service_endpoint(other)))
+		return false;
+	s = &state.service[other];
+	return s->phase == RS_STATE_STARTING ||
+		(s->phase == RS_STATE_RUNNING && s->beats_out > 1) ||
+		(s->phase == RS_STATE_RUNNING && s->beats_out == 1 &&
+		 s->beat_ns - manifest_of(other)->heartbeat_ms * MS < now);
+}
+
+/* True: it has been found to hang. */
+static bool beat(unsigned id, uint64_t now)
 {
 	struct service *s = &state.service[id];
 	const struct manifest *m = manifest_of(id);
 
+	if (s->beats_out >= m->heartbeat_count && waits_for_late(id, now)) {
+		s->beat_ns = now + m->heartbeat_ms * MS;
+		return false;
+	}
 	if (s->beats_out >= m->heartbeat_count || id == ID_RSGUARD) {
 		struct defect why = { .cause = RS_CAUSE_HUNG, .code = s->beats_out };
 		struct proc_freeze_request req = {
 			.proc = service_endpoint(id), .code = why.cause << 16 | why.code,
 		};
 
+		s->beat_ns = now + m->heartbeat_ms * MS;
 		if (s->hung)            /* frozen already: no event will come */
 			guard_defect(id, why);
 		else if (sys_proc_freeze(&req) != 0)
 			say("<3>%s: hangs and cannot be frozen", s->name);
-		return;
+		return true;
 	}
 	if (s->beats_out > 0)
 		state.missed++;
 	s->beats_out++;
 	s->beat_ns = now + m->heartbeat_ms * MS;
 	ipc_notify(service_endpoint(id));
+	return false;
 }
 
+/* Not two verdicts at once: others may have waited for the one. Their alarm is due already. */
 void guard_heartbeats(uint64_t now)
 {
-	for (unsigned id = 1; id < NR_SERVICES; id++) {
+	bool verdict = false;
+
+	for (unsigned id = 1; id < NR_SERVICES && !verdict; id++) {
 		struct service *s = &state.service[id];
 
 		if (alive(s) && manifest_of(id)->heartbeat_ms && s->beat_ns && s->beat_ns <= now)
-			beat(id, now);
+			verdict = beat(id, now);
 	}
 }
 

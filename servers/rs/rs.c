@@ -63,12 +63,12 @@ static void on_guard(void)
 static void on_alarm(void)
 {
 	uint64_t now = clock_monotonic_ns();
+	bool any = guard_events();
 
-	guard_events();
 	guard_due(now);
 	if (stood_still(now))
 		guard_postpone(now);
-	else
+	else if (!any)                  /* else what was said meanwhile is heard first */
 		guard_heartbeats(now);
 	loading_step();
 	set_alarm();

@@ -37,7 +37,7 @@ uint64_t service_stack(unsigned id);
 err_t service_image(unsigned id, struct image *i) MUST_CHECK;
 
 /* guard.c: defects and what follows from them. */
-void guard_events(void);
+bool guard_events(void);                /* any? */
 void guard_defect(unsigned id, struct defect why);      /* of a frozen service */
 void guard_bring_back(unsigned id);             /* at once, as its manifest says */
 void guard_self(void);                          /* rs has been recovered: rsguard says why */

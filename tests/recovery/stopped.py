@@ -31,6 +31,11 @@ cat /mnt/none; echo more > /mnt/kept; sync
 umount /mnt || service start ext2_1
 umount /mnt; mount -t ext2 /dev/vdb /mnt && cat /mnt/kept
 '''
+# What it does then waits for the one that stands still, through others.
+CHAIN = r'''
+for s in pm sched; do service kill -STOP $s; ls / > /dev/null; sleep 4; done
+service list | sed -n 's/ .* hung .*//p'
+'''
 
 
 def run(script, *options):
@@ -45,6 +50,9 @@ with scenario('what is asked of a stopped file server is an error, and the shell
 with scenario('what it had been asked before is one too'):
     done = run(ASKED)
     assert done.stdout == 'failed 1\n' and 'Input/output error' in done.stderr, done
+with scenario('who waits for a service that hangs does not hang'):
+    done = run(CHAIN)
+    assert done.stdout == 'sched\npm\n', done
 with scenario('the tree of a disk whose server was stopped is unmounted, and mounted afresh'):
     with tempfile.TemporaryDirectory(prefix='skink-stopped-') as folder:
         disk = os.path.join(folder, 'disk')
