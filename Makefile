@@ -50,7 +50,8 @@ TOOL_SRC_contract := $(wildcard tools/contract*.c)
 TOOL_SRC_mkboot := $(wildcard tools/mkboot*.c lib/manifest*.c) lib/linux_names.c lib/format.c \
 	lib/image_fit.c \
 	$(GEN)/contract/kernel_names.c $(GEN)/contract/protocols.c
-TOOLS := $(foreach t,contract mkboot,$(if $(wildcard tools/$t.c),$(BUILD)/tools/$t))
+TOOL_SRC_mksums := tools/mksums.c lib/sums.c
+TOOLS := $(foreach t,contract mkboot mksums,$(if $(wildcard tools/$t.c),$(BUILD)/tools/$t))
 
 $(BUILD)/tools/obj/%.o: %.c Makefile
 	$(call say,HOSTCC)
@@ -361,16 +362,17 @@ $(BUILD)/root.cpio: tools/mkroot $(BUSYBOX) $(ROOT_FILES) $(ROOT_BIN)
 	$(Q)tools/mkroot -o $@ $(MKROOT_ARGS)
 
 MKROOT_ARGS := --busybox $(BUSYBOX) --overlay $(BUILD)/rootfs image/root
+MKSUMS := --sums $(BUILD)/tools/mksums
 ROOT_SIZE := 512M
 RAM_ROOT_SIZE := 60M
 
-$(BUILD)/root.img: tools/mkroot $(BUSYBOX) $(ROOT_FILES) $(ROOT_BIN)
+$(BUILD)/root.img: tools/mkroot $(BUILD)/tools/mksums $(BUSYBOX) $(ROOT_FILES) $(ROOT_BIN)
 	$(call say,MKROOT)
-	$(Q)tools/mkroot -o $@ --ext2 $(ROOT_SIZE) $(MKROOT_ARGS)
+	$(Q)tools/mkroot -o $@ --ext2 $(ROOT_SIZE) $(MKSUMS) $(MKROOT_ARGS)
 
-$(BUILD)/ramdisk.img: tools/mkroot $(BUSYBOX) $(ROOT_FILES) $(ROOT_BIN)
+$(BUILD)/ramdisk.img: tools/mkroot $(BUILD)/tools/mksums $(BUSYBOX) $(ROOT_FILES) $(ROOT_BIN)
 	$(call say,MKROOT)
-	$(Q)tools/mkroot -o $@ --ext2 $(RAM_ROOT_SIZE) $(MKROOT_ARGS)
+	$(Q)tools/mkroot -o $@ --ext2 $(RAM_ROOT_SIZE) $(MKSUMS) $(MKROOT_ARGS)
 
 $(BUILD)/boot.img: $(BUILD)/tools/mkboot $(BOOT_ELF) $(BOOT_ELF:.elf=) $(BOOT_SVC) image/boot.list \
 		$(BUILD)/root.cpio

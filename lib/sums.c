@@ -116,3 +116,26 @@ void sums_clear(struct sums *s)
 	order();
 	s->known = s->given_up = 0;
 }
+
+void sums_put_row(struct sums *s, uint32_t n, const uint32_t *row)
+{
+	uint32_t at = find(s, n * SUMS_ROW);
+
+	if (at == SUMS_ROWS)
+		at = take(s, n * SUMS_ROW);
+	for (uint32_t k = 0; k < SUMS_ROW; k++) {
+		s->known += (row[k] != 0) - (s->sum[at][k] != 0);
+		s->sum[at][k] = row[k];
+	}
+	s->used[at] = ++s->clock;
+}
+
+void sums_get_row(const struct sums *s, uint32_t n, uint32_t *row)
+{
+	uint32_t at = find(s, n * SUMS_ROW);
+
+	if (at != SUMS_ROWS)
+		memcpy(row, s->sum[at], sizeof(s->sum[at]));
+	else
+		memset(row, 0, sizeof(s->sum[0]));
+}

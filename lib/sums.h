@@ -28,5 +28,8 @@ uint32_t sum_of(const void *bytes, size_t len);
 uint32_t sums_get(struct sums *s, uint32_t block);              /* 0: not known */
 void sums_set(struct sums *s, uint32_t block, uint32_t sum);    /* 0: forget it */
 void sums_clear(struct sums *s);
+/* All of a row at once: `row` has SUMS_ROW sums. */
+void sums_put_row(struct sums *s, uint32_t n, const uint32_t *row);
+void sums_get_row(const struct sums *s, uint32_t n, uint32_t *row);
 
 #endif

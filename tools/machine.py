@@ -210,6 +210,7 @@ def root_arguments(root, overlays, workdir, option=''):
 def make_root(path, overlays=(), size=ROOT_SIZE):
     """Write a root disk with the files of more folders to `path`, and return that."""
     command = [os.path.join(ROOT, 'tools', 'mkroot'), '-o', path, '--ext2', size,
+               '--sums', os.path.join(BUILD, 'tools', 'mksums'),
                '--busybox', '/bin/busybox', '--overlay', os.path.join(BUILD, 'rootfs')]
     for folder in overlays:
         command += ['--overlay', folder]

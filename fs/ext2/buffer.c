@@ -247,6 +247,12 @@ void edit_data(const void *at)
 	make_dirty(buffer_of(at));
 }
 
+void edit_unsummed(const void *at)
+{
+	buffer_of(at)->flags |= B_UNSUMMED;
+	make_dirty(buffer_of(at));
+}
+
 void op_begin(void)
 {
 	assert(cache.journal_used == 0 && cache.looking == 0);
@@ -286,6 +292,7 @@ err_t op_end(err_t err)
 	if (err != 0)
 		take_back();
 	index_settle(err != 0);
+	cache.transactions += err == 0 && cache.journal_used != 0;
 	io_commit();
 	cache.journal_used = 0;
 	if (cache.dirty > DIRTY_MANY)
@@ -377,6 +384,11 @@ void buffers_init(void)
 void buffers_forget(void)
 {
 	sums_clear(&sums);
+	buffers_drop();
+}
+
+void buffers_drop(void)
+{
 	index_forget();
 	walks_forget();
 	for (unsigned n = 0; n < NR_BUFFERS; n++) {

@@ -83,6 +83,39 @@ static bool mounted(void)
 
 /* ---- the tree as a whole ---- */
 
+/* All that is dirty now goes to the disk, and it is flushed. */
+static err_t settle(const struct call *c)
+{
+	struct progress *p = progress_of(c);
+	err_t err;
+
+	if (p->step == 0) {
+		p->change = cache.changes;
+		p->write_errors = cache.write_errors;
+		p->step = 1;
+		write_again();
+	}
+	if (p->step == 1) {
+		if (p->write_errors != cache.write_errors)
+			return -EIO;
+		if (dirty_before(p->change)) {
+			write_some();
+			return WAIT;
+		}
+		if (!disk_flush(&p->flush))
+			return WAIT;
+		p->step = 2;
+	}
+	return disk_flushed(p->flush, &err) ? err : WAIT;
+}
+
+/* That it is mounted is on the disk before anything else is written (sumfile.c, T2). If the disk
+ * does not take it, nor will it take the rest. */
+static err_t marked(const struct call *c)
+{
+	return state.volume.sums == SUMS_PLACE && settle(c) == WAIT ? WAIT : 0;
+}
+
 static bool source_is_ours(const char *source)
 {
 	const char *disk = service_arg(1), *slash = strrchr(source, '/');
@@ -113,6 +146,8 @@ static err_t open_volume(const struct file_mount_request *req)
 		return err;
 	op_begin();
 	err = op_end(volume_open(info.size, req->flags & 1 || info.flags & BLOCK_READ_ONLY));
+	if (err == 0)
+		err = sums_load();
 	if (err != 0 || state.volume.readonly)
 		return err;
 	err = orphans_free();
@@ -162,33 +197,43 @@ static err_t do_file_mount(const struct call *c, const struct file_mount_request
 	}
 	state.volume.tree = e->tree;
 	state.volume.mounted = 1;
-	return ended(c, root_attr(c, reply));
+	err = state.volume.readonly ? 0 : marked(c);
+	return ended(c, err == 0 ? root_attr(c, reply) : err);
 }
 
-/* All that is dirty now goes to the disk, and it is flushed. */
-static err_t settle(const struct call *c)
+/* The sums, for the next mount. That something goes wrong with them is nobody's error. */
+static err_t leave_sums(const struct call *c)
 {
 	struct progress *p = progress_of(c);
 	err_t err;
 
-	if (p->step == 0) {
-		p->change = cache.changes;
-		p->write_errors = cache.write_errors;
-		p->step = 1;
-		write_again();
+	if (state.volume.sums != SUMS_PLACE || state.volume.readonly)
+		return 0;
+	if (p->phase == 2) {
+		sums_store_begin();
+		p->phase = 3;
 	}
-	if (p->step == 1) {
-		if (p->write_errors != cache.write_errors)
-			return -EIO;
-		if (dirty_before(p->change)) {
-			write_some();
-			return WAIT;
-		}
-		if (!disk_flush(&p->flush))
-			return WAIT;
-		p->step = 2;
+	if (p->phase == 3) {
+		err = sums_store();
+		if (err != 0)
+			return err == WAIT ? WAIT : 0;
+		p->phase = 4;
+		p->step = 0;
 	}
-	return disk_flushed(p->flush, &err) ? err : WAIT;
+	if (p->phase == 4) {
+		err = settle(c);
+		if (err != 0)
+			return err;
+		p->phase = 5;
+	}
+	if (p->phase == 5) {
+		err = sums_store_head();
+		if (err != 0)
+			return err == WAIT ? WAIT : 0;
+		p->phase = 6;
+		p->step = 0;
+	}
+	return settle(c);
 }
 
 /* Everything is on the disk, which says that it is whole. orphans: nobody uses them any more. */
@@ -206,8 +251,18 @@ static err_t leave_clean(const struct call *c, bool orphans)
 	}
 	if (err == WAIT)
 		return err;
-	p->phase = 1;
-	return settle(c);
+	if (p->phase == 0)
+		p->phase = 1;
+	/* Also what other requests have changed since this one came. */
+	while (p->phase == 1) {
+		err = settle(c);
+		if (err != 0)
+			return err;
+		p->step = 0;
+		if (!buffers_busy() && cache.dirty == 0)
+			p->phase = 2;
+	}
+	return leave_sums(c);
 }
 
 static err_t do_file_unmount(const struct call *c)
@@ -228,9 +283,10 @@ static err_t do_file_unmount(const struct call *c)
 
 static err_t do_file_remount(const struct call *c, const struct file_remount_request *req)
 {
+	struct progress *p = progress_of(c);
 	bool readonly = req->flags & 1;
 	struct block_info_reply info;
-	err_t err;
+	err_t err = 0;
 
 	if (!mounted())
 		return ended(c, -EIO);
@@ -238,7 +294,7 @@ static err_t do_file_remount(const struct call *c, const struct file_remount_req
 		return ended(c, 0);
 	if (readonly) {
 		err = leave_clean(c, req->flags & 2);
-	} else {
+	} else if (p->phase == 0) {
 		err = disk_info(&info);
 		if (err == 0 && info.flags & BLOCK_READ_ONLY)
 			err = -EROFS;
@@ -246,6 +302,10 @@ static err_t do_file_remount(const struct call *c, const struct file_remount_req
 			op_begin();
 			err = op_end(super_mark(false));
 		}
+	}
+	if (!readonly && err == 0) {
+		p->phase = 1;
+		err = marked(c);
 	}
 	if (err == 0)
 		state.volume.readonly = readonly;

@@ -8,8 +8,8 @@
 #ifndef EXT2_H
 #define EXT2_H
 
-#include "disk.h"
 #include "state.h"
+#include <lib/ext2_disk.h>
 #include <lib/file.h>
 
 #define WAIT NO_REPLY
@@ -27,17 +27,24 @@ void io_wrong(uint32_t block, uint32_t found, uint32_t known, bool again);
 
 /* ---- sum.c ---- */
 enum verdict { RIGHT, AGAIN, WRONG };
-void sum_written(uint32_t block, const void *at);       /* is about to be */
+void sum_written(const struct buffer *b, const void *at);       /* it is about to be */
 void sum_unknown(uint32_t block);
 /* tries: how often it was wrong before. AGAIN: read it again. */
 enum verdict sum_check(uint32_t block, const void *at, unsigned tries);
+
+/* ---- sumfile.c: transactions of its own ---- */
+err_t sums_load(void) MUST_CHECK;
+void sums_store_begin(void);            /* nothing is dirty */
+err_t sums_store(void) MUST_CHECK;
+err_t sums_store_head(void) MUST_CHECK; /* those are on the disk */
 
 /* ---- buffer.c ---- */
 void buffers_init(void);
 void buffers_recover(void);             /* transfers: then buffer_open for each that is open */
 void buffer_open(unsigned buffer, uint32_t block, bool write);
 void buffers_settle(void);              /* what is marked as under way and is not */
-void buffers_forget(void);              /* all; none is dirty */
+void buffers_forget(void);              /* all, and their sums; none is dirty */
+void buffers_drop(void);                /* all */
 bool buffer_waits(unsigned buffer, uint32_t block);     /* for this block, from the disk */
 void buffer_done(unsigned buffer, bool write, err_t err);
 err_t block_get(uint32_t block, void *at) MUST_CHECK;  /* *at: its bytes */
@@ -50,6 +57,7 @@ void look_end(void);
 bool is_edited(const void *at);         /* by the operation that goes on */
 void edit(const void *at);              /* before the block that `at` lies in changes */
 void edit_data(const void *at);         /* the same for what needs not be taken back */
+void edit_unsummed(const void *at);     /* and for what holds sums */
 unsigned journal_room(void);
 void op_begin(void);
 err_t op_end(err_t err);                /* commit if 0, else take back; returns err */
@@ -86,6 +94,7 @@ err_t inode_free(uint32_t ino, bool dir) MUST_CHECK;
 uint32_t group_first(uint32_t group);
 
 /* ---- inode.c ---- */
+err_t table_get(uint32_t ino, struct ext2_inode **i) MUST_CHECK;        /* whatever it is */
 err_t inode_get(uint64_t ino, struct ext2_inode **i) MUST_CHECK;
 err_t inode_new(uint32_t ino, const struct file_create_request *req, struct ext2_inode **i)
 	MUST_CHECK;

@@ -16,7 +16,7 @@ static const struct volume *v = &state.volume;
 #define SECONDS_MAX (INT64_MAX / NS - 1)
 
 /* Where it lies in the table of its group. Blocks of the table that follow are read as well. */
-static err_t table_get(uint32_t ino, struct ext2_inode **i)
+err_t table_get(uint32_t ino, struct ext2_inode **i)
 {
 	uint32_t index = (ino - 1) % v->inodes_per_group, each = v->size / v->inode_size;
 	uint32_t block = index / each;

@@ -75,7 +75,7 @@ static void sum_what_is_written(void)
 	while (nr_unsummed != 0) {
 		unsigned buffer = unsummed[nr_unsummed - 1];
 
-		sum_written(cache.buffer[buffer].block, bytes[buffer]);
+		sum_written(&cache.buffer[buffer], bytes[buffer]);
 		nr_unsummed--;
 	}
 }

@@ -5,6 +5,7 @@
  * E2 READING: the disk fills it, nobody looks. WRITING: the disk reads it; it may be changed, which
  *    makes it DIRTY again. Never both, and one request for a buffer at a time.
  *    FAILED: it is DIRTY, and the disk did not take it; it is tried again at the next tick or sync.
+ *    UNSUMMED: no sum of it is kept, for it holds sums.
  * E3 While a transaction is open the pre-image of each block that it changed is in `journal`.
  * E4 The disk's driver writes into `landing` only: a read has a place there, from its submission
  *    until its bytes are in the buffer, and are right. `bytes` it may read.
@@ -20,8 +21,10 @@
 
 enum { NR_BUFFERS = 1024, BUFFER_SIZE = 4096, NR_BUCKETS = 1024, JOURNAL_MAX = 128 };
 
+enum { SUMS_UNSEEN, SUMS_NONE, SUMS_PLACE };     /* has the disk a place for sums? */
+
 enum { B_VALID = 1, B_DIRTY = 2, B_READING = 4, B_WRITING = 8, B_ERROR = 16, B_RECENT = 32,
-       B_FAILED = 64 };
+       B_FAILED = 64, B_UNSUMMED = 128 };
 
 struct buffer {
 	uint32_t block;                 /* flags 0: none */
@@ -40,6 +43,7 @@ struct volume {
 	uint32_t blocks, first_data, blocks_per_group, groups, group_blocks;
 	uint32_t inodes, inodes_per_group, inode_size, first_ino, revision;
 	uint32_t table_blocks;          /* inode table of a group */
+	uint32_t sums, sums_next;       /* SUMS_; the row that is to be loaded */
 };
 
 struct state {
@@ -59,6 +63,7 @@ struct cache {
 	uint32_t hand, op, dirty, reading, writing, write_errors;
 	uint32_t serial, looking;       /* of operations and looks; of the one that goes on, or 0 */
 	uint64_t changes;
+	uint32_t transactions;          /* that changed something */
 	uint32_t wrong, lost;           /* reads of wrong bytes; that were given up */
 	uint32_t journal_used;
 	struct { uint32_t buffer, fresh; } journal[JOURNAL_MAX];

@@ -13,9 +13,9 @@
 #include "ext2.h"
 
 /* Just before the disk's driver hears of it. What is changed later makes it dirty (E2, T1). */
-void sum_written(uint32_t block, const void *at)
+void sum_written(const struct buffer *b, const void *at)
 {
-	sums_set(&sums, block, sum_of(at, state.volume.size));
+	sums_set(&sums, b->block, b->flags & B_UNSUMMED ? 0 : sum_of(at, state.volume.size));
 }
 
 void sum_unknown(uint32_t block)

@@ -16,12 +16,14 @@ import shutil
 import subprocess
 import tempfile
 
+import machine
 import plant
-from guest import finish, scenario
+from guest import Guest, finish, scenario
 
 BLOCK, FILLER_MB, PART = 4096, 90, 200000
 NOTHING = bytes.fromhex('31c0c3')       # xor %eax,%eax; ret
 DRIVER = 'virtio_blk1'
+UNMOUNTS = 12
 NAMES = ('dropped', 'elsewhere', 'over', 'other', 'kept')
 WRONG = re.compile(r'/dev/vdb: block (\d+): wrong bytes .* (read again|once more: EIO)')
 
@@ -136,6 +138,58 @@ def driver_lies(bed, function, content, writes):
     return [read(guest, name, content[name]) for name in NAMES]
 
 
+def unmounted_under_fire(guest, content):
+    source = random.Random(UNMOUNTS)
+    ok(guest, 'dmesg -c > /dev/null')
+    for _ in range(UNMOUNTS):
+        victim = source.choice(('ext2_1', DRIVER))
+        ok(guest, 'mount -t ext2 /dev/vdb /mnt && cp /mnt/new-kept /mnt/b && rm -f /mnt/c && '
+           'mv /mnt/b /mnt/c; (usleep %d; service kill %s; usleep %d; service kill %s) & '
+           'until umount /mnt 2> /dev/null; do usleep 200000; done; wait'     # busy: a death
+           % (source.randrange(60000), victim, source.randrange(30000), victim))
+        ok(guest, 'mount -t ext2 /dev/vdb /mnt')
+        assert read(guest, 'c', content) == read(guest, 'new-kept', content) == 'right'
+        ok(guest, 'umount /mnt')
+    assert log_of(guest) == [], log_of(guest)
+    assert 'not of now' not in ok(guest, 'dmesg')
+
+
+def brought_along(folder):
+    """A disk with sums of its own (tools/mksums.c), changed before anybody has read it."""
+    disk, content = make_disk(folder)
+    content = {'new-' + name: content[name] for name in NAMES}
+    subprocess.run([os.path.join(machine.BUILD, 'tools', 'mksums'), disk], check=True)
+    number = block_of(disk, 'new-other', 7)
+    change(disk, number, b'!' + bytes_of(disk, number)[1:])
+    with Guest(name='lies-first', disks=[disk]) as guest:
+        guest.shell()
+        for how in ('from its maker', 'from the last time that it was mounted'):
+            with scenario('a disk that brings its sums along is not believed in the first read, '
+                          + how):
+                ok(guest, 'dmesg -c > /dev/null; mount -t ext2 /dev/vdb /mnt')
+                assert re.search('[0-9]{5} blocks are known', ok(guest, 'dmesg')), 'not known'
+                found = {name: read(guest, name, content[name]) for name in content}
+                assert found == {**dict.fromkeys(content, 'right'), 'new-other': 'EIO'}, found
+                assert ok(guest, 'cat /mnt/more 2> /dev/null || echo more > /mnt/more') in (
+                    '', 'more\n')
+                ok(guest, 'umount /mnt')
+        with scenario('ext2 and the driver die while the disk is unmounted: no sum is wrong'):
+            unmounted_under_fire(guest, content['new-kept'])
+        with scenario('what is written without a clean end leaves no sums behind'):
+            ok(guest, 'mount -t ext2 /dev/vdb /mnt; echo more >> /mnt/more; sync')
+    with scenario('e2fsck takes them for what they are'):
+        subprocess.run(['e2fsck', '-fy', disk], stdout=subprocess.DEVNULL, check=False)
+        done = subprocess.run(['e2fsck', '-fn', disk], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+    with Guest(name='lies-after', disks=[disk]) as guest:
+        guest.shell()
+        with scenario('a disk that e2fsck has written is believed'):
+            ok(guest, 'dmesg -c > /dev/null; mount -t ext2 /dev/vdb /mnt')
+            assert 'are not of now' in ok(guest, 'dmesg')
+            found = [read(guest, name, content[name]) for name in content]
+            assert 'EIO' not in found, found
+
+
 def main(folder):
     disk, content = make_disk(folder)
     bed = plant.Bed(folder, memory=112, disks=[disk])
@@ -163,4 +217,6 @@ else:
     shm = '/dev/shm' if os.path.isdir('/dev/shm') else None
     with tempfile.TemporaryDirectory(prefix='skink-lies-', dir=shm) as where:
         main(where)
+        shutil.rmtree(where + '/tree')
+        brought_along(where)
 finish()

@@ -108,7 +108,7 @@ static void publish(void)
 {
 	for (unsigned n = 0; n < queued; n++) {
 		if (!queue[n].summed)
-			sum_written(cache.buffer[queue[n].buffer].block, bytes[queue[n].buffer]);
+			sum_written(&cache.buffer[queue[n].buffer], bytes[queue[n].buffer]);
 		queue[n].summed = true;
 	}
 }
@@ -239,8 +239,12 @@ static err_t mount_it(bool readonly)
 	queued = 0;
 	buffers_init();
 	err = RUN(volume_open(disk_size, readonly));
+	if (err == 0)
+		err = RUN_SELF(sums_load());
 	if (err == 0 && !state.volume.readonly)
 		err = RUN(super_mark(false));
+	if (err == 0 && state.volume.sums == SUMS_PLACE)
+		flush();
 	if (err == 0)
 		state.volume.mounted = 1;
 	return err;
@@ -261,6 +265,14 @@ static err_t unmount_it(void)
 
 	orphans_free();
 	err = RUN(super_mark(true));
+	flush();
+	if (err != 0 || state.volume.sums != SUMS_PLACE)
+		return err;
+	sums_store_begin();
+	err = RUN_SELF(sums_store());
+	flush();
+	if (err == 0)
+		err = RUN_SELF(sums_store_head());
 	flush();
 	return err;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * disk.h - what lies on the disk (all little-endian, as the machine is).
+ * ext2_disk.h - what lies on an ext2 disk (all little-endian, as the machine is).
  * Spec: The Second Extended File System, Internal Layout (D. Poirier); e2fsprogs' ext2_fs.h.
  */
-#ifndef EXT2_DISK_H
-#define EXT2_DISK_H
+#ifndef LIB_EXT2_DISK_H
+#define LIB_EXT2_DISK_H
 
 #include <abi/types.h>
+#include <lib/sums.h>
 
 enum {
 	SUPER_AT = 1024, SUPER_MAGIC = 0xef53, ROOT_INO = 2, NAME_LEN = 255, FIRST_INO_0 = 11,
@@ -71,5 +72,20 @@ struct ext2_dirent {
 	uint8_t name_len, type;
 	char name[];
 };
+
+/* A file without a name, in an inode that is a boot loader's: SUMS_PAGE bytes of head, then as many
+ * for each row of sums (lib/sums.h). They count if the superblock is what the head says. */
+enum { SUMS_INO = 5, SUMS_PAGE = 4096, SUMS_MAGIC = 0x734b5331 };
+
+struct sums_head {
+	uint32_t magic, block_size, blocks;
+	uint32_t super;                 /* sum of the superblock's 1,024 bytes */
+	uint32_t sum;                   /* of this page, with 0 here */
+	uint32_t unused[3];
+	uint32_t row[SUMS_ROWS];        /* sum of each row */
+	uint32_t unused2[SUMS_PAGE / 4 - 8 - SUMS_ROWS];
+};
+_Static_assert(sizeof(struct sums_head) == SUMS_PAGE, "a page");
+_Static_assert(SUMS_ROW * sizeof(uint32_t) == SUMS_PAGE, "a row");
 
 #endif
