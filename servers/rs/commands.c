@@ -148,7 +148,7 @@ static err_t do_rs_start(const struct call *c, const struct rs_start_request *re
 }
 
 /* It answers system calls: without it no program could ask for its start. */
-static bool answers_programs(const struct manifest *m)
+bool answers_programs(const struct manifest *m)
 {
 	uint64_t any = m->answers;
 

@@ -29,6 +29,7 @@
 #define LOOP_NS (1000 * MS)             /* died so soon after its start: is it in a loop? */
 #define FORGET_NS (60000 * MS)          /* a minute of life makes up for earlier defects */
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000, RECOVERIES_IN_A_ROW = 8 };
+enum { PAGE_FAULT = 14, BELOW_STACK = 64 * 1024 };
 enum { FRAMES_LEAST = 1024 };           /* that programs must find, or nothing is started */
 
 static bool alive(const struct service *s)
@@ -334,6 +335,15 @@ void guard_self(void)
 	say("<4>%s: %s %u", s->name, cause_text(s->cause), s->code);
 }
 
+/* A page fault below its stack: it would need more memory than its manifest gives it, which is all
+ * mapped before it starts. */
+static bool is_beyond_stack(unsigned id, const struct proc_next_reply *e)
+{
+	uint64_t bottom = IMAGE_STACK_TOP - service_stack(id);
+
+	return e->vector == PAGE_FAULT && e->address < bottom && bottom - e->address <= BELOW_STACK;
+}
+
 /* What a freeze's code says: rs's own reasons travel in it as cause << 16 | code. */
 static void defect_of(unsigned id, const struct proc_next_reply *e)
 {
@@ -352,6 +362,10 @@ static void defect_of(unsigned id, const struct proc_next_reply *e)
 		    e->vector, (unsigned long)e->code, (unsigned long)e->address);
 	why.cause = e->cause == CAUSE_IPC ? RS_CAUSE_IPC : RS_CAUSE_EXCEPTION;
 	why.code = e->vector;
+	if (e->cause == CAUSE_EXCEPTION && is_beyond_stack(id, e)) {
+		why.cause = RS_CAUSE_RESOURCE;
+		why.code = RS_COMPLAINT_MEMORY;
+	}
 	guard_defect(id, why);
 }
 

@@ -104,6 +104,7 @@ err_t do_rs_remove(const struct call *c, const struct rs_remove_request *req);
 err_t do_rs_refusal(const struct call *c, struct rs_refusal_reply *reply);
 
 /* commands.c */
+bool answers_programs(const struct manifest *m);        /* their system calls or faults */
 bool is_needed(unsigned id);
 bool may_manage(const struct call *c);          /* a program of root's, or a service run as root */
 extern const struct rs_ops rs_operations;

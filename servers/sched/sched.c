@@ -2,8 +2,8 @@
  * sched.c - scheduling policy.
  *
  * Job:      gives each process its base priority and quantum; raises those that have sunk for too
- *           long; keeps the load averages.
- * Speaks:   contracts/sched; kernel calls proc_sched, proc_info.
+ *           long; keeps the load averages; complains of services that compute all the time.
+ * Speaks:   contracts/sched; contracts/rs (complain); kernel calls proc_sched, proc_info.
  * Touches:  priorities and quanta.
  * Trusts:   pm and rs for who there is.
  * On crash: recovers in place. Without it everything goes on with the priorities it has.
@@ -18,21 +18,28 @@
  * any. A process group of which many are ready at the same time is a crowd, and has a lower base
  * priority until it has thinned out: a fork bomb does not stand in the way of the shell that
  * ends it.
+ *
+ * A service that sinks and still uses three quarters of all that is used, and half of the time, for
+ * ten seconds, computes for nobody: rs is told. Not of those that programs may call, who decide how
+ * much that is. A driver or a file server at full load comes to half.
  */
 #include "state.h"
 
 #include <contract/kernel.h>
 #include <lib/assert.h>
 #include <lib/clock.h>
+#include <lib/complain.h>
 #include <lib/print.h>
 #include <lib/server.h>
 #include <lib/service_ids.h>
 #include <lib/string.h>
 
 #define LOOK_NS 1000000000ull
+#define RETRY_NS 10000000ull
 /* Not a whole number of seconds: others' heartbeats are not to fall on every sample. */
 #define SAMPLE_NS 5010000000ull
 enum { SUNK_FOR = 2, SUNK_MOST = 255 }; /* looks */
+enum { HOG_TICKS = 1000, TICK_NS = 10000000 };
 enum { LIFT_TICKS = 50 };               /* in all above the usual priority, from look to look */
 
 /* Decay of the averages for each sample: e^(-5/60), e^(-5/300), e^(-5/900) in LOAD_ONE. */
@@ -93,8 +100,10 @@ static err_t do_sched_program(const struct call *c, const struct sched_program_r
 		return -EPERM;
 	if (slot < FIRST_PROGRAM || slot >= NR_PROCS)
 		return -ESRCH;
-	if (endpoint_eq(r->proc, req->proc))
+	if (endpoint_eq(r->proc, req->proc)) {
 		new.raised = r->raised;
+		new.ticks = r->ticks;
+	}
 	*r = new;
 	return req->reniced ? apply(r) : 0;
 }
@@ -108,6 +117,7 @@ static err_t do_sched_service(const struct call *c, const struct sched_service_r
 	state.row[slot] = (struct row){
 		.proc = req->proc, .priority = req->priority, .quantum = req->quantum,
 	};
+	state.use[slot] = (struct use){ .called = req->called };
 	return 0;                       /* the kernel has it from the privilege structure */
 }
 
@@ -198,6 +208,43 @@ static void sample(unsigned ready)
 				 (uint64_t)ready * LOAD_ONE * (LOAD_ONE - decay[i])) >> LOAD_SHIFT;
 }
 
+static uint64_t next_look;
+static endpoint_t accused;              /* rs has not been told of it; slot 0, rs: nobody */
+
+/* If rs is busy, soon again: its alarms may come when ours do, each second. */
+static void tell(void)
+{
+	if (accused.v != 0 && complain_without_waiting(accused, RS_COMPLAINT_CPU,
+						       "computes all the time") != -ENOTREADY)
+		accused.v = 0;
+}
+
+/* Does it compute all the time? Half of the time that has passed suffices: in a virtual machine not
+ * all of it comes to us. */
+static void watch(struct use *u, const struct proc_info_reply *p)
+{
+	uint64_t passed = (state.looked_ns - u->since_ns) / TICK_NS;
+	uint64_t used = p->user_ticks - u->ticks, all = state.ticks - u->all;
+
+	if (u->called || (u->since_ns != 0 && passed < HOG_TICKS))
+		return;
+	if (u->since_ns != 0 && used * 2 >= passed && used * 4 >= all * 3)
+		accused = p->proc;
+	u->since_ns = state.looked_ns;
+	u->ticks = p->user_ticks;
+	u->all = state.ticks;
+}
+
+static void count(struct row *r, const struct proc_info_reply *p)
+{
+	uint32_t now = (uint32_t)p->user_ticks;
+
+	if (now == r->ticks)
+		return;
+	state.ticks += now - r->ticks;
+	r->ticks = now;
+}
+
 static void look(void)
 {
 	static uint8_t priority[NR_PROCS];
@@ -218,6 +265,9 @@ static void look(void)
 		programs += p.state == 0 && slot >= FIRST_PROGRAM;
 		services += p.state == 0 && serves(slot);
 		*ready_of(r->group) += p.state == 0;
+		count(r, &p);
+		if (slot < FIRST_PROGRAM)
+			watch(&state.use[slot], &p);
 		priority[slot] = p.priority;
 	}
 	for (unsigned n = 0; n < NR_PROCS; n++) {
@@ -239,16 +289,24 @@ static void look(void)
 
 static void set_alarm(void)
 {
-	struct alarm_set_request req = { .deadline_ns = clock_monotonic_ns() + LOOK_NS };
+	struct alarm_set_request req = { .deadline_ns = next_look };
 
+	if (accused.v != 0)
+		req.deadline_ns = clock_monotonic_ns() + RETRY_NS;
 	if (sys_alarm_set(&req) != 0)
 		assert(!"sched may set its alarm");
 }
 
 static void on_alarm(void)
 {
-	state.looked_ns = clock_monotonic_ns();
-	look();
+	uint64_t now = clock_monotonic_ns();
+
+	if (now >= next_look) {
+		state.looked_ns = now;
+		look();
+		next_look = now + LOOK_NS;
+	}
+	tell();
 	set_alarm();
 }
 
@@ -256,6 +314,7 @@ static void on_alarm(void)
 
 static void init(enum start_kind kind)
 {
+	next_look = clock_monotonic_ns() + LOOK_NS;
 	set_alarm();
 }
 

@@ -16,13 +16,23 @@ struct row {
 	endpoint_t proc;                /* all zero: none */
 	uint32_t raised;
 	uint32_t group;                 /* process group; 0: a service */
+	uint32_t ticks;                 /* of CPU time, by the latest look */
 	int8_t nice;
 	uint8_t priority, quantum;
 	uint8_t sunk;                   /* looks at it in a row that found it below its base */
 };
 
+/* What a service has used. */
+struct use {
+	uint64_t since_ns;              /* the time that is looked at began; 0: not yet */
+	uint64_t ticks, all;            /* what it had used by then, and everybody together */
+	uint8_t called;                 /* programs decide how much it computes */
+};
+
 struct state {
+	struct use use[FIRST_PROGRAM];
 	struct row row[NR_PROCS];
+	uint64_t ticks;                 /* used by everybody, as far as looks have seen */
 	uint64_t looked_ns, sampled_ns; /* since boot */
 	uint64_t load[3];               /* fixed point, LOAD_ONE is 1 */
 	uint32_t first;                 /* slot at which the next look begins */

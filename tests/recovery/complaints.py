@@ -36,12 +36,13 @@ def status(guest, name):
 
 
 def until_back(guest, name, before):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 40
     while True:
         now, out = status(guest, name)
         if now > before and 'running' in out and ' repaired in ' in out:
             return out
         assert time.monotonic() < deadline, out
+        time.sleep(0.5)
 
 
 def poke(bed, slot, at, byte):
@@ -80,6 +81,30 @@ def garbage(bed):
         assert len(re.findall(r'was complained of, reason 1', out)) == 1, out
 
 
+def hogs(guest):
+    with scenario('who wants more stack than it has is found out, as resource excess'):
+        out = status(guest, 'deep')[1]
+        assert 'last defect: resource 5' in out and 'gone' in out, out
+    with scenario('who computes all the time is found out by sched, and the shell goes on'):
+        deadline = time.monotonic() + 60
+        while 'last defect: resource 4' not in status(guest, 'hog')[1]:
+            assert time.monotonic() < deadline, guest.run('service dump processes')[1]
+            assert guest.run('echo here | cat') == (0, 'here\n')
+            time.sleep(1)
+        log = guest.run('dmesg')[1]
+        assert 'rs: hog: sched complains of it: computes all the time' in log, log
+    with scenario('sched dies meanwhile, and finds it out again'):
+        before = status(guest, 'hog')[0]
+        guest.run('sleep 5; service kill sched')
+        until_back(guest, 'hog', before)
+    with scenario('who has much to do is not taken for one'):
+        guest.run('service stop hog; dmesg -n 1')
+        guest.run('for i in 1 2 3 4; do dd if=/dev/urandom of=/root/x bs=64k count=300; sync; done '
+                  '2> /dev/null; timeout 12 yes; rm /root/x', 120)
+        log = guest.run('dmesg')[1]
+        assert log.count('sched complains') == status(guest, 'hog')[0], log
+
+
 def entitled(guest):
     with scenario('a complaint counts if the manifest lists the accused, else it is refused'):
         log = guest.run('dmesg')[1]
@@ -111,6 +136,12 @@ with BootSet() as boot:
                root_option=',snapshot=on') as guest:
         guest.shell()
         entitled(guest)
+    boot.add('hog')
+    boot.add('deep', 'hog', id='43', args='stack', restart='never')
+    with Guest(initrd=boot.write('boot.img'), root=machine.ROOT_IMAGE,
+               root_option=',snapshot=on') as guest:
+        guest.shell()
+        hogs(guest)
 with tempfile.TemporaryDirectory(prefix='skink-complaints-') as folder:
     bed = plant.Bed(folder, root=machine.ROOT_IMAGE, root_option=',snapshot=on')
     bed.fresh()
