@@ -110,6 +110,9 @@ err_t block_submit(struct block_client *c, volatile struct ring_memory *m,
 		   const struct block_io *io, uint64_t cookie) MUST_CHECK;
 void block_publish(struct block_client *c, volatile struct ring_memory *m);
 bool block_next(struct block_client *c, volatile struct ring_memory *m, struct block_answer *a);
+/* What it has read is wrong: rs ends this life of the driver, and the next one is asked for all
+ * that is open. False: it goes on. Commits. */
+bool block_client_complain(struct block_client *c, volatile struct ring_memory *m);
 unsigned block_open_requests(const struct block_client *c);
 
 #endif

@@ -223,6 +223,16 @@ static bool asked_again(struct block_client *c, volatile struct ring_memory *m, 
 	return true;
 }
 
+bool block_client_complain(struct block_client *c, volatile struct ring_memory *m)
+{
+	err_t err = complain(c->driver, RS_COMPLAINT_DATA, "it reads wrong bytes");
+
+	if (err != 0 && err != -ESRCH)          /* -ESRCH: it has died of something else */
+		return false;
+	begin_anew(c, m);
+	return true;
+}
+
 static bool is_error(err_t err)
 {
 	return err <= 0 && err >= -ERRNO_MAX;

@@ -23,14 +23,12 @@ bool io_write(unsigned buffer);
 void io_commit(void);                   /* what is in `state` stays */
 int64_t io_now(void);                   /* ns since 1970 */
 void io_say(const char *what, uint64_t number);
-void io_wrong(uint32_t block, uint32_t found, uint32_t known, bool again);
 
 /* ---- sum.c ---- */
-enum verdict { RIGHT, AGAIN, WRONG };
 void sum_written(const struct buffer *b, const void *at);       /* it is about to be */
 void sum_unknown(uint32_t block);
-/* tries: how often it was wrong before. AGAIN: read it again. */
-enum verdict sum_check(uint32_t block, const void *at, unsigned tries);
+/* Whether what was read is right. Its sum is *found, and was *known. */
+bool sum_check(uint32_t block, const void *at, uint32_t *found, uint32_t *known);
 
 /* ---- sumfile.c: transactions of its own ---- */
 err_t sums_load(void) MUST_CHECK;

@@ -19,6 +19,8 @@
 #include <lib/service_ids.h>
 
 enum { LANDING, BYTES };                /* regions */
+enum { BEFORE, ONCE, ELSEWHERE };       /* wrong: not yet; once; and the next driver is asked */
+#define BELIEVED_NS 10000000000ull
 enum { PLACE_SHIFT = 16, BLOCK_SHIFT = 32 };
 _Static_assert(NR_BUFFERS <= 1 << PLACE_SHIFT, "a cookie has room");
 
@@ -96,13 +98,12 @@ void io_say(const char *what, uint64_t number)
 	print("\n");
 }
 
-void io_wrong(uint32_t block, uint32_t found, uint32_t known, bool again)
+static void say_wrong(uint32_t block, uint32_t found, uint32_t known, const char *so)
 {
 	const char *disk = service_arg(1);
 
 	print("<3>/dev/%s: block %u: wrong bytes (their sum is %x, not %x)%s\n",
-	      disk != NULL ? disk : state.disk.name, block, found, known,
-	      again ? ": read again" : " once more: EIO");
+	      disk != NULL ? disk : state.disk.name, block, found, known, so);
 }
 
 /* Reads whose answer was wrong. Those that find no room are tried again with the next answer. */
@@ -160,24 +161,60 @@ bool disk_flushed(uint64_t number, err_t *err)
 	return flush_done > number;
 }
 
+/* Twice the same driver has brought wrong bytes: let its next life read them. If those are the
+ * same, it is the disk, and for a while nobody is complained of: other blocks may be as bad. */
+static bool read_elsewhere(unsigned place)
+{
+	if (state.cleared != 0 && clock_monotonic_ns() - state.cleared < BELIEVED_NS)
+		return false;
+	state.place[place].tries = ELSEWHERE;
+	state.again |= BIT(place);
+	sum_what_is_written();
+	if (block_client_complain(&state.disk, &ring))
+		return true;
+	state.again &= ~BIT(place);
+	return false;
+}
+
+/* Wrong bytes: are they read again? */
+static bool again(unsigned place, uint32_t block, uint32_t found, uint32_t known)
+{
+	uint32_t before = state.place[place].found, tries = state.place[place].tries;
+
+	state.place[place].found = found;
+	if (tries == BEFORE) {
+		say_wrong(block, found, known, ": read again");
+		state.place[place].tries = ONCE;
+		state.again |= BIT(place);
+		return true;
+	}
+	if (tries == ONCE && read_elsewhere(place)) {
+		say_wrong(block, found, known, " once more: read by its next driver");
+		return true;
+	}
+	if (tries == ELSEWHERE && found == before)
+		state.cleared = clock_monotonic_ns();
+	cache.lost++;
+	say_wrong(block, found, known, " once more: EIO");
+	return false;
+}
+
 static void take_read(const struct block_answer *a)
 {
 	unsigned buffer = (uint16_t)a->cookie, place = (uint16_t)(a->cookie >> PLACE_SHIFT);
-	uint32_t block = (uint32_t)(a->cookie >> BLOCK_SHIFT);
-	enum verdict verdict = WRONG;
+	uint32_t block = (uint32_t)(a->cookie >> BLOCK_SHIFT), found, known;
+	err_t err = a->err;
 
 	/* Else the buffer was given away, before a crash took back that this had come. */
 	if (buffer_waits(buffer, block)) {
-		if (a->err == 0) {
+		if (err == 0) {
 			memcpy(bytes[buffer], landing[place], state.volume.size);
-			verdict = sum_check(block, bytes[buffer], state.place[place].tries);
+			if (!sum_check(block, bytes[buffer], &found, &known))
+				err = again(place, block, found, known) ? WAIT : -EIO;
 		}
-		if (verdict == AGAIN) {
-			state.place[place].tries++;
-			state.again |= BIT(place);
+		if (err == WAIT)
 			return;
-		}
-		buffer_done(buffer, false, verdict == RIGHT ? 0 : -EIO);
+		buffer_done(buffer, false, err == 0 ? 0 : -EIO);
 	}
 	state.places &= ~BIT(place);
 }

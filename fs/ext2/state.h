@@ -53,7 +53,8 @@ struct state {
 	int32_t info_err;
 	uint32_t info_asked;
 	uint64_t places, again;         /* of `landing`: in use; of those, to be read again */
-	struct { uint32_t buffer, block, tries; } place[RING_ENTRIES];
+	struct { uint32_t buffer, block, tries, found; } place[RING_ENTRIES];
+	uint64_t cleared;               /* when the driver's next life read the same, ns */
 };
 
 /* Not rolled back by the undo log: `journal` does that (buffer.c). */

@@ -4,7 +4,7 @@
  * Job:      keeps a sum of each block that was read or written since the mount; says of bytes that
  *           were read whether they are right.
  * Speaks:   nothing; io.c reads again.
- * Touches:  sums, cache.wrong, cache.lost.
+ * Touches:  sums, cache.wrong.
  * Trusts:   nobody below: a block is what it was, or it is an error.
  * On crash: sums are kept. One that is ahead of the disk belongs to a block that is dirty.
  *
@@ -23,16 +23,14 @@ void sum_unknown(uint32_t block)
 	sums_set(&sums, block, 0);
 }
 
-enum verdict sum_check(uint32_t block, const void *at, unsigned tries)
+bool sum_check(uint32_t block, const void *at, uint32_t *found, uint32_t *known)
 {
-	uint32_t known = sums_get(&sums, block), found = sum_of(at, state.volume.size);
-
-	if (known == 0)
-		sums_set(&sums, block, found);
-	if (known == 0 || known == found)
-		return RIGHT;
+	*found = sum_of(at, state.volume.size);
+	*known = sums_get(&sums, block);
+	if (*known == 0)
+		sums_set(&sums, block, *found);
+	if (*known == 0 || *known == *found)
+		return true;
 	cache.wrong++;
-	cache.lost += tries != 0;
-	io_wrong(block, found, known, tries == 0);
-	return tries == 0 ? AGAIN : WRONG;
+	return false;
 }

@@ -108,10 +108,11 @@ err_t ds_retrieve(struct peer *to, const struct ds_retrieve_request *req,
 
 static unsigned complaints;
 static err_t complaint_answer = -EPERM;
+static uint32_t expected_reason = RS_COMPLAINT_PROTOCOL;
 
 err_t complain(endpoint_t accused, uint32_t reason, const char *text)
 {
-	CHECK(endpoint_slot(accused) == 24 && reason == RS_COMPLAINT_PROTOCOL &&
+	CHECK(endpoint_slot(accused) == 24 && reason == expected_reason &&
 	      text[0] != '\0');
 	complaints += complaint_answer == 0;
 	return complaint_answer;
@@ -496,6 +497,33 @@ static void t_complaint(void)
 	complaint_answer = -EPERM;
 }
 
+/* The answer that came was none the client wants; another request is open. */
+static void t_wrong_bytes(void)
+{
+	const err_t answers[] = { 0, -ESRCH, -EPERM };
+	uint64_t before;
+
+	for (unsigned n = 0; n < COUNT(answers); n++) {
+		setup();
+		content[512] = 7;
+		CHECK_EQ(one(BLOCK_READ, 0, 512).err, 0);
+		buffer[0][0] = 0;
+		CHECK_EQ(ask(BLOCK_READ, 512, 512, 0), 0);
+		block_publish(&c, &mem);
+		before = c.resubmitted;
+		complaint_answer = answers[n];
+		expected_reason = RS_COMPLAINT_DATA;
+		CHECK_EQ(block_client_complain(&c, &mem), answers[n] != -EPERM);
+		if (answers[n] != -EPERM)
+			replaced();
+		CHECK_EQ(answered().err, 0);
+		CHECK_EQ(buffer[0][0], 7);
+		CHECK_EQ(c.resubmitted != before, answers[n] != -EPERM);
+	}
+	expected_reason = RS_COMPLAINT_PROTOCOL;
+	complaint_answer = -EPERM;
+}
+
 static void t_complaints_end(void)
 {
 	setup();
@@ -526,6 +554,8 @@ int main(void)
 	TEST("and its end is not taken for that of a later request", t_orphan_counts_for_nothing);
 	TEST("an answer that is none: a complaint, and the next life of the driver is asked",
 	     t_complaint);
+	TEST("wrong bytes: a complaint, and the next life is asked for what is open",
+	     t_wrong_bytes);
 	TEST("after three such answers in a row the request fails", t_complaints_end);
 	TEST("a client that writes anything gets only checked requests to the device",
 	     t_hostile_client);

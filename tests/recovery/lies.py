@@ -25,7 +25,8 @@ NOTHING = bytes.fromhex('31c0c3')       # xor %eax,%eax; ret
 DRIVER = 'virtio_blk1'
 UNMOUNTS = 12
 NAMES = ('dropped', 'elsewhere', 'over', 'other', 'kept')
-WRONG = re.compile(r'/dev/vdb: block (\d+): wrong bytes .* (read again|once more: EIO)')
+WRONG = re.compile(r'/dev/vdb: block (\d+): wrong bytes .* '
+                   r'(read again|once more: EIO|once more: read by)')
 
 
 def make_disk(folder):
@@ -99,11 +100,11 @@ def image_changes(guest, disk, content):
         evict(guest)
         found = {name: read(guest, name, content[name]) for name in NAMES}
         assert found == {**dict.fromkeys(NAMES, 'EIO'), 'kept': 'right'}, found
-    with scenario('the log names the disk and the blocks, read twice each'):
+    with scenario('the log names the disk and the blocks, read twice at least'):
         lines = log_of(guest)
         for name in NAMES[:-1]:
             said = [how for number, how in lines if int(number) == blocks[name]]
-            assert said[:2] == ['read again', 'once more: EIO'], (name, blocks, lines)
+            assert said[0] == 'read again' and 'once more: EIO' in said, (name, blocks, lines)
         assert not [n for n, _ in lines if int(n) == blocks['kept']], lines
     with scenario('what is written anew is right'):
         ok(guest, 'cd /mnt; for f in %s; do cp new-$f $f || exit 1; done; cd /; sync'
@@ -131,7 +132,8 @@ def driver_lies(bed, function, content, writes):
         ok(guest, 'cd /mnt; for f in %s; do cat new-$f > $f; done; cd /; sync' % ' '.join(NAMES))
     else:
         found = [read(guest, name, content[name]) for name in NAMES]
-        assert 'EIO' in found and 'WRONG' not in found, found
+        assert set(found) == {'right'}, found
+        assert 'complaint' in ok(guest, 'service status ' + DRIVER), 'no complaint'
     ok(guest, 'service kill ' + DRIVER)
     stub.close()
     evict(guest)
@@ -200,7 +202,8 @@ def main(folder):
         ok(guest, 'cd /mnt; for f in %s; do cp new-$f $f || exit 1; done; cd /; sync'
            % ' '.join(NAMES))
         image_changes(guest, disk, content)
-        with scenario('a driver that answers reads and brings nothing: no wrong byte'):
+        ok(guest, 'sleep 10')           # until then ext2 complains of nobody: it was the disk
+        with scenario('a driver that answers reads and brings nothing is replaced, unseen'):
             found = driver_lies(bed, 'block_store', content, False)
             assert set(found) == {'right'}, found
             assert log_of(guest), 'nothing in the log'

@@ -82,12 +82,6 @@ void io_say(const char *what, uint64_t number)
 	printf("\n");
 }
 
-void io_wrong(uint32_t block, uint32_t found, uint32_t known, bool again)
-{
-	if (!quiet)
-		printf("block %u: %x, not %x (%d)\n", block, found, known, again);
-}
-
 bool file_dirent(struct file_dirents *d, uint64_t ino, uint64_t next_pos, uint32_t mode,
 		 const char *name)
 {
@@ -102,6 +96,8 @@ bool file_dirent(struct file_dirents *d, uint64_t ino, uint64_t next_pos, uint32
 	d->used += 16 + len;
 	return true;
 }
+
+enum verdict { RIGHT, AGAIN, WRONG };
 
 /* As io_publish does. */
 static void publish(void)
@@ -134,12 +130,17 @@ static void disk_write(size_t at, const uint8_t *from, size_t len)
 /* What a read answers is right, or tried again, or an error. */
 static enum verdict disk_read(size_t at, unsigned buffer, size_t len, unsigned tries)
 {
+	uint32_t was, is;
+
 	memcpy(bytes[buffer], disk + at, len);
 	if (tries == 0 && lies_now(OTHER_BYTES))
 		bytes[buffer][random_below((uint32_t)len)] ^= 1;
 	if (tries != 0 ? lie == OTHER_BYTES_FOR_GOOD : lies_now(OTHER_BYTES_FOR_GOOD))
 		memmove(bytes[buffer], disk + (at < 8 * len ? 8 * len : at - 8 * len), len);
-	return sum_check(cache.buffer[buffer].block, bytes[buffer], tries);
+	if (sum_check(cache.buffer[buffer].block, bytes[buffer], &is, &was))
+		return RIGHT;
+	cache.lost += tries != 0;
+	return tries == 0 ? AGAIN : WRONG;
 }
 
 /* One transfer, any of those that are open, is done. False: none was. */
