@@ -311,7 +311,7 @@ $(PROGRAM_DIRS:%=$(BUILD)/rootfs/usr/lib/skink/%): $(BUILD)/rootfs/usr/lib/skink
 DISK_NAMES := $(filter $(notdir $(basename $(MANIFESTS))),$(shell sed 's/\#.*//' image/disk.list))
 DISK_SVC := $(foreach n,$(DISK_NAMES),$(filter %/$n.svc,$(MANIFESTS)))
 DISK_ELF := $(foreach n,$(filter $(SERVICES),$(DISK_NAMES)),$(BUILD)/services/$n/$n.elf)
-ROOT_BIN += $(DISK_NAMES:%=$(BUILD)/rootfs/etc/skink/services/%.svc) \
+ROOT_BIN += $(foreach n,$(BOOT_NAMES) $(DISK_NAMES),$(BUILD)/rootfs/etc/skink/services/$n.svc) \
 	$(patsubst $(BUILD)/services/%.elf,$(BUILD)/rootfs/usr/lib/skink/services/%,$(foreach \
 	e,$(DISK_ELF),$(BUILD)/services/$(notdir $e)))
 

@@ -40,6 +40,11 @@ static const enum manifest_word required[] = {
 	WORD_SERVICE, WORD_ID, WORD_RANK, WORD_MEMORY,
 };
 
+const char *manifest_word_name(unsigned word)
+{
+	return word < NR_WORDS ? words[word] : "?";
+}
+
 err_t manifest_refuse(const struct manifest_reader *r, const char *text, ...)
 {
 	va_list ap;

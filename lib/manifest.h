@@ -121,6 +121,9 @@ bool manifest_may_complain(const struct manifest *m, const struct manifest *of);
 void manifest_priv(const struct manifest *m, const struct manifest *const *set, unsigned count,
 		   struct priv_desc *d);
 
+/* The word that a line begins with. */
+const char *manifest_word_name(unsigned word);
+
 /* Name of a Linux call, or NULL; and back, or -1. */
 const char *linux_call_name(unsigned number);
 int linux_call_number(const char *name);

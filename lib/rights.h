@@ -14,6 +14,7 @@ struct rs_rights {
 	uint32_t heartbeat_ms, heartbeat_count;
 	uint32_t restart;               /* enum manifest_restart */
 	uint64_t memory, stack;         /* bytes */
+	uint64_t used;                  /* of memory: what program and stack take */
 	uint64_t needs;                 /* bit n: the service with id n */
 	char serves[128];               /* contracts, separated by blanks */
 };

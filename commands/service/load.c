@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * load.c - service start PATH.svc, service remove NAME: services that were not in the boot set.
+ * load.c - service start PATH.svc, remove, update, reload: what rs has to be given files for.
  *
  * Job:      reads a manifest and the program that it names, and hands both to rs, which reads no
  *           file.
- * Speaks:   contracts/rs (load, remove, refusal).
+ * Speaks:   contracts/rs (load, remove, update, reload, refusal).
  * Touches:  nothing.
  * Trusts:   nothing: rs checks what it is given.
  * On crash: it is a program: nothing depends on it.
@@ -205,4 +205,80 @@ int remove_service(const char *name)
 	default:
 		return result(err, name, name);
 	}
+}
+
+/* Its program, as the manifest says that the image has. */
+static void default_program(const char *name, char *path, size_t room)
+{
+	char manifest[PATH_ROOM];
+
+	if (!find_manifest(name, manifest, sizeof(manifest)) || !append(manifest) ||
+	    !find_program(manifest, path, room))
+		snprintf(path, room, SERVICE_PROGRAMS "/%s", name);
+	data.len = 0;
+}
+
+int update(const char *name, const char *program)
+{
+	struct rs_update_request req = { 0 };
+	char found[PATH_ROOM];
+	err_t err;
+
+	if (strlen(name) >= sizeof(req.name))
+		return fail(name, -ENOENT);
+	strcpy(req.name, name);
+	if (program == NULL) {
+		default_program(name, found, sizeof(found));
+		program = found;
+	}
+	if (!append(program))
+		return 1;
+	if (data.len == 0) {
+		fprintf(stderr, "service: %s: it is empty\n", program);
+		return 1;
+	}
+	err = hand_over(RS_UPDATE, &req, sizeof(req));
+	switch (-err) {
+	case EOPNOTSUPP:
+		fprintf(stderr, "service: %s: it keeps state: that needs live update, which is not "
+			"there yet\n", name);
+		return 1;
+	case EBUSY:
+		fprintf(stderr, "service: %s: it never was at rest\n", name);
+		return 1;
+	case EIO:
+		fprintf(stderr, "service: %s: the new program died at once: the old one is back "
+			"(see: service log)\n", name);
+		return 1;
+	default:
+		return result(err, name, program);
+	}
+}
+
+int reload(const char *name, const char *manifest)
+{
+	struct rs_reload_request req = { 0 };
+	char found[PATH_ROOM];
+	err_t err;
+
+	if (strlen(name) >= sizeof(req.name))
+		return fail(name, -ENOENT);
+	strcpy(req.name, name);
+	if (manifest == NULL) {
+		find_manifest(name, found, sizeof(found));
+		manifest = found;
+	}
+	if (!append(manifest))
+		return 1;
+	if (data.len == 0 || data.len > TEXT_MAX) {
+		fprintf(stderr, "service: %s: not a manifest: it has %zu bytes\n", manifest,
+			data.len);
+		return 1;
+	}
+	err = hand_over(RS_RELOAD, &req, sizeof(req));
+	if (err == -EOPNOTSUPP) {
+		fprintf(stderr, "service: %s: it is as the image has it\n", name);
+		return 1;
+	}
+	return err == -ENOENT ? fail(name, err) : result(err, manifest, name);
 }

@@ -359,6 +359,24 @@ static int dump(const char *name)
 	return 0;
 }
 
+static int rights(const char *name)
+{
+	struct is_rights_request req = { 0 };
+	struct is_rights_reply r = { 0 };
+	endpoint_t is;
+	err_t err = find_is(&is);
+
+	if (err != 0)
+		return fail("is", err);
+	if (!name_fits(req.name, sizeof(req.name), name))
+		return 1;
+	err = ask_at(is, IS_RIGHTS, &req, sizeof(req), &r, sizeof(r), text, sizeof(text));
+	if (err != 0)
+		return fail(name, err);
+	fwrite(text, 1, r.done, stdout);
+	return 0;
+}
+
 /* `text`: what has been asked for and is wrong, if there is more to say. */
 static int usage(const char *text, const char *verb)
 {
@@ -368,6 +386,9 @@ static int usage(const char *text, const char *verb)
 	      "       service status|start|stop|restart|recover|refresh|degrade NAME\n"
 	      "       service start PATH.svc [PROGRAM]\n"
 	      "       service remove NAME\n"
+	      "       service update NAME [PROGRAM]\n"
+	      "       service reload NAME [PATH.svc]\n"
+	      "       service rights NAME\n"
 	      "       service kill [-SIGNAL] NAME\n"
 	      "       service stats\n"
 	      "       service log [NAME]\n"
@@ -379,7 +400,7 @@ static int usage(const char *text, const char *verb)
 
 static const char *const verbs[] = {
 	"list", "status", "start", "stop", "restart", "kill", "stats", "log", "dump",
-	"crashes", "tree", "recover", "refresh", "remove", "degrade",
+	"crashes", "tree", "recover", "refresh", "update", "reload", "rights", "remove", "degrade",
 };
 
 int main(int argc, char **argv)
@@ -408,6 +429,12 @@ int main(int argc, char **argv)
 		return start(argv[2], argv[3]);
 	if (argc == 3 && strcmp(verb, "remove") == 0)
 		return remove_service(argv[2]);
+	if ((argc == 3 || argc == 4) && strcmp(verb, "update") == 0)
+		return update(argv[2], argv[3]);
+	if ((argc == 3 || argc == 4) && strcmp(verb, "reload") == 0)
+		return reload(argv[2], argv[3]);
+	if (argc == 3 && strcmp(verb, "rights") == 0)
+		return rights(argv[2]);
 	if (argc == 3 && strcmp(verb, "stop") == 0)
 		return change(RS_STOP, argv[2]);
 	if (argc == 3 && (strcmp(verb, "restart") == 0 || strcmp(verb, "refresh") == 0))

@@ -29,6 +29,8 @@ int tree(void);
  * says. */
 int load(const char *manifest, const char *program);
 int remove_service(const char *name);
+int update(const char *name, const char *program);      /* NULL: where the image has it */
+int reload(const char *name, const char *manifest);
 bool is_path(const char *name);                 /* a manifest's, not a service's name */
 bool find_manifest(const char *name, char *path, size_t room);
 

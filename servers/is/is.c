@@ -146,8 +146,22 @@ static err_t do_is_service(const struct call *c, const struct is_service_request
 	return err != 0 ? err : give(c, &reply->done, &reply->size);
 }
 
+static err_t do_is_rights(const struct call *c, const struct is_rights_request *req,
+			  struct is_rights_reply *reply)
+{
+	err_t err;
+
+	if (!may_look(c))
+		return -EPERM;
+	text_clear();
+	names_read();
+	err = dump_rights(req->name);
+	return err != 0 ? err : give(c, &reply->done, &reply->size);
+}
+
 static const struct is_ops ops = {
 	.key = do_is_key, .page = do_is_page, .dump = do_is_dump, .service = do_is_service,
+	.rights = do_is_rights,
 };
 
 int main(void)

@@ -370,3 +370,75 @@ err_t dump_service(const char *name)
 	put_account(name, &r);
 	return 0;
 }
+
+/* ---- what one service may do, and what is seen of it ---- */
+
+/* Messages of a service in the kernel's trace ring. Kernel calls leave none there. */
+struct seen {
+	uint32_t records;
+	uint32_t called[NR_PROCS], notified[NR_PROCS], answered;
+	uint64_t linux_calls[NR_LINUX / 64];
+};
+
+static void look(unsigned slot, struct seen *s)
+{
+	static struct trace_record record[NR_TRACE];
+	struct trace_read_request req = { .count = NR_TRACE, .address = (uint64_t)record };
+	struct trace_read_reply r;
+
+	memset(s, 0, sizeof(*s));
+	if (sys_trace_read(&req, &r) != 0)
+		return;
+	s->records = r.count;
+	for (uint32_t i = 0; i < r.count; i++) {
+		const struct trace_record *t = &record[i];
+
+		if (t->from != slot || t->to >= NR_PROCS)
+			continue;
+		s->called[t->to] += t->event == TRACE_SEND;
+		s->notified[t->to] += t->event == TRACE_NOTIFY;
+		s->answered += t->event == TRACE_REPLY;
+		if (t->event == TRACE_SEND && t->type < NR_LINUX)
+			s->linux_calls[t->type / 64] |= BIT(t->type % 64);
+	}
+}
+
+static void put_seen(const char *head, const uint32_t *count)
+{
+	put_list(head);
+	for (unsigned n = 0; n < NR_PROCS; n++)
+		if (count[n] != 0)
+			put_item("%s(%u)", name_of_slot(n), count[n]);
+	put_list_end();
+}
+
+err_t dump_rights(const char *name)
+{
+	static struct seen seen;
+	struct rs_status_reply s;
+	struct proc_info_reply p;
+	struct rs_rights r;
+
+	if (!status_of(name, &s) || !rights_by_name(name, &r))
+		return -ENOENT;
+	r.serves[sizeof(r.serves) - 1] = '\0';
+	put("%s may:\n  memory        %lu KiB\n", name, (unsigned long)r.memory / 1024);
+	put_rights(&r.priv);
+	put_linux("  Linux calls   ", r.priv.posix);
+	put_device_rights(&r.priv);
+	put("  serves        %s\n", r.serves[0] != '\0' ? r.serves : "-");
+	if (has_routes(&r))
+		put_routes(&r);
+	look(s.priv, &seen);
+	put("it uses:\n  memory        %lu KiB\n", (unsigned long)r.used / 1024);
+	if (info_of_slot(s.priv, &p))
+		put("  time          %lu ticks of 10 ms, ran %lu times\n",
+		    (unsigned long)p.user_ticks, (unsigned long)p.switches);
+	put("and of the last %u messages of all:\n", seen.records);
+	put_seen("  called        ", seen.called);
+	put_seen("  notified      ", seen.notified);
+	put("  answered      %u\n", seen.answered);
+	put_linux("  Linux calls   ", seen.linux_calls);
+	put("(kernel calls, ports and device memory leave no trace)\n");
+	return 0;
+}

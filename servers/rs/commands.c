@@ -202,7 +202,7 @@ static void end(unsigned id, unsigned phase)
 		waiter_answer(s, -EIO);
 		say("<%u>%s: %s", phase == RS_STATE_STOPPED ? 7 : 4, s->name,
 		    phase == RS_STATE_STOPPED ? "stopped on request" : "is given up");
-		loading_failed(id);
+		loading_stopped(id);
 	}
 	script_end(id);
 	s->phase = (uint8_t)phase;
@@ -445,6 +445,7 @@ static err_t do_rs_rights(const struct call *c, const struct rs_rights_request *
 		.memory = m->memory, .stack = m->stack, .needs = needs_of(m),
 	};
 	rights_of(id, &r.priv);
+	r.used = service_bytes(id);
 	memcpy(r.routes, m->posix, sizeof(r.routes));
 	for (unsigned i = 0; i < m->serves.count; i++) {
 		strlcat(r.serves, i == 0 ? "" : " ", sizeof(r.serves));
@@ -509,6 +510,7 @@ const struct rs_ops rs_operations = {
 	.rights = do_rs_rights, .crash_next = do_rs_crash_next,
 	.crash_read = do_rs_crash_read, .recover = do_rs_recover, .pci_grant = do_rs_pci_grant,
 	.firmware_grant = do_rs_firmware_grant, .load = do_rs_load, .remove = do_rs_remove,
-	.refusal = do_rs_refusal, .script_next = do_rs_script_next,
-	.script_done = do_rs_script_done, .degrade = do_rs_degrade, .complain = do_rs_complain,
+	.refusal = do_rs_refusal, .update = do_rs_update, .reload = do_rs_reload,
+	.script_next = do_rs_script_next, .script_done = do_rs_script_done,
+	.degrade = do_rs_degrade, .complain = do_rs_complain,
 };

@@ -178,6 +178,19 @@ err_t service_image(unsigned id, struct image *i)
 	return err != 0 ? err : image_check(i);
 }
 
+uint64_t service_bytes(unsigned id)
+{
+	uint64_t bytes = service_stack(id);
+	struct image i;
+	struct segment s;
+
+	if (service_image(id, &i) != 0)
+		return 0;
+	for (unsigned n = 0; image_segment(&i, n, &s); n++)
+		bytes += (s.memory + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+	return bytes;
+}
+
 err_t service_build(unsigned id)
 {
 	struct space_create_request space = { .space = (uint16_t)id, .priv = (uint16_t)id };

@@ -20,14 +20,16 @@ struct loaded {
 	uint32_t frames;                /* of the service, by vm */
 };
 
-enum load_kind { LOAD_START, LOAD_REMOVE };
+enum load_kind { LOAD_START, LOAD_REMOVE, LOAD_UPDATE, LOAD_RELOAD };
 
 /* LEAVE and TIDY take back what is not in use; then the client is answered. */
 enum load_phase {
 	LOAD_IDLE,
 	LOAD_COPY,                      /* until there is room for what the client lends */
 	LOAD_MEMORY,                    /* until there is room for the service */
+	LOAD_QUIET,                     /* update: until the old one is at rest */
 	LOAD_TRIAL,                     /* until it is ready */
+	LOAD_SETTLE,                    /* update: until it has lived for a second */
 	LOAD_LEAVE,                     /* a guest goes: its name, its space */
 	LOAD_TIDY,                      /* places and pages that are not in use go */
 };
@@ -37,6 +39,8 @@ struct loading {
 	uint8_t phase, kind;
 	uint8_t id;
 	uint8_t text_place, program_place;      /* where the new ones are */
+	uint8_t old_program;            /* update: as loaded.program was */
+	uint32_t tries;                 /* QUIET */
 	uint8_t asks;                   /* vm was asked so often for the page that is missing */
 	uint64_t asked_for;
 	int32_t result;                 /* for the client, at the end */

@@ -12,37 +12,38 @@
  * Phases, and who makes the transition:
  *   idle --do_rs_load--> copy --step_copy--> memory --begin_trial--> trial --loading_ready--> idle
  *   copy, memory, trial --give_up--> leave or tidy --loading_step--> idle
+ *   (update and reload: see update.c)
  *   idle --do_rs_remove--> leave --loading_step--> tidy --loading_step--> idle
  */
-#include "rs.h"
+#include "loading.h"
 #include <contract/kernel.h>
 #include <lib/clock.h>
 #include <lib/image_fit.h>
 
-static struct manifest incoming;
+struct manifest incoming;
 
-static struct loading *const load = &state.loading;
-
-static void answer(err_t err)
+void load_answer(err_t err)
 {
 	if (!endpoint_eq(load->client, ENDPOINT_NONE))
 		call_reply(load->client, load->serial, err, NULL, 0);
 	load->client = ENDPOINT_NONE;
 }
 
-static void begin(unsigned kind, unsigned phase, unsigned id, const struct call *c)
+void load_begin(unsigned kind, unsigned id, const struct call *c)
 {
 	*load = (struct loading){
-		.kind = (uint8_t)kind, .phase = (uint8_t)phase, .id = (uint8_t)id,
+		.kind = (uint8_t)kind, .phase = LOAD_COPY, .id = (uint8_t)id,
 		.client = c->client, .serial = c->serial,
 	};
 }
 
 /* What is there of it goes; then the client hears why. */
-static void give_up(err_t err)
+void load_give_up(err_t err)
 {
+	bool is_there = load->kind == LOAD_START && state.service[load->id].name[0];
+
 	load->result = err;
-	load->phase = state.service[load->id].name[0] ? LOAD_LEAVE : LOAD_TIDY;
+	load->phase = is_there ? LOAD_LEAVE : LOAD_TIDY;
 }
 
 /* ---- what may be loaded ---- */
@@ -55,20 +56,29 @@ static void give_up(err_t err)
 	 CALL(SPACE_MAP) | CALL(SPACE_UNMAP) | CALL(SPACE_PROTECT) | CALL(SPACE_SHARE) | \
 	 CALL(FRAME_PIN) | CALL(PROC_RECOVER) | CALL(PROC_FREEZE) | CALL(PROC_COPY))
 
+/* old: as it was so far, or NULL. */
+err_t load_check_core(const struct manifest *m, const struct manifest *old)
+{
+	uint32_t rights = m->rights & CORE_RIGHTS & ~(old == NULL ? 0 : old->rights);
+	uint64_t calls = m->calls & CORE_CALLS & ~(old == NULL ? 0 : old->calls);
+
+	if (rights != 0)
+		return refuse(m->line[WORD_RIGHTS], "to manage others is for the boot set");
+	if (calls != 0)
+		return refuse(m->line[WORD_CALLS], "kernel call '%s' is for the boot set",
+			      kernel_call_name[__builtin_ctzll(calls)]);
+	return 0;
+}
+
 static err_t admit(const char *text, size_t len)
 {
 	const struct manifest *m = &incoming;
-	err_t err = manifest_admit(text, len, &incoming);
+	err_t err = manifest_admit(text, len, &incoming, NOBODY);
 
 	if (err != 0)
 		return err;
 	if (m->archive)
 		return refuse(m->line[WORD_ARCHIVE], "the boot archive is for the boot set");
-	if (m->rights & CORE_RIGHTS)
-		return refuse(m->line[WORD_RIGHTS], "to manage others is for the boot set");
-	if (m->calls & CORE_CALLS)
-		return refuse(m->line[WORD_CALLS], "kernel call '%s' is for the boot set",
-			      kernel_call_name[__builtin_ctzll(m->calls & CORE_CALLS)]);
 	for (unsigned i = 0; i < m->needs.count; i++) {
 		int n = service_by_name(m->needs.of[i].name);
 
@@ -76,17 +86,16 @@ static err_t admit(const char *text, size_t len)
 			return refuse(m->needs.of[i].line, "needs '%s', which does not run",
 				      m->needs.of[i].name);
 	}
-	return 0;
+	return load_check_core(m, NULL);
 }
 
-static err_t check_program(const struct image *i)
+err_t load_check_program(const struct manifest *m, const struct image *i)
 {
 	struct image_error e;
 
-	if (image_fits(i->elf, i->size, incoming.program, incoming.stack, incoming.memory,
-		       &e) == 0)
+	if (image_fits(i->elf, i->size, m->program, m->stack, m->memory, &e) == 0)
 		return 0;
-	return refuse(e.of_memory ? incoming.line[WORD_MEMORY] : 0, "%s", e.text);
+	return refuse(e.of_memory ? m->line[WORD_MEMORY] : 0, "%s", e.text);
 }
 
 /* ---- the steps ---- */
@@ -96,27 +105,38 @@ static err_t have_copied(void)
 	err_t err = window_fill(load->id, load);
 	struct image i = window_image(load->id, load->program_place, load->program_len);
 
-	if (err == 0)
-		err = admit(window_manifest(load->id, load->text_place), load->text_len);
+	if (err != 0 || load->kind != LOAD_START)
+		return err != 0 ? err : update_copied();
+	err = admit(window_manifest(load->id, load->text_place), load->text_len);
 	if (err == 0 && incoming.id != load->id)
 		err = refuse(incoming.line[WORD_ID], "the id has changed meanwhile");
-	return err == 0 ? check_program(&i) : err;
+	if (err == 0)
+		err = load_check_program(&incoming, &i);
+	if (err == 0)
+		load->phase = LOAD_MEMORY;
+	return err;
+}
+
+static uint64_t stack_of(const struct manifest *m)
+{
+	return (m->stack + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 }
 
 /* Segments, stack. */
-static enum memory gather(const struct image *i, uint64_t stack)
+enum memory load_gather(const struct manifest *m, const struct image *i)
 {
-	enum memory m = memory_ask(load->id, IMAGE_STACK_TOP - stack, stack, MAP_WRITE);
+	uint64_t stack = stack_of(m);
+	enum memory there = memory_ask(load->id, IMAGE_STACK_TOP - stack, stack, MAP_WRITE);
 	struct segment s;
 
-	for (unsigned n = 0; m == MEMORY_THERE && image_segment(i, n, &s); n++)
-		m = memory_ask(load->id, s.va, s.memory, s.flags);
-	return m;
+	for (unsigned n = 0; there == MEMORY_THERE && image_segment(i, n, &s); n++)
+		there = memory_ask(load->id, s.va, s.memory, s.flags);
+	return there;
 }
 
-static uint32_t pages_of(const struct image *i, uint64_t stack)
+uint32_t load_pages(const struct manifest *m, const struct image *i)
 {
-	uint64_t pages = 1 + stack / PAGE_SIZE;
+	uint64_t pages = 1 + stack_of(m) / PAGE_SIZE;
 	struct segment s;
 
 	for (unsigned n = 0; image_segment(i, n, &s); n++)
@@ -125,7 +145,7 @@ static uint32_t pages_of(const struct image *i, uint64_t stack)
 }
 
 /* It has all it needs: from here on it is a service like any other, on trial. */
-static void begin_trial(const struct image *i, uint64_t stack)
+static void begin_trial(const struct image *i)
 {
 	unsigned id = load->id;
 	struct service *s = &state.service[id];
@@ -137,7 +157,7 @@ static void begin_trial(const struct image *i, uint64_t stack)
 	};
 	l->text_len[load->text_place] = load->text_len;
 	l->program_len[load->program_place] = load->program_len;
-	l->frames = pages_of(i, stack);
+	l->frames = load_pages(&incoming, i);
 	state.frames += l->frames;
 	*s = (struct service){
 		.generation = s->generation + 1, .built = true, .phase = RS_STATE_DEAD,
@@ -155,8 +175,12 @@ static void begin_trial(const struct image *i, uint64_t stack)
 /* Has it been started at all? */
 static void step_trial(void)
 {
-	if (state.service[load->id].phase == RS_STATE_GONE)
-		give_up(-EIO);
+	if (state.service[load->id].phase != RS_STATE_GONE)
+		return;
+	if (load->kind == LOAD_UPDATE)
+		update_failed();
+	else
+		load_give_up(-EIO);
 }
 
 static void step_copy(void)
@@ -164,32 +188,29 @@ static void step_copy(void)
 	enum memory m = window_ask(load->id, load);
 	err_t err = m == MEMORY_THERE ? have_copied() : 0;
 
-	if (m == MEMORY_NONE)
-		give_up(-ENOMEM);
-	else if (err != 0)
-		give_up(err);
-	else if (m == MEMORY_THERE)
-		load->phase = LOAD_MEMORY;
+	if (m == MEMORY_NONE || err != 0)
+		load_give_up(err != 0 ? err : -ENOMEM);
 }
 
 static void step_memory(void)
 {
 	struct image i = window_image(load->id, load->program_place, load->program_len);
+	const struct manifest *m = load->kind == LOAD_UPDATE ? manifest_of(load->id) : &incoming;
 	struct manifest_error e;
-	uint64_t stack;
-	enum memory m;
+	enum memory there;
 
 	/* After a crash of rs `incoming` is empty. */
-	if (manifest_parse(window_manifest(load->id, load->text_place), load->text_len, &incoming,
+	if (load->kind == LOAD_START &&
+	    manifest_parse(window_manifest(load->id, load->text_place), load->text_len, &incoming,
 			   &e) != 0)
-		return give_up(-EIO);
-	stack = (incoming.stack + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-	m = gather(&i, stack);
-	if (m == MEMORY_NONE)
-		return give_up(-ENOMEM);
-	if (m != MEMORY_THERE)
-		return;
-	begin_trial(&i, stack);
+		return load_give_up(-EIO);
+	there = load_gather(m, &i);
+	if (there == MEMORY_NONE)
+		return load_give_up(-ENOMEM);
+	if (there == MEMORY_THERE && load->kind == LOAD_UPDATE)
+		load->phase = LOAD_QUIET;
+	else if (there == MEMORY_THERE)
+		begin_trial(&i);
 }
 
 static void end_process(struct service *s, unsigned id)
@@ -227,10 +248,10 @@ static void step_tidy(void)
 {
 	unsigned id = load->id;
 
-	if ((!state.service[id].name[0] && !space_back(id)) || !window_tidy(id))
+	if (!(state.service[id].name[0] ? update_tidy(id) : space_back(id)) || !window_tidy(id))
 		return;
 	load->phase = LOAD_IDLE;
-	answer(load->result);
+	load_answer(load->result);
 }
 
 static void step(void)
@@ -240,8 +261,12 @@ static void step(void)
 		return step_copy();
 	case LOAD_MEMORY:
 		return step_memory();
+	case LOAD_QUIET:
+		return update_quiet();
 	case LOAD_TRIAL:
 		return step_trial();
+	case LOAD_SETTLE:
+		return update_settle();
 	case LOAD_LEAVE:
 		return step_leave();
 	case LOAD_TIDY:
@@ -266,19 +291,45 @@ void loading_ready(unsigned id)
 {
 	if (load->phase != LOAD_TRIAL || load->id != id)
 		return;
+	if (load->kind == LOAD_UPDATE) {
+		load->phase = LOAD_SETTLE;      /* it may still die at once */
+		return;
+	}
 	load->phase = LOAD_IDLE;
 	say("<6>%s: loaded", state.service[id].name);
-	answer(0);
+	load_answer(0);
+}
+
+static bool is_on_trial(unsigned id)
+{
+	return load->id == id && (load->phase == LOAD_TRIAL || load->phase == LOAD_SETTLE);
 }
 
 bool loading_failed(unsigned id)
 {
-	if (load->phase != LOAD_TRIAL || load->id != id)
+	if (!is_on_trial(id))
 		return false;
+	if (load->kind == LOAD_UPDATE) {
+		update_failed();
+		return true;
+	}
 	end_process(&state.service[id], id);
-	give_up(-EIO);
-	state.retry = true;
+	load_give_up(-EIO);
 	return true;
+}
+
+void loading_stopped(unsigned id)
+{
+	if (!is_on_trial(id))
+		return;
+	load_give_up(-EIO);
+	loading_step();
+}
+
+/* Vm may be busy, a service not at rest, ds not there: it is worth looking again soon. */
+bool loading_waits(void)
+{
+	return load->phase != LOAD_IDLE && load->phase != LOAD_TRIAL && load->phase != LOAD_SETTLE;
 }
 
 void loading_cancelled(endpoint_t client, uint32_t serial)
@@ -286,9 +337,9 @@ void loading_cancelled(endpoint_t client, uint32_t serial)
 	if (load->phase == LOAD_IDLE || !endpoint_eq(load->client, client) ||
 	    load->serial != serial)
 		return;
-	answer(-EINTR);
-	if (load->kind == LOAD_START && load->phase < LOAD_LEAVE)
-		give_up(-EINTR);
+	load_answer(-EINTR);
+	if (load->phase < LOAD_TRIAL || (load->kind == LOAD_START && load->phase < LOAD_LEAVE))
+		load_give_up(-EINTR);
 	loading_step();
 }
 
@@ -300,7 +351,7 @@ bool loading_leaves(unsigned id)
 /* ---- calls ---- */
 
 /* Is this the call that we died of? Then it is on its way already. */
-static bool is_under_way(const struct call *c)
+bool load_is_under_way(const struct call *c)
 {
 	return load->phase != LOAD_IDLE && endpoint_eq(load->client, c->client) &&
 	       load->serial == c->serial;
@@ -313,7 +364,7 @@ err_t do_rs_load(const struct call *c, const struct rs_load_request *req)
 
 	if (!may_manage(c))
 		return -EPERM;
-	if (is_under_way(c))
+	if (load_is_under_way(c))
 		return NO_REPLY;
 	if (load->phase != LOAD_IDLE)
 		return -EAGAIN;
@@ -325,7 +376,7 @@ err_t do_rs_load(const struct call *c, const struct rs_load_request *req)
 		return err;
 	if (c->lent - req->text > PROGRAM_MAX)
 		return refuse(0, "a program of more than %lu bytes", (unsigned long)PROGRAM_MAX);
-	begin(LOAD_START, LOAD_COPY, incoming.id, c);
+	load_begin(LOAD_START, incoming.id, c);
 	load->text_len = req->text;
 	load->program_len = (uint32_t)(c->lent - req->text);
 	loading_step();
@@ -338,7 +389,7 @@ err_t do_rs_remove(const struct call *c, const struct rs_remove_request *req)
 
 	if (!may_manage(c))
 		return -EPERM;
-	if (is_under_way(c))
+	if (load_is_under_way(c))
 		return NO_REPLY;
 	if (id < 0)
 		return -ENOENT;
@@ -349,7 +400,8 @@ err_t do_rs_remove(const struct call *c, const struct rs_remove_request *req)
 	if (is_needed((unsigned)id) || state.service[id].phase == RS_STATE_STARTING ||
 	    state.service[id].phase == RS_STATE_RUNNING)
 		return -EBUSY;
-	begin(LOAD_REMOVE, LOAD_LEAVE, (unsigned)id, c);
+	load_begin(LOAD_REMOVE, (unsigned)id, c);
+	load->phase = LOAD_LEAVE;
 	loading_step();
 	return NO_REPLY;
 }

@@ -58,13 +58,25 @@ static void read_one(const char *name, const char *text, size_t len)
 	all[count++] = m;
 }
 
+/* A reloaded one of the boot set. */
+static void replace(unsigned id, const char *text, size_t len)
+{
+	struct manifest *m = &manifests[by_id[id] - manifests];
+	struct manifest_error error;
+
+	if (manifest_parse(text, len, m, &error) != 0 || m->id != id)
+		assert(!"it was looked at before it was taken");
+}
+
 static void read_loaded(void)
 {
 	for (unsigned id = 0; id < NR_SERVICES; id++) {
 		size_t len;
 		const char *text = loaded_text(id, &len);
 
-		if (text != NULL)
+		if (text != NULL && by_id[id] != NULL)
+			replace(id, text, len);
+		else if (text != NULL)
 			read_one(state.service[id].name, text, len);
 	}
 }
@@ -101,17 +113,19 @@ err_t refuse(unsigned line, const char *text, ...)
 }
 
 /* Could it run along with those that are there? */
-err_t manifest_admit(const char *text, size_t len, struct manifest *m)
+err_t manifest_admit(const char *text, size_t len, struct manifest *m, int instead)
 {
 	static const struct manifest *set[NR_SERVICES + 1];
 	struct manifest_error e;
-	unsigned n = count;
+	unsigned n = 0;
 
 	if (manifest_parse(text, len, m, &e) != 0)
 		return refuse(e.line, "%s", e.text);
-	if (count == NR_SERVICES)
+	for (unsigned i = 0; i < count; i++)
+		if (all[i]->id != instead)
+			set[n++] = all[i];
+	if (n == NR_SERVICES)
 		return refuse(1, "there are as many services as there can be");
-	memcpy(set, all, sizeof(all));
 	set[n] = m;
 	if (manifest_check(set, n + 1, &e) == 0)
 		return 0;

@@ -29,9 +29,12 @@ static void set_alarm(void)
 {
 	struct alarm_set_request req = { .deadline_ns = guard_next_ns() };
 	uint64_t soon = clock_monotonic_ns() + RETRY_NS;
+	uint64_t settled = loading_next_ns();
 
 	outbox_flush();
-	if (state.retry && (req.deadline_ns == 0 || req.deadline_ns > soon))
+	if (settled != 0 && (req.deadline_ns == 0 || req.deadline_ns > settled))
+		req.deadline_ns = settled;
+	if ((state.retry || loading_waits()) && (req.deadline_ns == 0 || req.deadline_ns > soon))
 		req.deadline_ns = soon;
 	armed_for = req.deadline_ns;
 	if (sys_alarm_set(&req) != 0)

@@ -17,7 +17,9 @@ const struct manifest *manifest_of(unsigned id);
 const struct manifest *const *manifest_set(unsigned *n);
 int service_by_name(const char *name);          /* id, or -1 */
 
-err_t manifest_admit(const char *text, size_t len, struct manifest *m) MUST_CHECK;
+enum { NOBODY = -1 };
+/* Instead of the one with this id, or of NOBODY. */
+err_t manifest_admit(const char *text, size_t len, struct manifest *m, int instead) MUST_CHECK;
 err_t refuse(unsigned line, const char *text, ...) __attribute__((format(printf, 2, 3)));
 
 /* rights.c: manifest to privilege structure and routes. */
@@ -35,6 +37,7 @@ err_t service_recover(unsigned id) MUST_CHECK;  /* frozen, in place */
 endpoint_t service_endpoint(unsigned id);
 uint64_t service_stack(unsigned id);
 err_t service_image(unsigned id, struct image *i) MUST_CHECK;
+uint64_t service_bytes(unsigned id);            /* of program and stack in memory */
 
 /* guard.c: defects and what follows from them. */
 bool guard_events(void);                /* any? */
@@ -96,11 +99,16 @@ bool space_back(unsigned id);                   /* true: it is gone */
 /* loading.c: services come and go. */
 void loading_step(void);
 void loading_ready(unsigned id);
+void loading_stopped(unsigned id);
+bool loading_waits(void);                       /* step again soon */
+uint64_t loading_next_ns(void);                 /* or then; 0: never */
 bool loading_failed(unsigned id);               /* it died: true: that was a trial, and is over */
 bool loading_leaves(unsigned id);               /* it is being removed */
 void loading_cancelled(endpoint_t client, uint32_t serial);
 err_t do_rs_load(const struct call *c, const struct rs_load_request *req);
 err_t do_rs_remove(const struct call *c, const struct rs_remove_request *req);
+err_t do_rs_update(const struct call *c, const struct rs_update_request *req);
+err_t do_rs_reload(const struct call *c, const struct rs_reload_request *req);
 err_t do_rs_refusal(const struct call *c, struct rs_refusal_reply *reply);
 
 /* commands.c */

@@ -6,66 +6,38 @@ Limit: 300
 import os
 import re
 import shutil
-import struct
 import subprocess
 import tempfile
 
 import machine
 from bootset import edited
+from elfedit import Elf
 from guest import Guest, finish, scenario
 
 TOY = os.path.join(machine.BUILD, 'services', 'toy', 'toy')
 MANIFEST = open(os.path.join(machine.ROOT, 'servers', 'toy', 'toy.svc')).read()
-PT_LOAD, PF_X = 1, 1
-
-
-class Elf:
-    """The toy's program, to be spoilt."""
-
-    def __init__(self):
-        self.bytes = bytearray(open(TOY, 'rb').read())
-        self.phoff, = struct.unpack_from('<Q', self.bytes, 32)
-        self.entry, = struct.unpack_from('<Q', self.bytes, 24)
-        self.count, = struct.unpack_from('<H', self.bytes, 56)
-
-    def put(self, form, offset, value):
-        struct.pack_into('<' + form, self.bytes, offset, value)
-        return self
-
-    def segment(self, n):
-        return self.phoff + 56 * n
-
-    def code(self, code):
-        """Other instructions where it begins."""
-        for n in range(self.count):
-            kind, flags, offset, address, _, size = struct.unpack_from('<IIQQQQ', self.bytes,
-                                                                       self.segment(n))
-            if kind == PT_LOAD and flags & PF_X:
-                at = offset + self.entry - address
-                self.bytes[at:at + len(code)] = code
-        return self
 
 
 def spoilt():
     """{name of a program: its bytes}"""
-    good = Elf()
+    good = Elf(TOY)
     return {
         'toy': bytes(good.bytes),
         'cut': bytes(good.bytes[:len(good.bytes) // 2]),
         'stub': bytes(good.bytes[:40]),
         'text': b'#!/bin/sh\necho a service\n',
         'empty': b'',
-        'writable': bytes(Elf().put('I', good.segment(0) + 4, 7).bytes),
-        'kernel': bytes(Elf().put('Q', good.segment(0) + 16, 0xffffffff80000000).bytes),
-        'wraps': bytes(Elf().put('Q', good.segment(0) + 40, 1 << 63).bytes),
-        'beyond': bytes(Elf().put('Q', good.segment(2) + 16, 0x7fff00000000).bytes),
-        'same': bytes(Elf().put('Q', good.segment(2) + 16, 0x400000).bytes),
-        'many': bytes(Elf().put('H', 56, 0xffff).bytes),
-        'shared': bytes(Elf().put('H', 16, 3).bytes),
-        'elsewhere': bytes(Elf().put('Q', 24, 0x123456).bytes),
-        'huge': bytes(Elf().put('Q', good.segment(4) + 40, 1 << 30).bytes),
-        'dies': bytes(Elf().code(b'\x0f\x0b').bytes),
-        'hangs': bytes(Elf().code(b'\xeb\xfe').bytes),
+        'writable': bytes(Elf(TOY).put('I', good.segment(0) + 4, 7).bytes),
+        'kernel': bytes(Elf(TOY).put('Q', good.segment(0) + 16, 0xffffffff80000000).bytes),
+        'wraps': bytes(Elf(TOY).put('Q', good.segment(0) + 40, 1 << 63).bytes),
+        'beyond': bytes(Elf(TOY).put('Q', good.segment(2) + 16, 0x7fff00000000).bytes),
+        'same': bytes(Elf(TOY).put('Q', good.segment(2) + 16, 0x400000).bytes),
+        'many': bytes(Elf(TOY).put('H', 56, 0xffff).bytes),
+        'shared': bytes(Elf(TOY).put('H', 16, 3).bytes),
+        'elsewhere': bytes(Elf(TOY).put('Q', 24, 0x123456).bytes),
+        'huge': bytes(Elf(TOY).put('Q', good.segment(4) + 40, 1 << 30).bytes),
+        'dies': bytes(Elf(TOY).code(b'\x0f\x0b').bytes),
+        'hangs': bytes(Elf(TOY).code(b'\xeb\xfe').bytes),
     }
 
 
