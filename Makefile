@@ -521,7 +521,8 @@ $(foreach p,$(PLANTED),$(eval $(call planted_rule,$p,$(shell sed -n 's/^\# File:
 	tests/model/planted/$p.sed))))
 $(HOST)/bin/tests/model/planted: $(PLANTED:%=$(MODEL)/planted/%/explorer)
 
-$(HOST)/bin/tests/model/moments: | $(BUILD)/services/toy/toy $(BUILD)/services/ds/ds
+$(HOST)/bin/tests/model/moments: | $(BUILD)/services/toy/toy $(BUILD)/services/ds/ds \
+	$(BUILD)/services/semaphore/semaphore
 
 TEST_BIN := $(patsubst %.c,$(HOST)/bin/%,$(LIB_TESTS) $(KERNEL_TESTS) $(MODEL_TESTS))
 tests: $(TEST_BIN) $(TOOLS)

@@ -93,6 +93,17 @@ others() {
 		echo >> /tmp/any/done.others
 	done
 }
+loads() {
+	while go; do
+		service start semaphore || bad start
+		semaphore open any$$ 2 && semaphore down any$$ && semaphore up any$$ ||
+			bad semaphore
+		is semaphore "any$$ 2" semaphore_value
+		service stop semaphore && service remove semaphore || bad remove
+		echo >> /tmp/any/done.loads
+	done
+}
+semaphore_value() { semaphore list | awk '{ print $1, $2 }'; }
 posix() {
 	while go; do
 		for t in TESTS; do

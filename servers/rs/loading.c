@@ -56,6 +56,14 @@ void load_give_up(err_t err)
 	 CALL(SPACE_MAP) | CALL(SPACE_UNMAP) | CALL(SPACE_PROTECT) | CALL(SPACE_SHARE) | \
 	 CALL(FRAME_PIN) | CALL(PROC_RECOVER) | CALL(PROC_FREEZE) | CALL(PROC_COPY))
 
+/* Also who is just being recovered. */
+static bool is_alive(unsigned id)
+{
+	unsigned phase = state.service[id].phase;
+
+	return phase == RS_STATE_RUNNING || phase == RS_STATE_STARTING;
+}
+
 /* old: as it was so far, or NULL. */
 err_t load_check_core(const struct manifest *m, const struct manifest *old)
 {
@@ -82,7 +90,7 @@ static err_t admit(const char *text, size_t len)
 	for (unsigned i = 0; i < m->needs.count; i++) {
 		int n = service_by_name(m->needs.of[i].name);
 
-		if (n < 0 || state.service[n].phase != RS_STATE_RUNNING)
+		if (n < 0 || !is_alive((unsigned)n))
 			return refuse(m->needs.of[i].line, "needs '%s', which does not run",
 				      m->needs.of[i].name);
 	}
@@ -172,10 +180,22 @@ static void begin_trial(const struct image *i)
 	guard_due(clock_monotonic_ns());
 }
 
-/* Has it been started at all? */
+/* A program that is killed is not told of. */
+static bool client_is_gone(void)
+{
+	struct proc_public_get_request req = { .proc = load->client };
+	struct proc_public_get_reply reply;
+
+	return !endpoint_eq(load->client, ENDPOINT_NONE) &&
+	       sys_proc_public_get(&req, &reply) == -EDEADPEER;
+}
+
+/* Has it been started at all; does anybody wait for it? */
 static void step_trial(void)
 {
-	if (state.service[load->id].phase != RS_STATE_GONE)
+	bool given_up = load->kind == LOAD_START && client_is_gone();
+
+	if (state.service[load->id].phase != RS_STATE_GONE && !given_up)
 		return;
 	if (load->kind == LOAD_UPDATE)
 		update_failed();
@@ -397,8 +417,7 @@ err_t do_rs_remove(const struct call *c, const struct rs_remove_request *req)
 		return -EOPNOTSUPP;
 	if (load->phase != LOAD_IDLE)
 		return -EAGAIN;
-	if (is_needed((unsigned)id) || state.service[id].phase == RS_STATE_STARTING ||
-	    state.service[id].phase == RS_STATE_RUNNING)
+	if (is_needed((unsigned)id) || is_alive((unsigned)id))
 		return -EBUSY;
 	load_begin(LOAD_REMOVE, (unsigned)id, c);
 	load->phase = LOAD_LEAVE;

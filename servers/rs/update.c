@@ -72,7 +72,10 @@ static bool same_rights(const struct manifest *a, const struct manifest *b)
 /* The first word that differs and may not, NR_WORDS: there is none. */
 static unsigned differs(const struct manifest *a, const struct manifest *b)
 {
-	const struct { unsigned word; bool same; } fixed[] = {
+	const struct {
+		unsigned word;
+		bool same;
+	} fixed[] = {
 		{ WORD_SERVICE, strcmp(a->name, b->name) == 0 },
 		{ WORD_ID, a->id == b->id },
 		{ WORD_RANK, a->rank == b->rank },

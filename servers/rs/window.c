@@ -96,7 +96,10 @@ enum memory memory_ask(unsigned space, uint64_t va, uint64_t bytes, unsigned fla
 {
 	struct loading *l = &state.loading;
 	uint64_t end = (va + bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-	uint64_t at = first_missing(space, va, end), pages = (end - at) / PAGE_SIZE;
+	uint64_t last = l->asked_for & ~(uint64_t)(PAGE_SIZE - 1);      /* all below it was there */
+	uint64_t at = first_missing(space, last > va && last < end &&
+				    l->asked_for % PAGE_SIZE == space ? last : va, end);
+	uint64_t pages = (end - at) / PAGE_SIZE;
 	struct vm_service_map_request req = {
 		.space = (uint16_t)space, .flags = (uint16_t)flags, .address = at,
 		.pages = (uint32_t)(pages < PIECE ? pages : PIECE),

@@ -3,12 +3,12 @@
  *
  * Limit: 200
  *
- * Runs programs of the boot set (ds, toy) under ptrace, with a small kernel of our own behind their
- * `syscall` instructions, through a script of requests: one instruction at a time. Before each the
- * service dies, is recovered as rs does it (text, data, bss and stack anew; state and undo log
- * stay), and goes on to the end of the script. Every call must then have the answer that it has
- * without a death, once; every byte that was copied must be the same, and so must the state. Now
- * and then it dies in the recovery as well, or when the next message has come.
+ * Runs programs of the image (ds, toy, semaphore) under ptrace, with a small kernel of our own
+ * behind their `syscall` instructions, through a script of requests: one instruction at a time.
+ * Before each the service dies, is recovered as rs does it (text, data, bss and stack anew; state
+ * and undo log stay), and goes on to the end of the script. Every call must then have the answer
+ * that it has without a death, once; every byte that was copied must be the same, and so must the
+ * state. Now and then it dies in the recovery as well, or when the next message has come.
  *
  * What follows from a death depends on the memory that is kept, on what the kernel has been told,
  * and on registers that hold a message. Where none of these has changed, one death stands for all.
@@ -31,6 +31,7 @@
 #include <abi/kernel.h>
 #include <contract/ds.h>
 #include <contract/kernel.h>
+#include <contract/semaphore.h>
 #include <contract/summary.h>
 #include <contract/toy.h>
 #include <lib/args.h>
@@ -598,6 +599,33 @@ static void test_toy(void)
 	test_program();
 }
 
+static void down(unsigned slot, uint32_t id, bool wait)
+{
+	SAY(slot, SEMAPHORE_DOWN, (struct semaphore_down_request){ .id = id, .wait = wait });
+}
+
+/* Three wait: the first two get a unit each, the third hears that the semaphore is gone. */
+static void test_semaphore(void)
+{
+	uint32_t id = SEMAPHORE_MOST;           /* row 0, first generation */
+
+	read_program("semaphore");
+	SAY(100, SEMAPHORE_OPEN, (struct semaphore_open_request){ .name = "m", .value = 1 });
+	down(100, id, true);
+	down(101, id, true);
+	down(102, id, true);
+	beat();
+	down(103, id, true);
+	down(104, id, false);
+	SAY(105, SEMAPHORE_LIST, (struct semaphore_list_request){ .index = 0 });
+	SAY(100, SEMAPHORE_UP, (struct semaphore_up_request){ .id = id });
+	SAY(101, SEMAPHORE_UP, (struct semaphore_up_request){ .id = id });
+	SAY(105, SEMAPHORE_REMOVE, (struct semaphore_remove_request){ .id = id });
+	SAY(102, SEMAPHORE_UP, (struct semaphore_up_request){ .id = id });
+	summary();
+	test_program();
+}
+
 static void test_ds(void)
 {
 	read_program("ds");
@@ -646,6 +674,7 @@ static void test_settler(void)
 int main(void)
 {
 	TEST("toy may die before any instruction", test_toy);
+	TEST("semaphore may die before any instruction, while programs wait", test_semaphore);
 	TEST("ds may die before any instruction", test_ds);
 	TEST("who goes on when a request is settled may, too", test_settler);
 	return test_result();

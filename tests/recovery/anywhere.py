@@ -23,8 +23,9 @@ import time
 
 import plant
 from guest import GuestError, finish, scenario
-from plant import PARTS, Bed, Code, Stub, counts
+from plant import Bed, Code, Stub, counts
 
+PARTS = plant.PARTS + ('loads',)
 LONG = bool(os.environ.get('SKINK_LONG'))
 SERVICES = 'vfs pm vm rs ds log tty ext2 tmpfs devfs procfs pci sched virtio_blk uart'.split()
 AT_ONCE = len(SERVICES) if LONG else 6

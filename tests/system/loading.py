@@ -15,6 +15,7 @@ from elfedit import Elf
 from guest import Guest, finish, scenario
 
 TOY = os.path.join(machine.BUILD, 'services', 'toy', 'toy')
+SETTLER = os.path.join(machine.BUILD, 'services', 'settler', 'settler')
 MANIFEST = open(os.path.join(machine.ROOT, 'servers', 'toy', 'toy.svc')).read()
 
 
@@ -23,6 +24,7 @@ def spoilt():
     good = Elf(TOY)
     return {
         'toy': bytes(good.bytes),
+        'settler': open(SETTLER, 'rb').read(),
         'cut': bytes(good.bytes[:len(good.bytes) // 2]),
         'stub': bytes(good.bytes[:40]),
         'text': b'#!/bin/sh\necho a service\n',
@@ -47,6 +49,7 @@ def twin(**edits):
 
 MANIFESTS = {
     'twin': twin(),
+    'mute': twin(heartbeat=None),
     'third': twin(service='third', id='42', needs='log ds twin', restart='recover'),
 }
 # {manifest: (text, what is said)}; the line is that of the manifest.
@@ -71,6 +74,7 @@ REFUSED = {
     'nothing': (twin(program='nothing'), r'/usr/lib/skink/services/nothing: No such file'),
     'long': (twin() + '#' * 200 + ('\n' + '#' * 200) * 90, r'not a manifest: it has \d+ bytes'),
 }
+SETTLER_SVC = os.path.join(machine.ROOT, 'tests', 'services', 'settler', 'settler.svc')
 PROGRAMS_REFUSED = {
     'cut': r'/mnt/cut: (segment \d|program headers) ', 'stub': r'/mnt/stub: not an x86-64 ELF',
     'text': r'/mnt/text: not an x86-64 ELF', 'empty': r'/mnt/empty: it is empty',
@@ -87,6 +91,7 @@ def disk(folder):
     tree = os.path.join(folder, 'tree')
     os.mkdir(tree)
     texts = dict(MANIFESTS, **{name: text for name, (text, _) in REFUSED.items()})
+    texts['settler'] = edited(open(SETTLER_SVC).read(), dict(posix='900'))
     texts['ample'] = twin(memory='1100M')
     for name, text in texts.items():
         with open(os.path.join(tree, name + '.svc'), 'w') as file:
@@ -162,19 +167,40 @@ def look_at_refusals(guest):
         for name in ('dies', 'hangs'):
             run(guest, 'service start /mnt/twin.svc /mnt/' + name, 1, 'it died before it was ready')
             run(guest, 'service status twin', 1, 'no such service')
+    with scenario('one that nobody waits for any more before it is ready is given up'):
+        for signal in ('INT', 'TERM', 'KILL'):
+            run(guest, 'sh -c "trap - INT; exec service start /mnt/mute.svc /mnt/hangs" & '
+                       'until service list | grep twin; do usleep 50000; done; '
+                       'kill -%s $!; wait; while service status twin; do usleep 50000; done'
+                % signal, 0)
+        run(guest, 'service start /mnt/mute.svc /mnt/hangs & '
+                   'until service list | grep twin; do usleep 50000; done; service stop twin; '
+                   'wait; service status twin', 1, 'no such service')
     with scenario('more memory than there is'):
         run(guest, 'service start /mnt/ample.svc /mnt/huge', 1, 'too little memory', 60)
+
+
+def look_at_linux_calls(guest):
+    with scenario('it may answer Linux calls of programs, while it is there'):
+        run(guest, '/usr/lib/skink/answered 900', text='^900')
+        run(guest, 'service start /mnt/settler.svc; /usr/lib/skink/answered 900',
+            text='^done')
+        run(guest, 'service kill settler; /usr/lib/skink/answered 900', text='^done')
+        run(guest, 'service stop settler && service remove settler; '
+                   '/usr/lib/skink/answered 900', text='^900')
 
 
 def look_at_deaths(guest):
     """In the middle of a load: whatever has come of it, there is all of it or nothing."""
     for name in ('vm', 'rs', 'ds'):
         with scenario('%s dies while services come and go' % name):
-            run(guest, '(while [ ! -e /tmp/over ]; do service kill %s; usleep 7000; done) & '
-                       'for n in 1 2 3 4 5 6 7 8 9 10 11 12; do service start /mnt/twin.svc; '
-                       'service stop twin; service remove twin; done; > /tmp/over; wait; '
+            out = run(guest, '(while [ ! -e /tmp/over ]; do service kill %s; usleep 7000; done) & '
+                       'for n in 1 2 3 4 5 6 7 8 9 10 11 12; do '
+                       'service start /mnt/twin.svc || echo failed; service stop twin; '
+                       'service remove twin; done; > /tmp/over; wait; '
                        'rm /tmp/over; service stop twin; service remove twin; true' % name,
                 limit=120)
+            assert 'failed' not in out, out
             run(guest, 'service status twin', 1, 'no such service')
             run(guest, 'service start /mnt/twin.svc && service stop twin && service remove twin')
 
@@ -191,6 +217,7 @@ def main():
             look_at_refusals(guest)
             for _ in range(3):
                 run(guest, 'service start /mnt/twin.svc; service stop twin; service remove twin')
+            look_at_linux_calls(guest)
             with scenario('nothing of all this has stayed'):
                 after = frames(guest)
                 assert abs(after - before) < 64, (before, after)
