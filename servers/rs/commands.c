@@ -284,6 +284,8 @@ static err_t do_rs_restart(const struct call *c, const struct rs_restart_request
 		return -ENOENT;
 	if (!alive(s))
 		return do_rs_start(c, (const struct rs_start_request *)req);
+	if (waits(s, c) && !s->hung)
+		return NO_REPLY;                /* begun, from its script; it keeps its state */
 	if (id == ID_RS || holds_programs(manifest_of(id)))
 		return -EBUSY;
 	s->fresh = true;
@@ -333,6 +335,8 @@ static err_t do_rs_recover(const struct call *c, const struct rs_recover_request
 		return do_rs_start(c, (const struct rs_start_request *)req);
 	if (!alive(s))
 		return -ESRCH;
+	if (waits(s, c) && !s->hung)
+		return NO_REPLY;
 	if (id == ID_RS)
 		return die_on_request(RS_CAUSE_OPERATOR, 0);
 	if (manifest_of(id)->restart != RESTART_RECOVER)

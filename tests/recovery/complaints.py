@@ -6,6 +6,7 @@ notice. Limit: 240
 """
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -142,9 +143,10 @@ with BootSet() as boot:
                root_option=',snapshot=on') as guest:
         guest.shell()
         hogs(guest)
-with tempfile.TemporaryDirectory(prefix='skink-complaints-') as folder:
-    bed = plant.Bed(folder, root=machine.ROOT_IMAGE, root_option=',snapshot=on')
-    bed.fresh()
-    garbage(bed)
-    bed.close()
+if shutil.which('gdb') is not None:
+    with tempfile.TemporaryDirectory(prefix='skink-complaints-') as folder:
+        bed = plant.Bed(folder, root=machine.ROOT_IMAGE, root_option=',snapshot=on')
+        bed.fresh()
+        garbage(bed)
+        bed.close()
 finish()
