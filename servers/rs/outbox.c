@@ -85,7 +85,7 @@ static bool post_schedule(unsigned id)
 	const struct manifest *m = manifest_of(id);
 	struct sched_service_request req = {
 		.proc = service_endpoint(id), .priority = m->priority, .quantum = m->quantum,
-		.called = m->serves_programs || answers_programs(m),
+		.called = m->serves.count != 0 || m->serves_programs || answers_programs(m),
 	};
 
 	return post(ID_SCHED, SCHED_SERVICE, &req, sizeof(req));

@@ -20,8 +20,8 @@
  * ends it.
  *
  * A service that sinks and still uses three quarters of all that is used, and half of the time, for
- * ten seconds, computes for nobody: rs is told. Not of those that programs may call, who decide how
- * much that is. A driver or a file server at full load comes to half.
+ * ten seconds, computes for nobody: rs is told. Not of those that serve others, who decide how much
+ * that is.
  */
 #include "state.h"
 

@@ -26,7 +26,7 @@ struct row {
 struct use {
 	uint64_t since_ns;              /* the time that is looked at began; 0: not yet */
 	uint64_t ticks, all;            /* what it had used by then, and everybody together */
-	uint8_t called;                 /* programs decide how much it computes */
+	uint8_t called;                 /* others decide how much it computes */
 };
 
 struct state {

@@ -17,7 +17,7 @@ def measure():
     """{row: (operations, interval)} of mbench's group `syscall`, and the stays in the kernel."""
     with count.Counted(count.MBENCH_MARKS, append=['init=/usr/sbin/execd', 'log=off']) as counted:
         status, output = count.run_command(
-            counted, ['/usr/lib/skink/mbench', '-t', '5', 'syscall'], 100)
+            counted, ['/usr/lib/skink/mbench', '-t', '20', 'syscall'], 100)
         assert status == 0, output
         intervals, stays = counted.finish()
     found = {}
