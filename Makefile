@@ -8,6 +8,7 @@
 #   make tests      the host tests' programs (not run)
 #   make test-host  build and run the host tests
 #   make CC=clang   the same with clang, under build-clang/
+#   make UNDO=no    services that take nothing back, under build-plain/: to measure what it costs
 #
 # Order below: settings, host tools, contracts, kernel, services, boot archive, host tests, goals.
 
@@ -22,7 +23,9 @@ ifneq ($(filter default undefined,$(origin CC)),)
 CC := gcc
 endif
 CLANG := $(findstring clang,$(CC))
-BUILD := $(if $(CLANG),build-clang,build)
+# Without its undo log a service that dies in the middle of a request is left with half of it done.
+UNDO := yes
+BUILD := build$(if $(CLANG),-clang)$(if $(filter no,$(UNDO)),-plain)
 HOSTCC := $(CC)
 LD := ld
 AR := ar
@@ -168,7 +171,8 @@ SERVICES := $(notdir $(SERVICE_DIRS))
 LOGGED_DIRS := $(foreach d,$(SERVICE_DIRS),\
 	$(if $(shell sed -n '/^[[:space:]]*restart[[:space:]]\{1,\}recover/p' $d/$(notdir $d).svc),$d))
 
-SERVICE_CFLAGS := $(BARE) -ffunction-sections -fdata-sections -I. -Ilib -I$(GEN)
+SERVICE_CFLAGS := $(BARE) -ffunction-sections -fdata-sections -I. -Ilib -I$(GEN) \
+	$(if $(filter no,$(UNDO)),-DUNDO_NOTHING)
 SERVICE_LD := $(LD) -m elf_x86_64 -static -nostdlib --build-id=none -z max-page-size=0x1000 \
 	-z noexecstack --fatal-warnings --gc-sections -u _start -e _start -T lib/link.ld
 OBJ := $(BUILD)/obj
@@ -196,7 +200,7 @@ $(OBJ)/gen/%.o: $(GEN)/contract/%.c Makefile
 LOGGED_CFLAGS := -fsanitize=thread --param tsan-instrument-func-entry-exit=0 \
 	-fno-tree-loop-distribute-patterns
 
-ifeq ($(CLANG),)
+ifeq ($(CLANG)$(filter no,$(UNDO)),)
 LOGGED_OBJ := $(call objects,$(filter %.c,$(foreach d,$(LOGGED_DIRS),$(call sources,$d))))
 $(LOGGED_OBJ): $(OBJ)/%.o: %.c Makefile tools/undo_filter tools/undo_check
 	$(call say,CC+UNDO)
@@ -204,7 +208,7 @@ $(LOGGED_OBJ): $(OBJ)/%.o: %.c Makefile tools/undo_filter tools/undo_check
 	$(Q)$(CC) $(SERVICE_CFLAGS) $(LOGGED_CFLAGS) -fdump-tree-optimized=$(@:.o=.opt) \
 		$(DEPS) -S -o $(@:.o=.raw.s) $<
 	$(Q)tools/undo_check $(@:.o=.opt)
-	$(Q)tools/undo_filter < $(@:.o=.raw.s) > $(@:.o=.s)
+	$(Q)tools/undo_filter $(@:.o=.raw.s) > $(@:.o=.s)
 	$(Q)$(CC) -c -o $@ $(@:.o=.s)
 endif
 
@@ -428,7 +432,7 @@ listings: $(LISTED:.elf=.lst) $(LISTED:.elf=.sym)
 # kernel, as an archive, on the fake machine in kernel/test/host/ (first on the include path).
 TEST_CFLAGS := -O1 -g -std=gnu17 -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all $(WARN)
-LIB_TEST_CFLAGS := $(TEST_CFLAGS) -I. -idirafter lib -I$(GEN)
+LIB_TEST_CFLAGS := $(TEST_CFLAGS) -fno-builtin-log -I. -idirafter lib -I$(GEN)
 KERNEL_TEST_CFLAGS := $(TEST_CFLAGS) -Ikernel/test/host -I. -Ikernel -I$(GEN)
 KERNEL_TEST_SRC := $(sort $(wildcard kernel/core/*.c kernel/call/*.c kernel/test/host/*.c)) \
 	$(wildcard kernel/x86_64/pagetable.c)
@@ -456,7 +460,7 @@ $(HOST)/lib/test/logged/%.o: lib/test/logged/%.c Makefile tools/undo_filter
 	@mkdir -p $(@D)
 	$(Q)gcc -O2 -g -std=gnu17 -ffreestanding -mgeneral-regs-only $(WARN) -I. $(LOGGED_CFLAGS) \
 		$(DEPS) -S -o $(@:.o=.raw.s) $<
-	$(Q)tools/undo_filter < $(@:.o=.raw.s) > $(@:.o=.s)
+	$(Q)tools/undo_filter $(@:.o=.raw.s) > $(@:.o=.s)
 	$(Q)gcc -c -o $@ $(@:.o=.s)
 
 $(HOST)/%.o: %.c Makefile
@@ -475,7 +479,19 @@ $(HOST)/bin/$(basename $1): $(call host_object,$1 \
 	@mkdir -p $$(@D)
 	$$(Q)$(CC) $(TEST_CFLAGS) -o $$@ $$(filter %.o %.a,$$^)
 endef
-$(foreach t,$(LIB_TESTS),$(eval $(call test_rule,$t,)))
+# test/messages_test.c is linked with the whole server beside it: tests/messages/README.md.
+MESSAGE_TESTS := $(filter %/messages_test.c,$(LIB_TESTS))
+MESSAGES_SRC := $(wildcard tests/messages/*.c) $(filter-out lib/string.c lib/print.c lib/clock.c \
+	lib/assert.c,$(filter %.c,$(call sources,lib)))
+MESSAGES_GEN := $(patsubst $(GEN)/%.c,$(HOST)/gen/%.o,$(sort $(addprefix $(GEN)/,$(GEN_C)) \
+	$(wildcard $(GEN)/contract/*_fuzz.c)))
+$(HOST)/libmessages.a: $(call host_object,$(MESSAGES_SRC)) $(MESSAGES_GEN)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(foreach t,$(MESSAGE_TESTS),$(eval $(call test_rule,$t,\
+	$(call host_object,$(filter %.c,$(call sources,$(patsubst %/test/,%,$(dir $t))))) \
+	$(HOST)/libmessages.a)))
+$(foreach t,$(filter-out $(MESSAGE_TESTS),$(LIB_TESTS)),$(eval $(call test_rule,$t,)))
 $(foreach t,$(KERNEL_TESTS),$(eval $(call test_rule,$t,$(HOST)/libkernel.a)))
 $(foreach t,$(filter-out tests/model/explorer.c,$(MODEL_TESTS)),$(eval $(call test_rule,$t,)))
 

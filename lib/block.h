@@ -82,7 +82,8 @@ struct block_client {
 	uint32_t drivers;               /* how many we have seen: restarts + 1 */
 	uint64_t resubmitted;           /* requests handed to a successor */
 	uint32_t bad;                   /* answers in a row that were none */
-	uint32_t unused;
+	uint32_t patience;              /* looks that an open request has, less one */
+	struct { uint32_t id, looks; } open[RING_ENTRIES];      /* as seen by the last look */
 	struct ring_client ring;
 	uint64_t cookie[RING_ENTRIES];
 	struct { uint64_t base, len; uint32_t dir; } region[BLOCK_REGIONS];
@@ -113,6 +114,10 @@ bool block_next(struct block_client *c, volatile struct ring_memory *m, struct b
 /* What it has read is wrong: rs ends this life of the driver, and the next one is asked for all
  * that is open. False: it goes on. Commits. */
 bool block_client_complain(struct block_client *c, volatile struct ring_memory *m);
+/* A look, every few seconds while requests are open. One that is still open at the next look is
+ * never answered, and the driver is complained of likewise; each time in a row it has twice as many
+ * looks. */
+bool block_client_look(struct block_client *c, volatile struct ring_memory *m);
 unsigned block_open_requests(const struct block_client *c);
 
 #endif

@@ -24,8 +24,9 @@
 #include <lib/print.h>
 #include <lib/service_ids.h>
 
-enum { COMMIT_EACH = 16, SLOT_OF_ID = 0xff, ERRNO_MAX = 4095 };
+enum { COMMIT_EACH = 16, SLOT_OF_ID = 0xff };
 enum { BAD_MOST = 3 };                  /* answers in a row that are no answers */
+enum { PATIENCE_MOST = 11 };
 
 static struct peer ds = PEER("ds"), vm = PEER("vm");
 
@@ -200,16 +201,14 @@ void block_client_recovered(struct block_client *c, volatile struct ring_memory 
 
 /* ---- answers ---- */
 
+/* What the contract cannot say of it. */
 static bool info_makes_sense(const struct block_info_reply *i)
 {
-	return i->sector >= 512 && i->sector <= BLOCK_SIZE_MAX &&
-	       (i->sector & (i->sector - 1)) == 0 && i->size % i->sector == 0 &&
-	       i->size <= INT64_MAX && i->max >= i->sector && i->max <= BLOCK_SIZE_MAX &&
-	       i->max % i->sector == 0 && i->depth != 0;
+	return i->size % i->sector == 0 && i->size <= INT64_MAX && i->max % i->sector == 0;
 }
 
-/* An answer to nothing, or an error that there is not: rs ends this life of the driver, and its
- * next one is asked for all that is open; but not for ever. `taken`: whose answer that was. */
+/* An answer to nothing, or one that the contract does not allow: rs ends this life of the driver,
+ * and its next one is asked for all that is open; but not for ever. taken: whose answer it was. */
 static bool asked_again(struct block_client *c, volatile struct ring_memory *m, uint64_t taken)
 {
 	undo_before(&c->bad, sizeof(c->bad));
@@ -233,42 +232,75 @@ bool block_client_complain(struct block_client *c, volatile struct ring_memory *
 	return true;
 }
 
-static bool is_error(err_t err)
+/* Requests that have stood open for that many looks. */
+static bool is_late(struct block_client *c)
 {
-	return err <= 0 && err >= -ERRNO_MAX;
+	bool late = false;
+
+	for (unsigned slot = 0; slot < RING_ENTRIES; slot++) {
+		uint32_t id = c->ring.used & BIT(slot) ? c->ring.pending[slot].id : 0;
+
+		if (id == 0 && c->open[slot].id == 0)
+			continue;
+		undo_before(&c->open[slot], sizeof(c->open[slot]));
+		c->open[slot].looks = id == c->open[slot].id ? c->open[slot].looks + 1 : 0;
+		c->open[slot].id = id;
+		late |= id != 0 && c->open[slot].looks > c->patience;
+	}
+	return late;
 }
 
-static void good(struct block_client *c)
+bool block_client_look(struct block_client *c, volatile struct ring_memory *m)
 {
-	if (c->bad == 0)
+	if (!is_late(c) || c->driver.v == 0 ||
+	    complain(c->driver, RS_COMPLAINT_SILENCE, "a request is not answered") != 0)
+		return false;
+	undo_before(&c->patience, sizeof(c->patience));
+	c->patience = c->patience * 2 + 1 < PATIENCE_MOST ? c->patience * 2 + 1 : PATIENCE_MOST;
+	begin_anew(c, m);
+	return true;
+}
+
+static bool is_answer(const struct ring_entry *request, const struct ring_entry *e)
+{
+	return block_answer_fits(request->type, (err_t)e->type, request->w, e->w, 0);
+}
+
+static void is_good(struct block_client *c)
+{
+	if (c->bad == 0 && c->patience == 0)
 		return;
 	undo_before(&c->bad, sizeof(c->bad));
 	c->bad = 0;
+	undo_before(&c->patience, sizeof(c->patience));
+	c->patience = 0;
 }
 
 bool block_next(struct block_client *c, volatile struct ring_memory *m, struct block_answer *a)
 {
 	uint32_t refused = c->ring.refused;
 	struct ring_entry e = { .id = 0 };
+	const struct ring_entry *request;
+	bool good;
 	unsigned slot;
 	err_t err;
 
 	err = ring_client_next(&c->ring, m, &e);
 	slot = (e.id & SLOT_OF_ID) % RING_ENTRIES;
-	if ((c->ring.refused != refused || (err == 0 && !is_error((err_t)e.type))) &&
-	    asked_again(c, m, err == 0 ? BIT(slot) : 0))
+	request = &c->ring.pending[slot];
+	good = c->ring.refused == refused && (err != 0 || is_answer(request, &e));
+	if (!good && asked_again(c, m, err == 0 ? BIT(slot) : 0))
 		return false;
 	if (err == -EDEADPEER)
 		begin_anew(c, m);
 	if (err != 0)
 		return false;
-	if (is_error((err_t)e.type))
-		good(c);
+	if (good)
+		is_good(c);
 	*a = (struct block_answer){
-		.cookie = c->cookie[slot], .op = c->ring.pending[slot].type, .err = (err_t)e.type,
+		.cookie = c->cookie[slot], .op = request->type,
+		.err = is_answer(request, &e) ? (err_t)e.type : -EIO,
 	};
-	if (!is_error(a->err))
-		a->err = -EIO;
 	if (a->op != BLOCK_INFO || a->err != 0)
 		return true;
 	memcpy(&a->info, e.w, sizeof(a->info));

@@ -10,7 +10,8 @@
  * B2  An entry belongs to the asker while FREE or DONE, to the server while ASKED. The request in
  *     it stays as it is: a server that dies before its commit does the same one again.
  * B3  The asker gives each request a number that no other of its requests has or had, in this life
- *     or an earlier one; a request that is asked again has the number it had.
+ *     or an earlier one; a request that is asked again because the server died has the number it
+ *     had, one that is asked again because what it was answered is no answer has a new one.
  *
  * A server that keeps state remembers the number of what it has done, committed with what it did:
  * if it dies between that and DONE, the request is answered and not done twice (board_server.c).

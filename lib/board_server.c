@@ -15,8 +15,11 @@
 #include <lib/peer.h>
 #include <lib/server.h>
 
-/* Not taken back: the request that is being done, and how often we died of it. */
-static struct { uint64_t number; uint32_t deaths; } begun SECTION_UNDO;
+/* Not taken back: how often we died of each request, and which is being done: 1 + its entry. A
+ * server may have two boards (tty): their numbers are not the same, and then what is counted here
+ * begins anew. */
+static struct { uint64_t number; uint32_t deaths; } begun[BOARD_ENTRIES] SECTION_UNDO;
+static uint32_t doing SECTION_UNDO;
 
 static struct peer vm = PEER("vm");
 
@@ -36,16 +39,25 @@ err_t board_begin(struct board *b, struct board_log *log, unsigned n, endpoint_t
 		answer(b, n, asker);
 		return -EALREADY;
 	}
-	if (number != 0 && begun.number == number)
-		return ++begun.deaths < DEATHS_OF_ONE ? 0 : -EIO;
-	begun.deaths = 0;
-	begun.number = number;
-	return 0;
+	board_again(n);
+	if (begun[n].number != number) {
+		begun[n].number = number;
+		begun[n].deaths = 0;
+	}
+	return begun[n].deaths < DEATHS_OF_ONE ? 0 : -EIO;
+}
+
+/* Whoever was being done when this life began: we died of it. */
+void board_again(unsigned n)
+{
+	if (doing != 0)
+		begun[doing - 1].deaths++;
+	doing = n + 1;
 }
 
 void board_later(void)
 {
-	begun.number = 0;
+	doing = 0;
 }
 
 void board_done(struct board *b, struct board_log *log, unsigned n, endpoint_t asker)
@@ -53,7 +65,7 @@ void board_done(struct board *b, struct board_log *log, unsigned n, endpoint_t a
 	undo_before(&log->done[n], sizeof(log->done[n]));
 	log->done[n] = b->number[n];
 	undo_commit();
-	begun.number = 0;
+	doing = 0;
 	answer(b, n, asker);
 }
 

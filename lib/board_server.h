@@ -16,6 +16,8 @@ struct board_log { uint64_t done[BOARD_ENTRIES]; };
 err_t board_begin(struct board *b, struct board_log *log, unsigned n, endpoint_t asker) MUST_CHECK;
 /* What was begun will be answered later: if we die now, then not of it. */
 void board_later(void);
+/* Request n, which was begun and answered later, goes on. */
+void board_again(unsigned n);
 /* Request n is done, and its answer stands in the entry: commit, and tell the asker. */
 void board_done(struct board *b, struct board_log *log, unsigned n, endpoint_t asker);
 /* The board that `from` lends under this key; EINVAL if it has fewer bytes. */

@@ -42,12 +42,29 @@ err_t call_write(const struct call *c, uint64_t to, const void *from, size_t len
 	return copy(c, COPY_OUT, to, (uint64_t)(uintptr_t)from, len);
 }
 
+bool call_waits(uint32_t slot, uint32_t service, struct proc_info_reply *info)
+{
+	struct proc_info_request req = { .slot = slot };
+
+	return sys_proc_info(&req, info) == 0 && info->state & STATE_CALLING &&
+	       endpoint_slot(info->partner) == service;
+}
+
+bool call_is_for(const struct call *c, endpoint_t program, uint32_t number)
+{
+	struct proc_info_reply info;
+
+	return call_waits(endpoint_slot(program), endpoint_slot(c->client), &info) &&
+	       endpoint_eq(info.proc, program) && info.type == number;
+}
+
 void call_reply(endpoint_t client, uint32_t serial, err_t err, const void *reply, size_t size)
 {
 	struct message m = { .peer = client, .type = (uint32_t)err };
 
 	assert(size <= sizeof(m.w));
-	memcpy(m.w, reply, size);
+	if (size != 0)
+		memcpy(m.w, reply, size);
 	server_reply(&m, serial);
 }
 

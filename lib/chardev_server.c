@@ -43,7 +43,8 @@ static void complete(const struct call *c, err_t err)
 
 	work[n].err = err;
 	memcpy(to->answer, work[n].w, sizeof(to->answer));
-	memcpy(to->arg, work[n].arg, sizeof(to->arg));
+	if (err == 0)
+		memcpy(to->arg, work[n].arg, sizeof(to->arg));
 	to->err = err;
 	board_done(board, &board_log, n, vfs.at);
 }

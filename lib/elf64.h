@@ -22,7 +22,8 @@ struct elf_segment {
 	uint64_t offset, vaddr, paddr, filesz, memsz, align;
 };
 
-enum { ELF_EXEC = 2, ELF_X86_64 = 62, PT_LOAD = 1, PT_DYNAMIC = 2, PT_INTERP = 3 };
-enum { PF_X = 1, PF_W = 2 };
+enum { ELF_EXEC = 2, ELF_DYN = 3, ELF_X86_64 = 62 };
+enum { PT_LOAD = 1, PT_DYNAMIC = 2, PT_INTERP = 3, PT_PHDR = 6, PT_GNU_STACK = 0x6474e551 };
+enum { PF_X = 1, PF_W = 2, PF_R = 4 };
 
 #endif

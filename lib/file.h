@@ -18,7 +18,8 @@
  *
  * with `serves file`, `talks vm ds log`, `notifies vfs`, `calls grant_copy` in its manifest. Each
  * handler gets the request of contracts/file.contract; c->lent is the length of `data`, which
- * file_data_read and file_data_write move. Replies go to the reply struct, e->attr and e->name2.
+ * file_data_read and file_data_write move. Replies go to the reply struct, e->attr and e->name2:
+ * it works on a copy of the entry.
  * After 0 the attributes named in the contract must be filled in: vfs caches them.
  */
 #ifndef LIB_FILE_H
@@ -75,14 +76,15 @@ enum {
 struct file_entry {
 	uint32_t type;                  /* FILE_, the operation */
 	uint32_t tree;                  /* vfs's number of the mount, from mount on the same */
-	int32_t err;                    /* reply */
+	int32_t err;                    /* the reply */
 	grant_t data;                   /* 0: none; the direction as the contract says */
 	uint64_t len;                   /* bytes of data */
 	uint64_t w[MESSAGE_WORDS];      /* the request; stays as it is (lib/board.h, B2) */
 	uint64_t answer[MESSAGE_WORDS]; /* the reply */
-	struct file_attr attr;
+	struct file_attr attr;          /* of set_attr, which else is the reply's */
+	struct file_attr attr_now;      /* the reply */
 	char name[FILE_NAME];           /* NUL-terminated; mount: the source as given to mount(2) */
-	char name2[FILE_NAME];          /* mount: the type */
+	char name2[FILE_NAME];          /* mount: the type; the reply of readlink */
 };
 _Static_assert(sizeof(struct file_entry) % 8 == 0, "entries are aligned");
 
@@ -107,6 +109,8 @@ err_t file_data_read(const struct call *c, uint64_t offset, void *to, size_t len
 /* A handler that returned NO_REPLY answers later: fill file_entry(c) (and its w with the reply
  * struct), then this. c needs only client and serial, which the handler was given. */
 void file_complete(const struct call *c, err_t err);
+/* Or it is called again, with a copy of the call that it was given, and may return NO_REPLY. */
+void file_go_on(const struct call *c);
 
 /* Append a struct linux_dirent64 to the records of readdir; false: it does not fit any more. */
 struct file_dirents { char *at; size_t room, used; };

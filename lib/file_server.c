@@ -46,23 +46,42 @@ void file_complete(const struct call *c, err_t err)
 
 	work[n].err = err;
 	memcpy(to->answer, work[n].w, sizeof(to->answer));
-	to->attr = work[n].attr;
-	memcpy(to->name2, work[n].name2, sizeof(to->name2));
+	to->attr_now = work[n].attr;
+	if (work[n].type == FILE_READLINK)
+		memcpy(to->name2, work[n].name2, sizeof(to->name2));
 	to->err = err;
 	busy[n] = false;
 	board_done(board, &board_log, n, vfs.at);
 }
 
-/* One request, as if it were a message: the generated decoder does the checks. */
+/* As if it were a message: the generated decoder does the checks. */
+static void do_request(const struct call *c)
+{
+	struct file_entry *e = file_entry(c);
+	uint64_t reply[MESSAGE_WORDS] = { 0 };
+	err_t err = file_contract.dispatch(file_ops, c, e->w, reply);
+
+	if (err == NO_REPLY) {
+		board_later();
+		return;
+	}
+	memcpy(e->w, reply, sizeof(e->w));
+	file_complete(c, err);
+}
+
+void file_go_on(const struct call *c)
+{
+	board_again(c->serial - 1);
+	do_request(c);
+}
+
 static void serve(unsigned n, err_t refused)
 {
 	struct file_entry *e = &work[n];
-	uint64_t reply[MESSAGE_WORDS] = { 0 };
 	struct call c = {
 		.client = vfs.at, .serial = n + 1, .owner = vfs.at,
 		.lent_dir = GRANT_READ | GRANT_WRITE,
 	};
-	err_t err;
 
 	*e = *shared(n);
 	busy[n] = true;
@@ -70,13 +89,10 @@ static void serve(unsigned n, err_t refused)
 	e->name2[FILE_NAME - 1] = '\0';
 	c.type = e->type;
 	c.lent = e->data.v != 0 ? e->len : 0;
-	err = refused != 0 ? refused : file_contract.dispatch(file_ops, &c, e->w, reply);
-	if (err == NO_REPLY) {
-		board_later();
-		return;
-	}
-	memcpy(e->w, reply, sizeof(e->w));
-	file_complete(&c, err);
+	if (refused != 0)
+		file_complete(&c, refused);
+	else
+		do_request(&c);
 }
 
 void file_server_notified(uint64_t services)

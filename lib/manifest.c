@@ -27,6 +27,7 @@ static const char *const words[NR_WORDS] = {
 	[WORD_COPY] = "copy", [WORD_NEEDS] = "needs", [WORD_ANSWERS] = "answers",
 	[WORD_ARCHIVE] = "archive", [WORD_FRAMEBUFFER] = "framebuffer",
 	[WORD_SCRIPT] = "script", [WORD_COMPLAINS] = "complains",
+	[WORD_INJECTS] = "injects",
 };
 
 /* May be given again, to continue. */
@@ -34,7 +35,7 @@ static const uint64_t lists =
 	BIT(WORD_SERVES) | BIT(WORD_TALKS) | BIT(WORD_NOTIFIES) | BIT(WORD_PRIMITIVES) |
 	BIT(WORD_CALLS) | BIT(WORD_POSIX) | BIT(WORD_USES) | BIT(WORD_RIGHTS) | BIT(WORD_PORTS) |
 	BIT(WORD_LINES) | BIT(WORD_MMIO) | BIT(WORD_PCI) | BIT(WORD_NEEDS) | BIT(WORD_ANSWERS) |
-	BIT(WORD_ARGS) | BIT(WORD_COMPLAINS);
+	BIT(WORD_ARGS) | BIT(WORD_COMPLAINS) | BIT(WORD_INJECTS);
 
 static const enum manifest_word required[] = {
 	WORD_SERVICE, WORD_ID, WORD_RANK, WORD_MEMORY,

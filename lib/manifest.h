@@ -31,6 +31,7 @@ enum manifest_word {
 	WORD_RIGHTS, WORD_PORTS, WORD_LINES, WORD_MMIO, WORD_PCI, WORD_MEMORY, WORD_STACK,
 	WORD_PRIORITY, WORD_QUANTUM, WORD_HEARTBEAT, WORD_RESTART, WORD_COPY, WORD_NEEDS,
 	WORD_ANSWERS, WORD_ARCHIVE, WORD_FRAMEBUFFER, WORD_SCRIPT, WORD_COMPLAINS,
+	WORD_INJECTS,
 	NR_WORDS,
 };
 
@@ -56,8 +57,9 @@ struct manifest {
 	uint32_t uid, gid;
 	struct manifest_list serves;    /* contracts; without `programs` */
 	bool serves_programs;
-	struct manifest_list talks, notifies, needs, complains;
+	struct manifest_list talks, notifies, needs, complains, injects;
 	bool complains_all;             /* of whoever serves it in shared memory, or has a CPU */
+	bool injects_all;               /* faults into every service's code but the guardians' */
 	bool notifies_all;              /* `notifies all` */
 	bool talks_all;                 /* `talks all`: to every service of lower rank */
 	uint32_t primitives;            /* bit n: IPC_SENDREC + n */
@@ -116,6 +118,9 @@ uint64_t manifest_essential(const struct manifest *const *set, unsigned count, u
 /* Does m list the other: by name; or by `all`, if it may notify it and is served by it in shared
  * memory, or has the right to schedule it? */
 bool manifest_may_complain(const struct manifest *m, const struct manifest *of);
+
+/* May m put other bytes into the other's code, by rs? */
+bool manifest_may_inject(const struct manifest *m, const struct manifest *of);
 
 /* What the kernel is told of it. */
 void manifest_priv(const struct manifest *m, const struct manifest *const *set, unsigned count,

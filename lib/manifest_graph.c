@@ -278,6 +278,33 @@ static err_t check_complains(const struct set *s, unsigned i)
 	return 0;
 }
 
+/* ---- faults ---- */
+
+bool manifest_may_inject(const struct manifest *m, const struct manifest *of)
+{
+	if (of->id == ID_RS || of->id == ID_RSGUARD || of->id == m->id)
+		return false;
+	return m->injects_all || names(&m->injects, of);
+}
+
+static err_t check_injects(const struct set *s, unsigned i)
+{
+	const struct manifest *m = s->m[i];
+
+	for (unsigned k = 0; k < m->injects.count; k++) {
+		const struct manifest_name *n = &m->injects.of[k];
+		const struct manifest *of = manifest_find(s->m, s->count, n->name);
+
+		if (of == NULL)
+			return manifest_bad(s, i, n->line,
+					    "injects into '%s', which does not exist", n->name);
+		if (!manifest_may_inject(m, of))
+			return manifest_bad(s, i, n->line,
+					    "'%s' is a guardian, whose code is its own", n->name);
+	}
+	return 0;
+}
+
 /* ---- scripts ---- */
 
 static uint64_t leans_on(const struct manifest *const *set, unsigned count,
@@ -332,6 +359,8 @@ err_t manifest_check_graph(const struct set *s, unsigned i)
 		err = check_device_memory(s, i);
 	if (err == 0)
 		err = check_complains(s, i);
+	if (err == 0)
+		err = check_injects(s, i);
 	if (err == 0)
 		err = check_script(s, i);
 	for (unsigned k = 0; k < i && err == 0; k++) {

@@ -146,13 +146,15 @@ static err_t check_linux(const struct set *s, unsigned i)
 static err_t check_names(const struct set *s, unsigned i)
 {
 	static const enum manifest_word word[] = {
-		WORD_TALKS, WORD_NOTIFIES, WORD_NEEDS, WORD_COMPLAINS,
+		WORD_TALKS, WORD_NOTIFIES, WORD_NEEDS, WORD_COMPLAINS, WORD_INJECTS,
 	};
 	const struct manifest *m = s->m[i];
 	const struct manifest_list *const list[] = {
-		&m->talks, &m->notifies, &m->needs, &m->complains,
+		&m->talks, &m->notifies, &m->needs, &m->complains, &m->injects,
 	};
-	const bool all[] = { m->talks_all, m->notifies_all, false, m->complains_all };
+	const bool all[] = {
+		m->talks_all, m->notifies_all, false, m->complains_all, m->injects_all,
+	};
 
 	for (unsigned k = 0; k < COUNT(list); k++) {
 		for (unsigned n = 0; n < list[k]->count; n++)

@@ -422,6 +422,8 @@ static err_t list_value(struct manifest_reader *r)
 		return take_list(r, &m->needs, NULL, NULL);
 	case WORD_COMPLAINS:
 		return take_list(r, &m->complains, "all", &m->complains_all);
+	case WORD_INJECTS:
+		return take_list(r, &m->injects, "all", &m->injects_all);
 	case WORD_PRIMITIVES:
 		if (m->line[WORD_PRIMITIVES] == r->line)
 			m->primitives = 0;              /* the default, unless continued */

@@ -24,7 +24,8 @@ static struct peer ds = { .name = "ds", .at = { (FIRST_GENERATION << SLOT_BITS) 
 static void fill(struct message *m, const struct stub *stub, const void *request)
 {
 	*m = (struct message){ .type = stub->type };
-	memcpy(m->w, request, stub->request_size);
+	if (stub->request_size != 0)
+		memcpy(m->w, request, stub->request_size);
 	for (uint64_t holes = stub->padding; holes != 0; holes &= holes - 1)
 		((unsigned char *)m->w)[__builtin_ctzll(holes)] = 0;
 }

@@ -105,14 +105,38 @@ static void close(enum phase how)
 	__asm__ volatile("" : : : "memory");
 }
 
+static void answering(endpoint_t client, uint32_t serial, const struct message *m, uint32_t copies)
+{
+	if (self->answered == NULL || endpoint_slot(client) < FIRST_PROGRAM)
+		return;
+	self->answered[endpoint_slot(client)] = (struct answered){
+		.client = client, .serial = serial, .copies = copies,
+		.result = (int64_t)m->w[0],
+	};
+}
+
+void call_lost(endpoint_t client, uint32_t serial)
+{
+	const struct answered *a = &self->answered[endpoint_slot(client)];
+	int64_t result = -ERESTARTNOINTR;
+	struct message m = { .peer = client };
+
+	if (endpoint_eq(a->client, client) && a->serial == serial)
+		result = a->copies != 0 ? -EIO : a->result;
+	m.w[0] = (uint64_t)result;
+	server_reply(&m, serial);
+}
+
 /* What a commit has made due. */
 static void __attribute__((noinline)) act_on_commit(void)
 {
 	if (outbox.effects)
 		self->committed();
 	outbox.effects = false;
-	for (uint32_t i = 0; i < outbox.count; i++)
+	for (uint32_t i = 0; i < outbox.count; i++) {
+		answering(outbox.reply[i].m.peer, outbox.reply[i].serial, &outbox.reply[i].m, 0);
 		ipc_reply(&outbox.reply[i].m, outbox.reply[i].serial);
+	}
 	outbox.count = 0;
 }
 
@@ -263,8 +287,9 @@ static void beat(const struct server *s)
 static void heard(const struct server *s, const struct message *m)
 {
 	uint64_t services = m->w[0], events = m->w[2];
+	bool beats = services & BIT(ID_RS);
 
-	if (services & BIT(ID_RS))
+	if (beats)
 		beat(s);
 	services &= ~BIT(ID_RS);
 	if (services != 0 && s->on_notify != NULL)
@@ -279,6 +304,8 @@ static void heard(const struct server *s, const struct message *m)
 		s->on_parked();
 	if (events & EVENT_GUARD && s->on_guard != NULL)
 		s->on_guard();
+	if (beats && s->audit != NULL)
+		s->audit();
 }
 
 static bool is_linux(const struct delivery *d)
@@ -379,6 +406,7 @@ static void reply_and_receive(const struct server *s)
 		reply->serial = d->serial;
 		close(ANSWERED);
 		server_commit();
+		answering(d->m.peer, d->serial, &reply->m, row.nr.copies);
 		err = ipc_replyreceive(reply, vector, row.nr.copies, &stop);
 		if (err >= 0)
 			break;

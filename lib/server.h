@@ -55,6 +55,14 @@ struct served {
 	uint8_t *(*session)(const struct call *c);
 };
 
+/* The latest answer to a program's Linux call, should the program not get it. */
+struct answered {
+	endpoint_t client;
+	uint32_t serial;
+	uint32_t copies;                /* went with it, and are gone */
+	int64_t result;
+};
+
 /* A service. Hooks that are NULL: not used; a Linux call is then answered with -ENOSYS. */
 struct server {
 	const char *name;
@@ -80,6 +88,11 @@ struct server {
 	void (*on_cancel)(void);        /* ask sys_call_cancelled until -ENOENT */
 	void (*on_parked)(void);        /* ask sys_proc_next until -ENOENT */
 	void (*on_guard)(void);
+	/* NR_PROCS of them, in .undo; NULL: not kept. See call_lost(). */
+	struct answered *answered;
+	/* At each of rs's heartbeats, when all else that came with it has been heard: what was
+	 * forgotten, or lost on its way? Looks for it, and goes on with it (docs/notes/0027). */
+	void (*audit)(void);
 	/* After a commit that server_effect() has announced something for; and again after a
 	 * recovery: undo_is_committed() says of the stamp beside it whether it is due. */
 	void (*committed)(void);
@@ -101,6 +114,11 @@ void server_effect(void);
  * commits. For handlers that go on with other work and then return the same result. */
 void server_settle(int64_t result);
 
+/* A program's call is cancelled and nobody here holds it: was it lost? Has it been
+ * answered, it is once more, or with -EIO if that answer had brought bytes; else it is refused so
+ * that the program makes it anew. If it was not lost, nothing of this reaches it. */
+void call_lost(endpoint_t client, uint32_t serial);
+
 /* Answer call (m->peer, serial) with the next server_commit(), which comes with the end of the
  * request at the latest. */
 void server_reply(const struct message *m, uint32_t serial);
@@ -119,6 +137,15 @@ unsigned server_attempt(void);
 err_t call_read(const struct call *c, uint64_t from, void *to, size_t len) MUST_CHECK;
 err_t call_write(const struct call *c, uint64_t to, const void *from, size_t len) MUST_CHECK;
 struct call call_of(const struct delivery *d);
+struct proc_info_reply;
+
+/* Does the process in a slot wait for an answer to a call that this service has received? The
+ * kernel's word, in *info. Needs proc_info in the manifest. */
+bool call_waits(uint32_t slot, uint32_t service, struct proc_info_reply *info);
+/* Does this program wait for the call's client in a Linux call of that number? The kernel's word,
+ * for what the client must not ask on its own account. As call_waits(). */
+bool call_is_for(const struct call *c, endpoint_t program, uint32_t number);
+enum { LINUX_REBOOT = 169 };
 
 /* Answer a call whose reply was withheld, by server_reply(). */
 void call_reply(endpoint_t client, uint32_t serial, err_t err, const void *reply, size_t size);

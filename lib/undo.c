@@ -24,17 +24,26 @@ struct entry {
 	uint64_t old;
 };
 
-_Static_assert((int)UNDO_ENTRIES <= (int)UNDO_USED, "they can be counted");
+/* undo_mark counts entries by their bytes: it is the place of the next one. */
+enum { UNDO_ONE = sizeof(struct entry), UNDO_FULL = UNDO_ENTRIES * UNDO_ONE };
+
+_Static_assert((int)UNDO_FULL <= (int)UNDO_USED, "they can be counted");
+_Static_assert((UNDO_FULL & (UNDO_FULL - 1)) == 0, "one bit says that it is full");
 
 uint64_t undo_mark SECTION_UNDO;
 static struct entry entries[UNDO_ENTRIES] SECTION_UNDO;
 
-static bool enabled;
+static uintptr_t span;                  /* of `.state`, while stores to it are logged */
 static uint32_t most;
 
 static inline uint32_t used(void)
 {
-	return (uint32_t)undo_mark & UNDO_USED;
+	return ((uint32_t)undo_mark & UNDO_USED) / UNDO_ONE;
+}
+
+static inline struct entry *entry(uint64_t place)
+{
+	return (struct entry *)((char *)entries + place);
 }
 
 typedef uint64_t __attribute__((may_alias, aligned(1))) word_t;
@@ -58,7 +67,7 @@ void undo_log(const volatile void *at, size_t n)
 	size_t room = (size_t)((const unsigned char *)state_end - from), count;
 	struct entry *e = &entries[used()];
 
-	if (!enabled)
+	if (span == 0)
 		return;
 	n = n < room ? n : room;
 	count = (n + 7) / 8;
@@ -74,7 +83,7 @@ void undo_log(const volatile void *at, size_t n)
 		e->old = load(from, n);
 	}
 	__asm__ volatile("" : : : "memory");            /* U1 */
-	undo_mark += count;
+	undo_mark += count * UNDO_ONE;
 	__asm__ volatile("" : : : "memory");
 }
 
@@ -89,9 +98,9 @@ void undo_commit(void)
 
 void undo_rollback(void)
 {
-	bool was = enabled;
+	uintptr_t was = span;
 
-	enabled = false;
+	span = 0;
 	assert(used() <= UNDO_ENTRIES);
 	for (uint32_t i = used(); i > 0; i--) {
 		const struct entry *e = &entries[i - 1];
@@ -101,12 +110,12 @@ void undo_rollback(void)
 		memcpy(state_start + e->offset, &e->old, e->len);
 	}
 	undo_mark &= ~(uint64_t)UNDO_USED;
-	enabled = was;
+	span = was;
 }
 
 void undo_enable(bool on)
 {
-	enabled = on;
+	span = on ? (uintptr_t)state_end - (uintptr_t)state_start : 0;
 }
 
 unsigned undo_used(void)
@@ -134,31 +143,29 @@ void *state_memset(void *to, int byte, size_t n)
 /* ---- what gcc calls ---- */
 
 /* One store of at most eight bytes, most of what is ever logged: undo_log() at its shortest. */
-static inline __attribute__((always_inline)) void store(uintptr_t at, uint32_t len, uint64_t old)
-{
-	struct entry *e = &entries[used()];
-
-	if (!enabled)
-		return;
-	assert(used() < UNDO_ENTRIES);                  /* U3 */
-	e->offset = (uint32_t)(at - (uintptr_t)state_start);
-	e->len = len;
-	e->old = old;
-	__asm__ volatile("" : : : "memory");            /* U1 */
-	undo_mark++;
-	__asm__ volatile("" : : : "memory");
-}
-
-typedef uint16_t __attribute__((may_alias, aligned(1))) quarter_t;
-typedef uint8_t __attribute__((may_alias)) byte_t;
-
 #define HOOK(name, type) \
 	void __tsan_##name(void *at); \
 	void __tsan_##name(void *at) \
 	{ \
-		if (undo_is_state(at)) \
-			store((uintptr_t)at, sizeof(type), *(const type *)at); \
+		uintptr_t offset = (uintptr_t)at - (uintptr_t)state_start; \
+		struct entry *e; \
+		uint64_t mark; \
+		\
+		if (offset >= span) \
+			return; \
+		mark = undo_mark; \
+		assert(!(mark & UNDO_FULL));                    /* U3 */ \
+		e = entry(mark & UNDO_USED); \
+		e->offset = (uint32_t)offset; \
+		e->len = sizeof(type); \
+		e->old = *(const type *)at; \
+		__asm__ volatile("" : : : "memory");            /* U1 */ \
+		undo_mark = mark + UNDO_ONE; \
+		__asm__ volatile("" : : : "memory"); \
 	}
+
+typedef uint16_t __attribute__((may_alias, aligned(1))) quarter_t;
+typedef uint8_t __attribute__((may_alias)) byte_t;
 
 HOOK(write1, byte_t)
 HOOK(write2, quarter_t)

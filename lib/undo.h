@@ -24,9 +24,16 @@ extern char state_start[], state_end[]; /* lib/link.ld */
 /* Keep what [at, at + n) holds now, as far as it is state. */
 void undo_log(const volatile void *at, size_t n);
 
+/* UNDO_NOTHING: nothing is ever logged, for tools/undo_price.py only. */
+#ifdef UNDO_NOTHING
+enum { UNDO_LOGS = false };
+#else
+enum { UNDO_LOGS = true };
+#endif
+
 static inline bool undo_is_state(const volatile void *at)
 {
-	return (uintptr_t)at - (uintptr_t)state_start <
+	return UNDO_LOGS && (uintptr_t)at - (uintptr_t)state_start <
 	       (uintptr_t)state_end - (uintptr_t)state_start;
 }
 

@@ -5,9 +5,10 @@
 Runs bench/mbench.c group by group, each in a guest of its own, in which tools/count.py counts
 messages, switches and kernel calls; then what tools/bench_parts.py has; and writes docs/bench.md.
 With NAMEs only groups or rows whose names begin so run; the table then goes to standard output,
-and docs/bench.md stays.
+and docs/bench.md stays. --undo: something else, see bench_undo.py.
 """
 import argparse
+import json
 import math
 import os
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import time
 
 import bench_parts
+import bench_undo
 import count
 import machine
 from guest import GuestError
@@ -288,7 +290,13 @@ def main():
     parser = argparse.ArgumentParser(prog='skink bench', allow_abbrev=False)
     parser.add_argument('prefixes', metavar='NAME', nargs='*', help='rows or groups that begin so;'
                         ' none: all, and docs/bench.md is written anew')
-    prefixes = tuple(parser.parse_args().prefixes)
+    parser.add_argument('--undo', action='store_true', help='what the undo log costs; without NAMEs'
+                        ' docs/undo.md is written')
+    parser.add_argument('--figures', metavar='FILE', help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.undo:
+        return bench_undo.report(options.prefixes)
+    prefixes = tuple(options.prefixes)
     baseline, results = read_baseline(), Results()
     wanted = [row for row in baseline
               if not prefixes or row.startswith(prefixes) or group_of(row).startswith(prefixes)]
@@ -300,9 +308,14 @@ def main():
         if group in SKIPPED:
             results.reasons[group] = SKIPPED[group]
             continue
-        for sleeping in (False, True):
+        for sleeping in (False,) if options.figures else (False, True):
             if any(row.startswith(SLEEP) == sleeping for row in rows):
                 run_group(group, results, sleeping)
+    if options.figures:
+        with open(options.figures, 'w') as file:
+            json.dump({row: [baseline[row][0], results.figures[row]] for row in wanted
+                       if row in results.figures}, file)
+        return 0
     lines, ratios = table(baseline, results, wanted)
     ran = sum(row in results.figures for row in wanted)
     lines += summary(ratios, (ran, len(wanted))) + missing(results, wanted)
@@ -318,8 +331,9 @@ def main():
 
 
 def build():
-    done = subprocess.run(['make', '-C', machine.ROOT, '--no-print-directory', '-j2', 'bench'],
-                          stdout=sys.stderr)
+    undo = ['UNDO=no'] if machine.BUILD.endswith('-plain') else []
+    done = subprocess.run(['make', '-C', machine.ROOT, '--no-print-directory', '-j2', 'bench',
+                           *undo], stdout=sys.stderr)
     if done.returncode != 0:
         sys.exit('skink: the build failed')
 

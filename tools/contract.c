@@ -2,7 +2,8 @@
  * contract.c - compiles contracts/NAME.contract into C and a reference page.
  *
  * Job:      contract --out DIR FILE...: reads every file, checks all, then writes
- *           DIR/contract/NAME.h, NAME_client.c, NAME_server.c, NAME_fuzz.c and DIR/docs/NAME.md,
+ *           DIR/contract/NAME.h, NAME_client.c (of a shared one NAME_answer.c), NAME_server.c,
+ *           NAME_fuzz.c and DIR/docs/NAME.md,
  *           and of all together DIR/contract/protocols.c.
  * Speaks:   the language of contracts/README.md.
  * Touches:  the files named, DIR.
@@ -124,7 +125,9 @@ static void generate(const struct protocol *p)
 		return;
 	}
 	generate_header(p);
-	if (!p->shared)
+	if (p->shared)
+		generate_answers(p);
+	else
 		generate_client(p);
 	generate_server(p);
 	generate_fuzz(p);

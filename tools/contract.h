@@ -78,6 +78,8 @@ struct call {
 	unsigned about_how;             /* ABOUT_ */
 	struct require require[REQUIRES_MAX];
 	unsigned nr_requires;
+	struct require ensure[REQUIRES_MAX];    /* of an answer without an error */
+	unsigned nr_ensures;
 	struct documented err[ERRS_MAX];
 	unsigned nr_errs;
 };
@@ -134,8 +136,9 @@ uint64_t take_number(const struct protocol *p, int line, const char *word);
 void take_quoted(const struct protocol *p, int line, char **rest, char *to);
 void take_end(const struct protocol *p, int line, char *rest);
 
-/* contract_expr.c: `requires` into C */
+/* contract_expr.c: `requires` and `ensures` into C */
 void translate_require(const struct protocol *p, struct call *call, struct require *r);
+void translate_ensure(const struct protocol *p, struct call *call, struct require *r);
 
 /* contract_check.c */
 void check_protocol(struct protocol *p);
@@ -146,6 +149,7 @@ void generate_header(const struct protocol *p);
 void generate_payload(FILE *f, const struct protocol *p, const struct call *c, bool request);
 void generate_stub_head(FILE *f, const struct protocol *p, const struct call *c);
 void generate_client(const struct protocol *p);
+void generate_answers(const struct protocol *p);
 void generate_server(const struct protocol *p);
 void generate_fuzz(const struct protocol *p);
 void generate_protocols(const struct protocol *p, unsigned count);

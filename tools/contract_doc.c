@@ -35,6 +35,8 @@ static void call(FILE *f, const struct protocol *p, const struct call *c)
 	for (unsigned i = 0; i < c->nr_requires; i++)
 		fprintf(f, "\nRequires `%s`, else EINVAL.\n", c->require[i].text);
 	payload(f, "reply", &c->out);
+	for (unsigned i = 0; i < c->nr_ensures; i++)
+		fprintf(f, "\nEnsures `%s`.\n", c->ensure[i].text);
 	if (c->nr_errs != 0)
 		fprintf(f, "\n| error | when |\n|---|---|\n");
 	for (unsigned i = 0; i < c->nr_errs; i++)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * contract_expr.c - a `requires` condition into C that cannot overflow or divide by zero.
+ * contract_expr.c - a `requires` or `ensures` condition into C that cannot overflow or divide by
+ *                   zero.
  *
  * Job:      precedence climbing over the C operators; fields and len() become 128-bit values, so
  *           that `first + count <= 12` means what it says for every request.
- * Speaks:   contracts/README.md, "requires".
+ * Speaks:   contracts/README.md, "requires" and "ensures".
  * Touches:  nothing.
  * Trusts:   nothing.
  * On crash: nothing is written yet.
@@ -18,6 +19,7 @@ struct parser {
 	const struct protocol *p;
 	struct call *call;
 	const struct require *r;
+	bool answer;                    /* of an answer: its fields come first */
 	const char *at;
 	int depth;
 };
@@ -37,7 +39,8 @@ static struct text parse_level(struct parser *q, int level);
 
 __attribute__((noreturn)) static void bad(const struct parser *q, const char *what)
 {
-	refuse(q->p->file, q->r->line, "requires: %s at '%s'", what, q->at);
+	refuse(q->p->file, q->r->line, "%s: %s at '%s'", q->answer ? "ensures" : "requires", what,
+	       q->at);
 }
 
 static void skip(struct parser *q)
@@ -80,29 +83,40 @@ static struct text parse_len(struct parser *q)
 	if (*q->at != ')')
 		bad(q, "')' is missing");
 	q->at++;
-	return format(q, "(__int128)c->lent", "", "");
+	return format(q, q->answer ? "(__int128)lent" : "(__int128)c->lent", "", "");
 }
 
-static struct text parse_identifier(struct parser *q)
+/* False: there is no such field. */
+static bool find_field(struct parser *q, const struct payload *of, const char *prefix,
+		       const char *name, struct text *t)
 {
-	char name[NAME_SIZE];
-
-	take_word(q, name);
-	if (strcmp(name, "len") == 0 && *q->at == '(')
-		return parse_len(q);
-	for (unsigned i = 0; i < q->call->in.count; i++) {
-		const struct field *f = &q->call->in.field[i];
+	for (unsigned i = 0; i < of->count; i++) {
+		const struct field *f = &of->field[i];
 
 		if (strcmp(f->name, name) != 0)
 			continue;
 		if (f->count != 0)
 			bad(q, "an array has no value");
-		return format(q, "(__int128)req->", name, f->type->kind == KIND_ID ? ".v" : "");
+		*t = format(q, prefix, name, f->type->kind == KIND_ID ? ".v" : "");
+		return true;
 	}
+	return false;
+}
+
+static struct text parse_identifier(struct parser *q)
+{
+	char name[NAME_SIZE];
+	struct text t;
+
+	take_word(q, name);
+	if (strcmp(name, "len") == 0 && *q->at == '(')
+		return parse_len(q);
+	if ((q->answer && find_field(q, &q->call->out, "(__int128)rep->", name, &t)) ||
+	    find_field(q, &q->call->in, "(__int128)req->", name, &t))
+		return t;
 	for (unsigned i = 0; i < q->p->nr_consts; i++)
 		if (strcmp(q->p->constant[i].name, name) == 0) {
-			struct text t = format(q, "(__int128)", q->p->upper, "_");
-
+			t = format(q, "(__int128)", q->p->upper, "_");
 			return format(q, t.s, upper(name), "");
 		}
 	bad(q, "unknown name");
@@ -222,16 +236,27 @@ static void note_bound(struct call *call, const char *text)
 	}
 }
 
-void translate_require(const struct protocol *p, struct call *call, struct require *r)
+static void translate(const struct protocol *p, struct call *call, struct require *r, bool answer)
 {
-	struct parser q = { .p = p, .call = call, .r = r, .at = r->text };
+	struct parser q = { .p = p, .call = call, .r = r, .answer = answer, .at = r->text };
 	struct text t = parse_level(&q, 0);
-	char copy[EXPR_SIZE];
-	char *part, *save = NULL;
 
 	if (*q.at != '\0')
 		bad(&q, "unexpected text");
 	strcpy(r->c, t.s);
+}
+
+void translate_ensure(const struct protocol *p, struct call *call, struct require *r)
+{
+	translate(p, call, r, true);
+}
+
+void translate_require(const struct protocol *p, struct call *call, struct require *r)
+{
+	char copy[EXPR_SIZE];
+	char *part, *save = NULL;
+
+	translate(p, call, r, false);
 	strcpy(copy, r->text);
 	for (part = strtok_r(copy, "&", &save); part != NULL; part = strtok_r(NULL, "&", &save))
 		note_bound(call, part);

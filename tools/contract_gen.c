@@ -92,6 +92,8 @@ static void call_part(FILE *f, const struct protocol *p, const struct call *c)
 			c->lend_write ? "write" : "read");
 	for (unsigned i = 0; i < c->nr_requires; i++)
 		fprintf(f, " * requires %s\n", c->require[i].text);
+	for (unsigned i = 0; i < c->nr_ensures; i++)
+		fprintf(f, " * ensures %s\n", c->ensure[i].text);
 	for (unsigned i = 0; i < c->nr_errs; i++)
 		fprintf(f, " * -%s: %s\n", c->err[i].name, c->err[i].text);
 	fprintf(f, " */\n");
@@ -160,6 +162,12 @@ void generate_header(const struct protocol *p)
 	for (unsigned i = 0; i < p->nr_calls; i++)
 		call_part(f, p, &p->call[i]);
 	ops_table(f, p);
+	if (p->shared)
+		fprintf(f, "\n/* Does the contract allow this answer to a request of that type? "
+			"reply counts if err is\n * 0; lent: bytes that the request lent. */\n"
+			"bool %s_answer_fits(uint32_t type, err_t err, const void *request,\n"
+			"\tconst void *reply, uint64_t lent);\n"
+			"bool %s_is_idempotent(uint32_t type);\n", p->name, p->name);
 	fprintf(f, "\n#endif\n");
 }
 

@@ -158,18 +158,19 @@ static void parse_documented(const struct protocol *p, struct documented *list, 
 	++*count;
 }
 
-static void parse_requires(struct protocol *p, struct call *call, char *rest, int line)
+static void parse_condition(struct protocol *p, struct require *list, unsigned *count, char *rest,
+			    int line)
 {
-	struct require *r = &call->require[call->nr_requires];
+	struct require *r = &list[*count];
 
-	if (call->nr_requires == REQUIRES_MAX)
-		refuse(p->file, line, "more than %d requires", REQUIRES_MAX);
+	if (*count == REQUIRES_MAX)
+		refuse(p->file, line, "more than %d conditions of a kind", REQUIRES_MAX);
 	rest += strspn(rest, " \t");
 	if (strlen(rest) >= EXPR_SIZE / 2)
 		refuse(p->file, line, "the condition is too long");
 	strcpy(r->text, rest);
 	r->line = line;
-	call->nr_requires++;
+	++*count;
 }
 
 /* A line inside a call; false: not one. */
@@ -177,7 +178,8 @@ static bool parse_item(struct protocol *p, struct call *call, const char *word, 
 		       const char *note, int line)
 {
 	bool known = strcmp(word, "in") == 0 || strcmp(word, "out") == 0 ||
-		     strcmp(word, "err") == 0 || strcmp(word, "requires") == 0;
+		     strcmp(word, "err") == 0 || strcmp(word, "requires") == 0 ||
+		     strcmp(word, "ensures") == 0;
 
 	if (!known)
 		return false;
@@ -185,10 +187,12 @@ static bool parse_item(struct protocol *p, struct call *call, const char *word, 
 		refuse(p->file, line, "'%s' outside a call", word);
 	if (word[0] == 'i' || word[0] == 'o')
 		parse_field(p, call, word[0] == 'i', rest, note, line);
-	else if (word[0] == 'e')
+	else if (strcmp(word, "err") == 0)
 		parse_err(p, call, rest, line);
+	else if (word[0] == 'e')
+		parse_condition(p, call->ensure, &call->nr_ensures, rest, line);
 	else
-		parse_requires(p, call, rest, line);
+		parse_condition(p, call->require, &call->nr_requires, rest, line);
 	return true;
 }
 

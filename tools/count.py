@@ -209,7 +209,7 @@ def service_names():
     """{slot: service}, from the manifests of the tree."""
     found = {}
     for top, _, files in os.walk(machine.ROOT):
-        if top.startswith(machine.BUILD):
+        if top.startswith(os.path.join(machine.ROOT, 'build')):
             continue
         for file in files:
             if file.endswith('.svc'):

@@ -17,6 +17,7 @@ SIGTERM, as test.py does at its time limit.
 import atexit
 import ctypes
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -28,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 
 import machine
@@ -55,14 +57,14 @@ def die_with_parent():
 
 
 class Guest:
-    started = 0                 # guests of this process so far, for log names
+    numbers = itertools.count(1)        # of the guests of this process, for log names
     running = set()             # those that have not been killed
 
     def __init__(self, name=None, made=None, serial=True, **options):
         self.machine = made or machine.Machine(**options)
-        Guest.started += 1
+        number = next(Guest.numbers)
         script = os.path.splitext(os.path.basename(sys.argv[0] or 'guest'))[0]
-        self.name = name or (script if Guest.started == 1 else '%s-%d' % (script, Guest.started))
+        self.name = name or (script if number == 1 else '%s-%d' % (script, number))
         self.log = os.path.join(LOGS, self.name + '.log')
         self.buffer = b''       # received, not yet matched
         self.console = b''      # all that was received
@@ -73,7 +75,7 @@ class Guest:
         self.diagnosed = None   # file that diagnose() has written
         self.start('chardev:ser' if serial else 'none')
         Guest.running.add(self)
-        if DIAGNOSE:
+        if DIAGNOSE and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, diagnose_all)
 
     def __enter__(self):

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""inject_report.py - what a campaign of tools/inject.py found, as Markdown and a picture."""
+"""inject_report.py - what campaigns of tools/inject.py found, as Markdown and a picture."""
 import os
+import re
+
+from inject_record import GOOD, longest
 
 COLUMNS = (                     # outcome, heading, colour
     ('recovered', 'recovered, no program noticed', '#2f8f4e'),
@@ -10,117 +13,137 @@ COLUMNS = (                     # outcome, heading, colour
     ('hang', 'system hang', '#6c3483'),
     ('panic', 'kernel panic', '#111111'),
 )
-CAUSES = ('exception', 'exit', 'hung', 'ipc')
+CAUSES = ('exception', 'exit', 'hung', 'ipc', 'complaint', 'resource')
 QUANTILES = (0.5, 0.9, 0.99, 1)
 WIDTH, LEFT, BAR, GAP = 900, 110, 16, 6
-
-
-def activated(faults):
-    return [f for f in faults if f['outcome'] != 'not activated']
+ONE_BY_ONE = 200                # misses; of more, those alike are one line
 
 
 def percent(part, whole):
-    return '%.0f %%' % (100 * part / whole) if whole else '–'
+    return '%.1f %%' % (100 * part / whole) if whole else '–'
 
 
-def row(name, faults):
-    active = activated(faults)
-    cells = [name, len(faults), len(active)]
-    cells += [sum((f['cause'] or 'none').split()[0] == cause for f in active)
-              for cause in CAUSES + ('none',)]
-    cells += [sum(f['outcome'] == outcome for f in active) for outcome, _, _ in COLUMNS]
-    good = sum(f['outcome'] in ('recovered', 'silent') for f in active)
-    return '| %s |' % ' | '.join(map(str, cells + [percent(good, len(active))]))
+def row(record, name, **what):
+    active = record.activated(**what)
+    cells = [name, record.count(**what), active]
+    cells += [record.activated(cause=cause, **what) for cause in CAUSES]
+    cells += [active - sum(cells[3:])]
+    cells += [record.count(outcome=outcome, **what) for outcome, _, _ in COLUMNS]
+    cells += [record.activated(lasts=True, **what)]
+    good = sum(record.count(outcome=outcome, **what) for outcome in GOOD)
+    return '| %s |' % ' | '.join(map(str, cells + [percent(good, active)]))
 
 
-def groups(faults, key):
-    found = {}
-    for fault in faults:
-        found.setdefault(fault[key], []).append(fault)
-    return found
-
-
-def table(faults, key):
-    heads = [key, 'injected', 'activated', *CAUSES, 'not detected', *(h for _, h, _ in COLUMNS),
-             'all programs right']
+def table(record, key):
+    heads = [{'kind': 'class'}.get(key, key), 'injected', 'activated', *CAUSES, 'not detected',
+             *(h for _, h, _ in COLUMNS), 'lasting', 'all programs right']
     lines = ['| %s |' % ' | '.join(heads), '|---|' + '---:|' * (len(heads) - 1)]
-    lines += [row(name, part) for name, part in groups(faults, key).items()]
-    return lines + [row('**all**', faults)]
+    lines += [row(record, value, **{key: value}) for value in record.values(key)]
+    return lines + [row(record, '**all**')]
 
 
-def repairs(faults):
+def quantile(times, q):
+    left = q * sum(times.values())
+    for key in sorted(times):
+        left -= times[key]
+        if left <= 0:
+            break
+    return longest(key)
+
+
+def repairs(record):
     lines = ['| service | recoveries in place | afresh | %s |' % ' | '.join(
         'longest' if q == 1 else '%g %% within' % (100 * q) for q in QUANTILES),
         '|---|---:|---:|' + '---:|' * len(QUANTILES)]
-    for name, part in groups(activated(faults), 'service').items():
-        times = sorted(f['repaired_us'] for f in part if f['repaired_us'])
-        if times:
-            lines.append('| %s | %d | %d | %s |' % (
-                name, sum(f['recovered'] == 'in place' for f in part),
-                sum(f['recovered'] == 'afresh' for f in part),
-                ' | '.join('%.1f ms' % (times[min(len(times) - 1, int(q * len(times)))] / 1000)
-                           for q in QUANTILES)))
+    for name, times in record.times.items():
+        lines.append('| %s | %d | %d | %s |' % (
+            name, record.activated(service=name, how='in place'),
+            record.activated(service=name, how='afresh'),
+            ' | '.join('%.1f ms' % (quantile(times, q) / 1000) for q in QUANTILES)))
     return lines
 
 
-def misses(faults):
-    lines = []
-    for fault in activated(faults):
-        if fault['outcome'] in ('recovered', 'silent'):
-            continue
-        texts = fault['wrong'] + fault['bad'] + fault['others']
-        lines.append('- **%s**%s `%s` %s, %s: `%s` became `%s`; %s, %s%s' % (
-            fault['outcome'], ' (%s)' % fault['end'] if fault['end'] else '', fault['name'],
-            fault['kind'], fault['where'], fault['before_text'], fault['after_text'],
-            fault['cause'] or 'not detected', fault['recovered'] or 'not recovered',
-            ''.join('; `%s`' % text.replace('`', "'")[:160] for text in texts[:3])))
-    return lines or ['None.']
+def line(miss, more=0):
+    return '- **%s**%s%s `%s` %s, %s: `%s` became `%s`; %s, %s%s%s' % (
+        miss['outcome'], ' (%s)' % miss['end'] if miss['end'] else '',
+        ', lasting' if miss['lasts'] else '', miss['name'], miss['kind'],
+        miss['where'], miss['before_text'], miss['after_text'], miss['cause'] or 'not detected',
+        miss['recovered'] or 'not recovered',
+        ''.join('; `%s`' % text.replace('`', "'") for text in miss['texts']),
+        '; %d more in this function' % more if more else '')
+
+
+def misses(record):
+    """The worst first."""
+    order = [outcome for outcome, _, _ in COLUMNS]
+    found = sorted(record.misses, key=lambda miss: -order.index(miss['outcome']))
+    if len(found) <= ONE_BY_ONE:
+        return [line(miss) for miss in found] or ['None.']
+    alike = {}
+    for miss in found:
+        function = re.split(r'[+ ]', miss['where'])[0]
+        key = (miss['outcome'], miss['end'], miss['name'].partition(':')[0], function)
+        # What is worse than an error, or stopped and was not recovered, stands alone.
+        alone = (miss['outcome'] != 'error' or miss['lasts'] or
+                 miss['kind'] in ('stop', 'hang'))
+        alike.setdefault(key + ((miss['name'],) if alone else ()), []).append(miss)
+    return [line(group[0], len(group) - 1) for group in alike.values()]
 
 
 INTRODUCTION = """\
 # Faults in running services
 
-Generated by `%s`, which took %d minutes and %d guests. Faults are in code that the load reaches;
-`docs/notes/0020-injection.md` says what the classes are, how the columns are told apart, and what
-the load is. *detected* (exception, exit, hung, ipc): what rs found the service to have died of.
+Generated by
+
+%s
+
+Faults are in code that the load reaches; `docs/notes/0020-injection.md` says what the classes are,
+how the columns are told apart, and what the load is. What rs found the service to have died of:
+*exception, exit, hung, ipc, complaint, resource*. *Lasting*: programs saw errors also when the
+fault was gone.
 
 ![by service and class](report.svg)
 """
 
 
-def report(command, faults, ends, seconds, guests):
-    lines = [INTRODUCTION % (command, round(seconds / 60), guests), '## By service', '']
-    lines += table(faults, 'service') + ['', '## By class of fault', ''] + table(faults, 'kind')
-    lines += ['', '## Time from the defect to ready again', ''] + repairs(faults)
+def report(record):
+    runs = ['- `%s` (%s; %d minutes, %d guests)' % (
+        run['command'], run['commit'], round(run['seconds'] / 60), run['guests'])
+        for run in record.runs]
+    lines = [INTRODUCTION % '\n'.join(runs), '## By service', '']
+    lines += table(record, 'service') + ['', '## By class of fault', ''] + table(record, 'kind')
+    lines += ['', '## Time from the defect to ready again', ''] + repairs(record)
     lines += ['', '## What a program or the machine noticed', '',
-              '`./skink inject NAME` does one of them again.', ''] + misses(faults)
-    lines += ['', '## At the ends of guests', '']
+              '`./skink inject NAME` does one of them again.', ''] + misses(record)
+    lines += ['', '## At the ends of guests', '',
+              'What was left over after the faults of one guest, what e2fsck said, and what came '
+              'of a fault that did not come of it alone.', '']
     lines += ['- %s (after %s)' % (text, ', '.join('`%s`' % n for n in names)) for text, names
-              in ends] or ['Nothing left over, and e2fsck found nothing.']
+              in record.ends] or ['Nothing left over, and e2fsck found nothing.']
     return '\n'.join(lines) + '\n'
 
 
 # ---- the picture ----
 
-def bars(title, parts, top):
+def bars(title, record, key, top):
     lines = ['<text x="8" y="%d" font-weight="bold">%s</text>' % (top + 12, title)]
     top += 20
-    for name, faults in parts.items():
-        active, x = activated(faults), LEFT
+    for name in record.values(key):
+        active, x = record.activated(**{key: name}), LEFT
         lines.append('<text x="%d" y="%d" text-anchor="end">%s</text>' % (LEFT - 8, top + 12, name))
         for outcome, heading, colour in COLUMNS:
-            n = sum(f['outcome'] == outcome for f in active)
-            width = (WIDTH - LEFT - 60) * n / len(active) if active else 0
+            n = record.count(outcome=outcome, **{key: name})
+            width = (WIDTH - LEFT - 60) * n / active if active else 0
             if n:
                 lines.append('<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s"><title>%s: '
                              '%d</title></rect>' % (x, top, width, BAR, colour, heading, n))
             x += width
-        lines.append('<text x="%d" y="%d">%d</text>' % (WIDTH - 50, top + 12, len(active)))
+        lines.append('<text x="%d" y="%d">%d</text>' % (WIDTH - 50, top + 12, active))
         top += BAR + GAP
     return lines, top + 12
 
 
-def picture(faults):
+def picture(record):
     lines, top = [], 30
     for number, (_, heading, colour) in enumerate(COLUMNS):
         x = 8 + number % 3 * 290
@@ -130,7 +153,7 @@ def picture(faults):
     top = 56
     for title, key in (('by service (activated faults)', 'service'),
                        ('by class of fault', 'kind')):
-        more, top = bars(title, groups(faults, key), top)
+        more, top = bars(title, record, key, top)
         lines += more
     return ('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" '
             'font-family="sans-serif" font-size="12">\n'
@@ -138,8 +161,8 @@ def picture(faults):
             % (WIDTH, top, '\n'.join(lines)))
 
 
-def write(folder, command, faults, ends, seconds, guests):
+def write(folder, record):
     with open(os.path.join(folder, 'report.md'), 'w') as file:
-        file.write(report(command, faults, ends, seconds, guests))
+        file.write(report(record))
     with open(os.path.join(folder, 'report.svg'), 'w') as file:
-        file.write(picture(faults))
+        file.write(picture(record))

@@ -4,7 +4,7 @@
 Used by tools/run.py (a person at the terminal) and tools/guest.py (a test at the serial line).
 The machine is the reference machine of all measurements: q35, -cpu max,-erms, one core, no
 default devices, a debug-exit port at 0xf4. SKINK_QEMU in the environment: more arguments for QEMU,
-as -gdb for a test that hangs.
+as -gdb for a test that hangs. SKINK_BUILD: the folder of another build.
 """
 import fcntl
 import os
@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BUILD = os.path.join(ROOT, 'build')
+BUILD = os.path.join(ROOT, os.environ.get('SKINK_BUILD', 'build'))
 QEMU = 'qemu-system-x86_64'
 
 # What the guest writes to port 0xf4 to end QEMU, and what QEMU makes of it: (value << 1) | 1.

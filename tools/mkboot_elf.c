@@ -105,7 +105,7 @@ struct linked {
 	uint64_t servers;               /* bit n: what answers protocols[n] */
 	uint32_t primitives;            /* bit n: IPC_SENDREC + n */
 	bool loop;                      /* lib/server.c, which knows what is served */
-	bool claims_pci, maps_devices, looks_in_archive, complains;
+	bool claims_pci, maps_devices, looks_in_archive, complains, injects;
 };
 
 static void take_kernel_call(struct linked *l, const char *symbol)
@@ -157,6 +157,7 @@ static void take_symbol(struct linked *l, const char *symbol)
 	l->looks_in_archive |= strcmp(symbol, "image_find") == 0;
 	l->complains |= strcmp(symbol, "complain") == 0 ||
 			strcmp(symbol, "complain_without_waiting") == 0;
+	l->injects |= strcmp(symbol, "rs_inject") == 0;
 	take_kernel_call(l, symbol);
 	take_protocol(l, symbol);
 }
@@ -275,6 +276,18 @@ static void check_complains(const struct item *it, const struct linked *l, const
 			 "'%s' complains of others, but nobody is listed", it->name);
 }
 
+static void check_injects(const struct item *it, const struct linked *l, const struct item *svc)
+{
+	bool listed = svc->manifest.line[WORD_INJECTS] != 0;
+
+	if (listed && !l->injects)
+		complain(svc->path, line_of(svc, WORD_INJECTS),
+			 "faults are to be injected, but '%s' never injects one", it->name);
+	if (!listed && l->injects)
+		complain(svc->path, line_of(svc, WORD_INJECTS),
+			 "'%s' injects faults, but into nobody who is listed", it->name);
+}
+
 static uint64_t served_bits(const struct manifest *m)
 {
 	uint64_t bits = 0;
@@ -344,6 +357,7 @@ void check_program(const struct item *program, const struct item *svc,
 	check_devices(program, &l, svc);
 	check_archive(program, &l, svc);
 	check_complains(program, &l, svc);
+	check_injects(program, &l, svc);
 	check_serves(program, &l, svc);
 	check_talks(program, &l, svc, set, count);
 }

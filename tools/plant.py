@@ -4,6 +4,7 @@
     bed = Bed(folder)
     bed.fresh()
     load(bed.guest, PARTS, seconds, 'vfs', rnd)
+    bed.save(); bed.restore()       # guests that begin here, without a boot
     stub = Stub(bed.guest)
     stub.stop(); stub.write(bed.memory.physical(slot, address), b'\xf4'); stub.go()
     ...
@@ -12,6 +13,8 @@
 The guest's memory is a file that is mapped here; writes go through QEMU's gdb stub, so that QEMU
 translates again what was changed. For tests/recovery/anywhere.py and tools/inject.py.
 """
+import contextlib
+import functools
 import mmap
 import os
 import re
@@ -29,12 +32,17 @@ NO_TESTS = ('too_many', 'root_sets', 'there_is_an_end', 'a_timer_of', 'times_of'
             'what_is_unmapped', 'vtime', 'a_read_with_a_time', 'every_call', 'threads_count',
             'many_ends')
 PARTS = ('files', 'trees', 'others', 'posix', 'flow', 'ptyload')
+STEPS = {'files': 4, 'trees': 5}        # of a round of these; the others' are a round each
 TRACE, TRACE_SIZE = 1024, 16    # abi/trace.h
 RECEIVING = 8                   # abi/kernel.h
 WHOLE = 1 << 30                 # of the file that the load copies
 # BAD: a program could not do its work. WRONG: it was not told so.
 LOAD = r'''
 go() { [ ! -e /tmp/any/stop ] && [ $(date +%s) -lt $end ]; }
+did() {
+	steps=$((steps + 1))
+	echo $steps > /tmp/any/done.$1
+}
 bad() { echo "BAD $*" >> /tmp/any/bad; }
 is() {
 	what=$1
@@ -52,36 +60,43 @@ same() {
 	esac
 }
 sum() { sha256sum < $1; }
-sevens() { seq 1 500 | grep -c 7; }
-zeros() { head -c 70000 /dev/zero | tr '\0' x | wc -c; }
+sevens() { set -o pipefail; seq 1 500 | grep -c 7; }
+zeros() { set -o pipefail; head -c 70000 /dev/zero | tr '\0' x | wc -c; }
 files() {
 	while go; do
 		cp /tmp/any/big /tmp/any/b || bad cp
 		is sum "$sum" sum /tmp/any/b
+		did files
 		(cd /tmp/any && mkdir d && mv b d/c && ln -s c d/l && tar czf t.tgz d && rm -r d &&
 			tar xzf t.tgz) || bad tar
+		did files
 		[ ! -e /tmp/any/d/l ] || same cmp /tmp/any/d/l /tmp/any/big
 		rm -r /tmp/any/d /tmp/any/t.tgz || bad rm
+		did files
 		is sevens 95 sevens
-		echo >> /tmp/any/done.files
+		did files
 	done
 }
 trees() {
 	while go; do
 		n=$((n + 1))
 		if cp -r /etc /mnt/e$n; then same diff -r /etc /mnt/e$n; else bad mnt cp; fi
+		did trees
 		rm -r /mnt/e$n || bad mnt rm
 		is zeros 70000 zeros
+		did trees
 		ls -l /dev > /tmp/any/ls && grep -q null /tmp/any/ls || bad dev
 		ps | grep -q '[i]nit' || bad ps
 		cat /proc/self/stat /proc/meminfo /proc/mounts > /tmp/any/p &&
 			grep -q MemFree /tmp/any/p || bad proc
+		did trees
 		service list > /tmp/any/list || bad list
 		grep -q running /tmp/any/list || bad running
 		for s in vm pm tty log ds; do service dump $s > /tmp/any/dump || bad dump $s; done
+		did trees
 		dmesg | grep -q . || bad dmesg
 		sync
-		echo >> /tmp/any/done.trees
+		did trees
 	done
 }
 others() {
@@ -90,7 +105,7 @@ others() {
 			[ $s = "$1" ] || service kill $s || bad kill $s
 			usleep 200000
 		done
-		echo >> /tmp/any/done.others
+		did others
 	done
 }
 loads() {
@@ -100,7 +115,7 @@ loads() {
 			bad semaphore
 		is semaphore "any$$ 2" semaphore_value
 		service stop semaphore && service remove semaphore || bad remove
-		echo >> /tmp/any/done.loads
+		did loads
 	done
 }
 semaphore_value() { semaphore list | awk '{ print $1, $2 }'; }
@@ -109,14 +124,16 @@ posix() {
 		for t in TESTS; do
 			go || break
 			o=$(/usr/lib/skink/posix $t 2>&1) || bad posix "$o"
-			echo >> /tmp/any/done.posix
+			did posix
 		done
 	done
 }
 try() {
 	o=$("$@" 2>&1) || bad $1 $? "$o"
-	echo >> /tmp/any/done.${1##*/}
+	did ${1##*/}
 }
+steps=0
+echo $$ > /tmp/any/pid.$1
 sum=$(sum /tmp/any/big)
 end=$(($(date +%s) + $2))
 case $1 in
@@ -135,18 +152,23 @@ class Memory:
     def __init__(self, path):
         with open(path, 'r+b') as file:
             self.ram = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        (self.procs, self.spaces, self.ring, self.next, self.state_at, self.space_at,
+         self.proc_size, self.root_at, self.space_size, self.nr_spaces,
+         self.root_size) = self.layout()
+
+    @staticmethod
+    @functools.cache
+    def layout():
+        """Where the kernel has its tables, and what they are made of."""
         symbols = count.Symbols(count.KERNEL).address
-        self.procs, self.spaces, self.ring, self.next = (
-            symbols[name] - count.KERNEL_BASE
-            for name in ('procs', 'spaces', 'trace_ring', 'trace_next'))
         words = ('&((struct proc *)0)->state', '&((struct proc *)0)->space',
                  'sizeof(struct proc)', '&((struct space *)0)->root', 'sizeof(struct space)',
                  'sizeof(spaces) / sizeof(spaces[0])', 'sizeof(spaces[0].root)')
         out = subprocess.run(['gdb', '-q', '-nx', '-batch', count.KERNEL] + [
             w for word in words for w in ('-ex', 'output/d (long)(%s)' % word, '-ex', 'echo \\n')],
             capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
-        (self.state_at, self.space_at, self.proc_size, self.root_at, self.space_size,
-         self.nr_spaces, self.root_size) = map(int, out.split())
+        return [symbols[name] - count.KERNEL_BASE for name in
+                ('procs', 'spaces', 'trace_ring', 'trace_next')] + [int(w) for w in out.split()]
 
     def word(self, at, size=8):
         return int.from_bytes(self.ram[at:at + size], 'little')
@@ -233,6 +255,18 @@ class Stub:
         self.send('c')
 
 
+@contextlib.contextmanager
+def standing(guest):
+    """The stub of a guest that stands still meanwhile, for a moment's writing."""
+    stub = Stub(guest)
+    stub.stop()
+    try:
+        yield stub
+    finally:
+        stub.go()
+        stub.close()
+
+
 # ---- what may be chosen ----
 
 class Code:
@@ -289,7 +323,11 @@ def tests(rnd):
 
 def load(guest, parts, seconds, service, rnd, size=WHOLE):
     """Begin it."""
-    put(guest, '/tmp/load', LOAD.replace('TESTS', ' \\\n'.join(tests(rnd))))
+    names = tests(rnd) if 'posix' in parts else []
+    text = LOAD.replace('TESTS', ' \\\n'.join(names))
+    if getattr(guest, 'load', None) != text:    # a console is slow
+        put(guest, '/tmp/load', text)
+        guest.load = text
     # From the interactive shell: a script's own jobs would ignore SIGINT.
     guest.run('rm -rf /tmp/any; mkdir /tmp/any; head -c %d /bin/busybox > /tmp/any/big; '
               'for p in %s; do sh /tmp/load $p %d %s > /tmp/any/out.$p 2>&1 & done'
@@ -297,12 +335,12 @@ def load(guest, parts, seconds, service, rnd, size=WHOLE):
 
 
 def end_of_load(guest, parts, seconds):
-    """(what it complained of, {part: rounds})."""
+    """(what it complained of, {part: steps})."""
     guest.run('while [ "$(cat /tmp/any/end | wc -l)" -lt %d ]; do usleep 200000; done 2> /dev/null'
               % len(parts), seconds)
     out = guest.run('cat /tmp/any/out.*')[1].strip()
     bad = out + guest.run('cat /tmp/any/bad 2> /dev/null')[1].strip()
-    done = guest.run("cd /tmp/any; grep -c '' done.* /dev/null; cd /")[1]
+    done = guest.run("cd /tmp/any; grep '' done.* /dev/null; cd /")[1]
     done = {part: int(n) for part, n in re.findall(r'^done\.(\w+):(\d+)', done, re.M)}
     guest.run('rm -rf /tmp/any')
     return bad, done
@@ -333,6 +371,10 @@ def golden(folder, rnd, parts, seconds, size=WHOLE):
 
 # ---- guests ----
 
+def copy(source, target):
+    subprocess.run(['cp', '--sparse=always', source, target], check=True)
+
+
 def counts(guest, memory):
     """What must be the same afterwards."""
     guest.run('sync; sleep 1')
@@ -345,23 +387,72 @@ def counts(guest, memory):
 
 
 class Bed:
-    """A guest whose memory can be seen. more: arguments of QEMU's, made of the memory's file."""
+    """A guest whose memory can be seen. more: arguments of QEMU's, made of the memory's file. disk:
+    the root disk, a file in the folder of which save() keeps a copy, too."""
 
-    def __init__(self, folder, more=lambda ram: [], **options):
+    def __init__(self, folder, more=lambda ram: [], disk=None, **options):
         self.folder, self.more, self.options = folder, more, options
-        self.guest = None
+        self.ram, self.state = os.path.join(folder, 'ram'), os.path.join(folder, 'state')
+        self.files = [self.ram] + ([disk] if disk else [])
+        if disk:
+            options['root'] = disk
+        self.guest = self.memory = None
+        self.commands = None            # that the saved guest was given; None: nothing is saved
+
+    def made(self):
+        made = machine.Machine(**self.options)
+        made.extra += ['-object', 'memory-backend-file,id=ram,size=%s,mem-path=%s,share=on'
+                       % (made.memory, self.ram), '-machine', 'memory-backend=ram']
+        made.extra += self.more(self.ram)
+        return made
 
     def fresh(self):
         self.close()
-        ram = os.path.join(self.folder, 'ram')
-        made = machine.Machine(**self.options)
-        with open(ram, 'wb') as file:
+        made = self.made()
+        with open(self.ram, 'wb') as file:
             file.truncate(count.size_of(made.memory))
-        made.extra += ['-object', 'memory-backend-file,id=ram,size=%s,mem-path=%s,share=on'
-                       % (made.memory, ram), '-machine', 'memory-backend=ram'] + self.more(ram)
         self.guest = Guest(made=made)
         begin(self.guest)
-        self.memory = Memory(ram)
+        self.memory = Memory(self.ram)
+
+    def save(self):
+        """Keep the guest as it is, and end it. Nobody may have the stub."""
+        self.guest.qmp('stop')
+        self.ignore_shared()
+        self.guest.qmp('migrate', uri='exec:cat > ' + self.state)
+        self.wait_for('query-migrate', ('setup', 'active', 'device'))
+        for path in self.files:
+            copy(path, path + '.saved')
+        self.commands = self.guest.commands
+        self.close()
+
+    def restore(self):
+        """A guest that goes on where the saved one was."""
+        self.close()
+        for path in self.files:
+            copy(path + '.saved', path)
+        made = self.made()
+        made.extra += ['-incoming', 'defer']
+        self.guest = Guest(made=made)
+        self.guest.commands = self.commands
+        self.ignore_shared()
+        self.guest.qmp('migrate-incoming', uri='exec:cat ' + self.state)
+        self.wait_for('query-status', ('inmigrate',))
+        self.guest.qmp('cont')
+        self.memory = Memory(self.ram)
+
+    def ignore_shared(self):
+        """Its memory is a file already: it need not be part of the state."""
+        self.guest.qmp('migrate-set-capabilities', capabilities=[
+            {'capability': 'x-ignore-shared', 'state': True}])
+
+    def wait_for(self, query, while_in):
+        status = while_in[0]
+        while status in while_in:
+            time.sleep(0.01)
+            status = self.guest.qmp(query).get('status', while_in[0])
+        if status not in ('completed', 'paused', 'postmigrate'):
+            raise self.guest.failure('%s: %s' % (query, status))
 
     def close(self):
         if self.guest:

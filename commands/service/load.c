@@ -280,5 +280,10 @@ int reload(const char *name, const char *manifest)
 		fprintf(stderr, "service: %s: it is as the image has it\n", name);
 		return 1;
 	}
+	if (err == -EIO) {
+		fprintf(stderr, "service: %s: the kernel does not take its rights (see: service "
+			"log)\n", name);
+		return 1;
+	}
 	return err == -ENOENT ? fail(name, err) : result(err, manifest, name);
 }

@@ -3,7 +3,7 @@
  *
  * Job:      service list | status NAME | start NAME | start PATH.svc | remove NAME | stop NAME |
  *           restart NAME | recover NAME | refresh NAME | degrade NAME | kill [-SIGNAL] NAME |
- *           stats | log [NAME] |
+ *           update NAME [PROGRAM] | reload NAME [PATH.svc] | rights NAME | stats | log [NAME] |
  *           dump [NAME] | crashes | tree.
  * Speaks:   contracts/rs, log and is, as any program may; rs checks who may change something.
  * Touches:  nothing.

@@ -65,7 +65,9 @@ static err_t do_file_create(const struct call *c, const struct file_create_reque
 	struct file_entry *e = file_entry(c);
 	struct node *dir = node_of(req->dir), *n;
 
-	if (dir == NULL || !is_dir(dir) || !name_is_good(e->name))
+	if (dir == NULL || !is_dir(dir))
+		return -ENOENT;                 /* it has gone with its devices */
+	if (!name_is_good(e->name))
 		return -EINVAL;
 	if (strlen(e->name) >= NODE_NAME || strlen(e->name2) >= NODE_TARGET)
 		return -ENAMETOOLONG;
@@ -143,7 +145,7 @@ static err_t do_file_rename(const struct call *c, const struct file_rename_reque
 	if (is_dir(n) && is_below(dir2, n))
 		return -EINVAL;
 	if (n == old)
-		return 0;
+		return found(c, n);
 	if (old != NULL) {
 		reply->replaced = file_of(old);
 		err = replace(n, old, req->flags);
@@ -154,7 +156,7 @@ static err_t do_file_rename(const struct call *c, const struct file_rename_reque
 	n->parent = (uint16_t)node_index(dir2);
 	n->device = 0;                  /* it is the program's now */
 	dir->mtime = dir->ctime = dir2->mtime = dir2->ctime = n->ctime = now();
-	return 0;
+	return found(c, n);
 }
 
 static err_t do_file_readlink(const struct call *c, const struct file_readlink_request *req,

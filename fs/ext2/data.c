@@ -152,6 +152,8 @@ err_t fs_readlink(uint64_t file, char *target, uint32_t *len)
 	if (err != 0 || inode_type(i) != TYPE_LINK)
 		return err != 0 ? err : -EINVAL;
 	*len = i->size;
+	if (*len == 0)
+		return -EIO;
 	if (*len < FAST_LINK) {
 		memcpy(target, i->map, *len);
 		return 0;

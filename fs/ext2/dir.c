@@ -410,5 +410,5 @@ err_t dir_list(uint64_t ino, uint64_t pos, struct file_dirents *d)
 				return d->used != 0 ? 0 : -EINVAL;
 		}
 	}
-	return err;
+	return err == 0 && pos == 0 && d->used == 0 ? -EIO : err;       /* not even dots */
 }

@@ -20,9 +20,6 @@
 
 enum { TICK_MS = 5000, SOON_MS = 1, MS = 1000000, PREFERRED = 4096 };
 
-extern const struct contract file_contract;
-static const struct file_ops ops;
-
 /* How far a request is that waits. Lost in a crash: each can begin again. */
 struct progress {
 	bool parked;
@@ -59,20 +56,12 @@ static err_t ended(const struct call *c, err_t err)
 static void run_parked(void)
 {
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
-		uint64_t reply[MESSAGE_WORDS] = { 0 };
 		struct call c = progress[n].call;
-		struct file_entry *e;
-		err_t err;
 
 		if (!progress[n].parked)
 			continue;
 		progress[n].parked = false;
-		e = file_entry(&c);
-		err = file_contract.dispatch(&ops, &c, e->w, reply);
-		if (err == NO_REPLY)
-			continue;
-		memcpy(e->w, reply, sizeof(e->w));
-		file_complete(&c, err);
+		file_go_on(&c);
 	}
 }
 
@@ -376,7 +365,7 @@ static err_t do_file_rename(const struct call *c, const struct file_rename_reque
 	if (!mounted())
 		return ended(c, -EIO);
 	op_begin();
-	return ended(c, op_end(fs_rename(req, e->name, e->name2, &reply->replaced)));
+	return ended(c, op_end(fs_rename(req, e->name, e->name2, &reply->replaced, &e->attr)));
 }
 
 static err_t do_file_readdir(const struct call *c, const struct file_readdir_request *req,
@@ -544,7 +533,7 @@ static void go_on(void)
 	if (writing_back)
 		write_some();
 	writing_back = writing_back && cache.dirty != 0;
-	if (cache.dirty != 0)
+	if (cache.dirty != 0 || block_open_requests(&state.disk) != 0)
 		set_alarm(TICK_MS);
 	io_publish();
 }
@@ -559,8 +548,15 @@ static void on_notify(uint64_t services)
 
 static void on_alarm(void)
 {
+	static uint64_t looked;
+	uint64_t now = clock_monotonic_ns();
+
 	alarm_is_set = false;
 	writing_back = true;
+	if (now - looked >= TICK_MS * (uint64_t)MS) {
+		looked = now;
+		block_client_look(&state.disk, &ring);
+	}
 	write_again();
 	on_notify(0);
 }

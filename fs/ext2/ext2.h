@@ -160,7 +160,7 @@ err_t fs_unlink(uint64_t dir, const char *name, bool rmdir, struct file_attr *a)
 
 /* ---- rename.c ---- */
 err_t fs_rename(const struct file_rename_request *req, const char *name, const char *name2,
-		uint64_t *replaced) MUST_CHECK;
+		uint64_t *replaced, struct file_attr *a) MUST_CHECK;
 bool name_is_good(const char *name);
 
 /* ---- data.c: moves bytes between a buffer and whoever asked ---- */

@@ -34,6 +34,13 @@ err_t table_get(uint32_t ino, struct ext2_inode **i)
 	return err;
 }
 
+static bool is_type(uint32_t mode)
+{
+	enum { TYPES = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 12 };
+
+	return TYPES >> (mode >> 12) & 1;
+}
+
 err_t inode_get(uint64_t ino, struct ext2_inode **i)
 {
 	err_t err;
@@ -41,7 +48,7 @@ err_t inode_get(uint64_t ino, struct ext2_inode **i)
 	if (ino > v->inodes || (ino != ROOT_INO && ino < v->first_ino))
 		return -EIO;
 	err = table_get((uint32_t)ino, i);
-	return err == 0 && (*i)->mode == 0 ? -EIO : err;
+	return err == 0 && !is_type((*i)->mode) ? -EIO : err;
 }
 
 uint32_t inode_type(const struct ext2_inode *i)

@@ -159,8 +159,27 @@ static err_t replace(struct move *m)
 	return 0;
 }
 
+static err_t move(struct move *m, const char *name, const char *name2, uint64_t *replaced)
+{
+	err_t err = is_dir(m->i) ? not_below(m->dir2, m->ino) : 0;
+
+	if (err == 0)
+		err = m->old != 0 ? replace(m) :
+		      dir_add(m->dir2, m->d2, name2, m->ino, m->i->mode);
+	if (err == 0)
+		err = move_parent(m->ino, m->i, m->d, m->d2, m->dir2);
+	if (err == 0)           /* adding may have split the entry: found anew */
+		err = dir_again(name, &m->s);
+	if (err != 0)
+		return err;
+	dir_remove(m->dir, m->d, &m->s);
+	inode_touch(m->i, FILE_SET_CTIME);
+	*replaced = m->old;
+	return 0;
+}
+
 err_t fs_rename(const struct file_rename_request *req, const char *name, const char *name2,
-		uint64_t *replaced)
+		uint64_t *replaced, struct file_attr *a)
 {
 	struct move m;
 	err_t err;
@@ -171,22 +190,9 @@ err_t fs_rename(const struct file_rename_request *req, const char *name, const c
 	if (!name_is_good(name) || !name_is_good(name2))
 		return -EINVAL;
 	err = find(req, name, name2, &m);
-	if (err != 0 || m.ino == m.old)
-		return err;
-	if (req->flags & EXCHANGE)
-		return exchange(&m);
-	if (is_dir(m.i))
-		err = not_below(m.dir2, m.ino);
+	if (err == 0 && m.ino != m.old)
+		err = req->flags & EXCHANGE ? exchange(&m) : move(&m, name, name2, replaced);
 	if (err == 0)
-		err = m.old != 0 ? replace(&m) : dir_add(m.dir2, m.d2, name2, m.ino, m.i->mode);
-	if (err == 0)
-		err = move_parent(m.ino, m.i, m.d, m.d2, m.dir2);
-	if (err == 0)           /* adding may have split the entry: found anew */
-		err = dir_again(name, &m.s);
-	if (err != 0)
-		return err;
-	dir_remove(m.dir, m.d, &m.s);
-	inode_touch(m.i, FILE_SET_CTIME);
-	*replaced = m.old;
-	return 0;
+		attr_get(m.ino, m.i, a);
+	return err;
 }

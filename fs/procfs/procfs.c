@@ -235,7 +235,7 @@ static err_t do_file_read(const struct call *c, const struct file_read_request *
 		return -EIO;
 	err = kinds[kind].make(&t, pid_of(req->file));
 	if (err != 0)
-		return err == -ENOENT ? -ESRCH : err;   /* it has gone since it was opened */
+		return err == -EIO ? -EIO : -ESRCH;     /* it has gone since it was opened */
 	if (req->pos >= t.used)
 		return 0;
 	n = t.used - req->pos < c->lent ? t.used - req->pos : c->lent;

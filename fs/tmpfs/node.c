@@ -76,7 +76,7 @@ void fill_attr(const struct node *n, struct file_attr *a)
 	};
 }
 
-static uint32_t *entry_bucket(uint32_t dir, const char *name)
+uint32_t *entry_bucket(uint32_t dir, const char *name)
 {
 	uint64_t hash = dir;
 

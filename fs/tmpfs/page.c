@@ -12,7 +12,7 @@
 
 #include <abi/boot.h>
 
-static uint32_t *bucket_of(uint32_t node, uint32_t index)
+uint32_t *page_bucket(uint32_t node, uint32_t index)
 {
 	return &state.bucket[(node * 2654435761u + index) % NR_BUCKETS];
 }
@@ -21,7 +21,7 @@ uint8_t *page_find(const struct node *n, uint32_t index)
 {
 	uint32_t node = node_number(n);
 
-	for (uint32_t i = *bucket_of(node, index); i; i = state.page[i].next)
+	for (uint32_t i = *page_bucket(node, index); i; i = state.page[i].next)
 		if (state.page[i].node == node && state.page[i].index == index)
 			return data[i];
 	return NULL;
@@ -31,7 +31,7 @@ uint8_t *page_make(struct node *n, uint32_t index)
 {
 	uint8_t *there = page_find(n, index);
 	uint32_t node = node_number(n), i = state.free_page;
-	uint32_t *bucket = bucket_of(node, index);
+	uint32_t *bucket = page_bucket(node, index);
 
 	if (there || i == 0)
 		return there;

@@ -260,14 +260,16 @@ static err_t do_file_rename(const struct call *c, const struct file_rename_reque
 		return -ENOENT;
 	n = &state.node[e->node];
 	old = e2 ? &state.node[e2->node] : NULL;
-	if (req->flags & EXCHANGE)
-		return exchange(dir, e, dir2, e2);
+	if (req->flags & EXCHANGE) {
+		err = exchange(dir, e, dir2, e2);
+		return err != 0 ? err : found(c, n);
+	}
 	if (e2 && req->flags & NOREPLACE)
 		return -EEXIST;
 	if (is_dir(n) && is_below(dir2, n))
 		return -EINVAL;
 	if (old == n)
-		return 0;
+		return found(c, n);
 	err = old ? replace_check(n, old) : 0;
 	if (err == 0 && state.free_dirent == 0)
 		err = -ENOSPC;
@@ -281,7 +283,7 @@ static err_t do_file_rename(const struct call *c, const struct file_rename_reque
 	entry_remove(dir, e);
 	err = entry_add(dir2, w->name2, n);
 	n->links--;
-	return err;
+	return err != 0 ? err : found(c, n);
 }
 
 static err_t do_file_readlink(const struct call *c, const struct file_readlink_request *req,
@@ -401,7 +403,7 @@ static err_t do_file_write(const struct call *c, const struct file_write_request
 		if (err == 0)
 			done += len;
 	}
-	if (done == 0 && err != 0)
+	if (err != 0)
 		return err;
 	reply->done = (uint32_t)done;
 	if (req->size > n->size)
@@ -514,21 +516,6 @@ static void init(enum start_kind kind)
 		cpio_load(cpio.elf, cpio.size);
 }
 
-static err_t check(void)
-{
-	if (!is_dir(&state.node[ROOT]) || state.nodes >= NR_NODES || state.pages >= NR_DATA_PAGES)
-		return -EINVAL;
-	for (uint32_t i = 1; i < NR_DIRENTS; i++) {
-		const struct dirent *e = &state.dirent[i];
-
-		if (e->node && (!node_of(e->node) || !node_of(e->dir) ||
-				!is_dir(&state.node[e->dir]) ||
-				entry_find(&state.node[e->dir], e->name) != e))
-			return -EINVAL;                                 /* T2 */
-	}
-	return 0;
-}
-
 int main(void)
 {
 	static const struct file_ops ops = {
@@ -540,7 +527,8 @@ int main(void)
 		.stat_fs = do_file_stat_fs, .sync = do_file_sync, .forget = do_file_forget,
 	};
 	static const struct server server = {
-		.name = "tmpfs", .init = init, .check = check, .on_notify = file_server_notified,
+		.name = "tmpfs", .init = init, .check = tree_check,
+		.on_notify = file_server_notified,
 	};
 
 	file_server_init(&ops);

@@ -23,12 +23,17 @@ void fill_attr(const struct node *n, struct file_attr *a);
 struct dirent *entry_find(const struct node *dir, const char *name);
 err_t entry_add(struct node *dir, const char *name, struct node *n) MUST_CHECK;
 void entry_remove(struct node *dir, struct dirent *e);
+uint32_t *entry_bucket(uint32_t dir, const char *name);
 
 /* ---- page.c ---- */
 uint8_t *page_find(const struct node *n, uint32_t index);       /* NULL: a hole */
 uint8_t *page_make(struct node *n, uint32_t index);             /* NULL: full */
 void pages_cut(struct node *n, uint64_t size);                  /* none beyond size */
 err_t source_copy(struct node *n) MUST_CHECK;                   /* from the archive into pages */
+uint32_t *page_bucket(uint32_t node, uint32_t index);
+
+/* ---- check.c ---- */
+err_t tree_check(void);                         /* after a recovery: repairs */
 
 /* ---- cpio.c ---- */
 void cpio_load(const uint8_t *bytes, uint64_t size);

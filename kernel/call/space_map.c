@@ -63,6 +63,7 @@ static err_t run_map(struct space *s, const struct map_run *run, unsigned flags,
 
 		err = flags & MAP_COPY ? page_unshare(s, va, run->pfn + i, flags, &rep->kept)
 				       : page_map(s, va, run->pfn + i, flags, spares);
+		/* What stands is kept, and done. */
 		if (flags & MAP_NEW && err == -EEXIST && ++rep->kept)
 			err = 0;
 		rep->done += !err;

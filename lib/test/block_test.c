@@ -2,7 +2,8 @@
  * block_test.c - both sides of the block protocol: over deaths of the driver, and with peers that
  * write anything into the ring. The kernel and vm are played here.
  *
- * Links: lib/ring.c lib/undo.c lib/block_client.c lib/format.c gen/contract/block_server.c
+ * Links: lib/ring.c lib/undo.c lib/block_client.c lib/format.c gen/contract/block_server.c 
+ * Links: gen/contract/block_answer.c
  */
 #include <stdlib.h>
 #include <string.h>
@@ -524,6 +525,38 @@ static void t_wrong_bytes(void)
 	complaint_answer = -EPERM;
 }
 
+/* A request that the driver has lost, among others that it answers. */
+static void t_silence(void)
+{
+	setup();
+	content[512] = 7;
+	CHECK_EQ(one(BLOCK_READ, 0, 512).err, 0);
+	complaint_answer = 0;
+	expected_reason = RS_COMPLAINT_SILENCE;
+	for (unsigned n = 0; n < 3; n++) {      /* each time in a row it may take twice as long */
+		complaints = 0;
+		buffer[0][0] = 0;
+		c.patience = n;
+		CHECK_EQ(ask(BLOCK_READ, 512, 512, 0), 0);
+		for (unsigned looks = 0; looks <= n; looks++)
+			CHECK(!block_client_look(&c, &mem));
+		CHECK(block_client_look(&c, &mem));
+		CHECK_EQ(complaints, 1);
+		CHECK_EQ(c.patience, 2 * n + 1);
+		replaced();
+		CHECK(!block_client_look(&c, &mem));
+		CHECK_EQ(answered().err, 0);
+		CHECK_EQ(buffer[0][0], 7);
+		CHECK_EQ(c.patience, 0);
+	}
+	for (unsigned n = 0; n < 10; n++) {     /* never the same one twice */
+		CHECK(!block_client_look(&c, &mem));
+		CHECK_EQ(one(BLOCK_READ, 0, 512).err, 0);
+	}
+	expected_reason = RS_COMPLAINT_PROTOCOL;
+	complaint_answer = -EPERM;
+}
+
 static void t_complaints_end(void)
 {
 	setup();
@@ -556,6 +589,7 @@ int main(void)
 	     t_complaint);
 	TEST("wrong bytes: a complaint, and the next life is asked for what is open",
 	     t_wrong_bytes);
+	TEST("a request that is lost: a complaint, and the next life is asked for it", t_silence);
 	TEST("after three such answers in a row the request fails", t_complaints_end);
 	TEST("a client that writes anything gets only checked requests to the device",
 	     t_hostile_client);

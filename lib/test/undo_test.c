@@ -121,6 +121,17 @@ static void test_functions(void)
 	undo_commit();
 }
 
+static void test_commit_between(void)
+{
+	randomize();
+	undo_commit();
+	store_committed(&state.f.pair, 7);
+	undo_rollback();
+	before.f.pair = (struct pair){ 7, 7 };
+	check(memcmp(&state, &before, sizeof(state)) == 0,
+	      "what is stored again after a commit is logged again", "state differs");
+}
+
 static void test_disabled(void)
 {
 	undo_enable(false);
@@ -150,6 +161,7 @@ int main(void)
 	test_all_in_one();
 	test_commit();
 	test_functions();
+	test_commit_between();
 	test_disabled();
 	test_twice();
 	return failures != 0;

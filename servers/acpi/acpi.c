@@ -136,11 +136,16 @@ static err_t off_by_tables(void)
 	return err == 0 ? sleep_by(power.pm1a, power.s5a) : err;
 }
 
-static err_t do_power_off(const struct call *c)
+static bool may_end(const struct call *c, endpoint_t proc)
+{
+	return endpoint_slot(c->client) == ID_VFS && call_is_for(c, proc, LINUX_REBOOT);
+}
+
+static err_t do_power_off(const struct call *c, const struct power_off_request *req)
 {
 	err_t err = -ENODEV;
 
-	if (endpoint_slot(c->client) != ID_VFS)
+	if (!may_end(c, req->proc))
 		return -EPERM;
 	linger(LAST_WORDS_NS);
 	if (power.can_sleep)
@@ -154,11 +159,11 @@ static err_t do_power_off(const struct call *c)
 }
 
 /* The usual register lies among the ports of pci. */
-static err_t do_power_reset(const struct call *c)
+static err_t do_power_reset(const struct call *c, const struct power_reset_request *asked)
 {
 	struct pci_reset_request req = { .value = RESET_HARD };
 
-	if (endpoint_slot(c->client) != ID_VFS)
+	if (!may_end(c, asked->proc))
 		return -EPERM;
 	linger(LAST_WORDS_NS);
 	if (power.can_reset && power.reset_port == RESET_CONTROL)

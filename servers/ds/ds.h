@@ -20,7 +20,7 @@ err_t do_ds_wait(const struct call *c, const struct ds_wait_request *req,
 err_t do_ds_list(const struct call *c, const struct ds_list_request *req,
 		 struct ds_list_reply *reply);
 void waiters_cancelled(void);
-err_t names_check(void);
+void names_check(void);
 
 /* subscriptions.c */
 void subscribers_notify(const struct name *n);
@@ -34,6 +34,6 @@ err_t do_ds_snapshot_store(const struct call *c, const struct ds_snapshot_store_
 err_t do_ds_snapshot_fetch(const struct call *c, const struct ds_snapshot_fetch_request *req,
 			   struct ds_snapshot_fetch_reply *reply);
 err_t do_ds_snapshot_drop(const struct call *c, const struct ds_snapshot_drop_request *req);
-err_t snapshots_check(void);
+void snapshots_check(void);
 
 #endif

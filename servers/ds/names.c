@@ -10,6 +10,7 @@
 #include "ds.h"
 
 #include <contract/kernel.h>
+#include <lib/print.h>
 #include <lib/service_ids.h>
 
 struct name *name_find(const char *text)
@@ -214,21 +215,40 @@ err_t do_ds_list(const struct call *c, const struct ds_list_request *req,
 	return -ENOENT;
 }
 
-err_t names_check(void)
+static void end_text(char *text, const char *what, unsigned row)
 {
-	for (unsigned i = 0; i < NAMES; i++) {
-		const struct name *n = &state.name[i];
+	if (text_ends(text, DS_NAME))
+		return;
+	text[DS_NAME - 1] = '\0';
+	print("recovery: %s %u had no end: %s\n", what, row, text);
+}
 
-		if (!text_ends(n->text, sizeof(n->text)) || n->change > state.changes)  /* D2 */
-			return -EINVAL;
-		if (n->text[0] != '\0' && name_find(n->text) != n)                      /* D1 */
-			return -EINVAL;
+/* D1, D2: of two rows with one text the later change counts. */
+static void check_name(unsigned row)
+{
+	struct name *n = &state.name[row], *other;
+
+	end_text(n->text, "name", row);
+	if (n->change > state.changes) {
+		print("recovery: change %lu of %s is beyond %lu\n", (unsigned long)n->change,
+		      n->text, (unsigned long)state.changes);
+		n->change = ++state.changes;
 	}
+	other = n->text[0] != '\0' ? name_find(n->text) : n;
+	if (other == n)
+		return;
+	print("recovery: two rows for %s\n", n->text);
+	if (other->change < n->change)
+		*other = *n;
+	*n = (struct name){ .change = 0 };
+}
+
+void names_check(void)
+{
+	for (unsigned i = 0; i < NAMES; i++)
+		check_name(i);
 	for (unsigned i = 0; i < WAITERS; i++)
-		if (!text_ends(state.waiter[i].text, DS_NAME))
-			return -EINVAL;
+		end_text(state.waiter[i].text, "waiter", i);
 	for (unsigned i = 0; i < SUBSCRIPTIONS; i++)
-		if (!text_ends(state.subscription[i].pattern, DS_NAME))
-			return -EINVAL;
-	return 0;
+		end_text(state.subscription[i].pattern, "subscription", i);
 }

@@ -9,6 +9,8 @@
  */
 #include "ds.h"
 
+#include <lib/print.h>
+
 static uint8_t buffer[DS_CHUNK];        /* of no interest between two requests */
 
 /* The slot is the key, not the endpoint: the next generation of a service finds what it left. */
@@ -82,11 +84,14 @@ err_t do_ds_snapshot_drop(const struct call *c, const struct ds_snapshot_drop_re
 	return 0;
 }
 
-err_t snapshots_check(void)
+void snapshots_check(void)
 {
-	for (unsigned i = 0; i < SNAPSHOTS; i++)
-		if (!text_ends(state.snapshot[i].text, DS_NAME) ||
-		    state.snapshot[i].size > DS_SNAPSHOT)
-			return -EINVAL;
-	return 0;
+	for (unsigned i = 0; i < SNAPSHOTS; i++) {
+		struct snapshot *s = &state.snapshot[i];
+
+		if (text_ends(s->text, DS_NAME) && s->size <= DS_SNAPSHOT)
+			continue;
+		print("recovery: snapshot %u of %u bytes is dropped\n", i, s->size);
+		state_memset(s, 0, sizeof(*s));
+	}
 }

@@ -56,7 +56,7 @@ static int64_t linux_call(const struct delivery *d)
 }
 
 /* vm has a page for somebody: all who wait for one try again. */
-static void pages_again(void)
+void pages_again(void)
 {
 	for (unsigned i = 0; i < NR_THREADS; i++) {
 		struct thread *t = &state.thread[i];
@@ -119,7 +119,7 @@ static void parked(struct thread *t, const struct proc_next_reply *e)
 	unpark(t);
 }
 
-static void on_parked(void)
+void on_parked(void)
 {
 	struct proc_next_reply e;
 
@@ -420,7 +420,7 @@ static bool stands_still(const struct thread *t)
 
 /* A stopped process was being continued: none of its threads stays behind; nor one that the kernel
  * told of when pm died. If that was an exception, it has it again. */
-static void threads_again(void)
+void threads_again(void)
 {
 	for (unsigned i = 0; i < NR_THREADS; i++) {
 		struct thread *t = &state.thread[i];
@@ -457,12 +457,19 @@ static err_t check(void)
 			threads[state.thread[i].process]++;
 	}
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
-		const struct process *p = &state.process[i];
+		struct process *p = &state.process[i];
 
-		if (p->state == PROCESS_LIVE && threads[i] != p->threads)       /* Q3 */
-			return -EINVAL;
-		if (p->state != PROCESS_FREE && p->parent >= NR_PROCESSES)
-			return -EINVAL;
+		if (p->state == PROCESS_FREE)
+			continue;
+		if (p->state == PROCESS_LIVE && threads[i] != p->threads) {     /* Q3 */
+			print("recovery: process %u had %u threads, it has %u\n", p->pid,
+			      p->threads, threads[i]);
+			p->threads = (__typeof__(p->threads))threads[i];
+		}
+		if (p->parent >= NR_PROCESSES) {
+			print("recovery: process %u had no parent\n", p->pid);
+			p->parent = 0;          /* the first one */
+		}
 	}
 	spaces_sweep();
 	return 0;
@@ -481,6 +488,7 @@ static void recovered(void)
 static void on_notify(uint64_t services)
 {
 	struct vm_victim_next_reply victim;
+	struct vm_lost_next_reply lost;
 
 	if (services & BIT(ID_LOG))
 		log_more();
@@ -492,22 +500,40 @@ static void on_notify(uint64_t services)
 		if (t)
 			process_exit(process_of(t), SIG_KILL);
 	}
+	while (services & BIT(ID_VM) && vm_lost_next(&vm, &lost) == 0)
+		if (thread_of(lost.proc))
+			call_again(thread_of(lost.proc));
 }
 
 /* A thread that is in a call parks with its answer. */
-static err_t do_pm_halt(const struct call *c)
+static err_t do_pm_halt(const struct call *c, const struct pm_halt_request *req)
 {
-	if (endpoint_slot(c->client) != ID_VFS)
+	const struct thread *caller = thread_of(req->proc);
+
+	if (endpoint_slot(c->client) != ID_VFS || !caller || process_of(caller)->euid != 0 ||
+	    !call_is_for(c, req->proc, LINUX_REBOOT))
 		return -EPERM;
 	state.halted = 1;
 	for (unsigned i = 0; i < NR_THREADS; i++) {
 		struct thread *t = &state.thread[i];
-		struct proc_stop_request req = { .proc = endpoint_of(t), .flags = STOP_SIGNAL };
+		struct proc_stop_request stop = { .proc = endpoint_of(t), .flags = STOP_SIGNAL };
 		struct proc_stop_reply reply;
 
-		if (t->alive && sys_proc_stop(&req, &reply) != 0)
+		if (t->alive && sys_proc_stop(&stop, &reply) != 0)
 			continue;       /* it has just ended */
 	}
+	return 0;
+}
+
+static err_t do_pm_again(const struct call *c, const struct pm_again_request *req)
+{
+	const struct thread *t = thread_of(req->proc);
+
+	if (endpoint_slot(c->client) != ID_VFS)
+		return -EPERM;
+	if (!t)
+		return -ESRCH;
+	call_again(t);
 	return 0;
 }
 
@@ -532,18 +558,20 @@ static const struct pm_ops ops = {
 	.group = do_pm_group, .info = do_pm_info, .times = do_pm_times,
 	.text = do_pm_text, .totals = do_pm_totals, .host = do_pm_host,
 	.signals = do_pm_signals, .limit = do_pm_limit, .groups = do_pm_groups,
-	.set_tty = do_pm_set_tty, .halt = do_pm_halt, .ids = do_pm_ids,
+	.set_tty = do_pm_set_tty, .halt = do_pm_halt, .ids = do_pm_ids, .again = do_pm_again,
 };
 
 int main(void)
 {
+	static struct answered answered[NR_PROCS] SECTION_UNDO;
 	static const struct server pm = {
 		.name = "pm",
 		.serves = { { .contract = &pm_contract, .ops = &ops } },
 		.init = init, .check = check, .recovered = recovered,
 		.linux_call = linux_call, .on_parked = on_parked,
 		.on_alarm = on_alarm, .on_cancel = cancel_waits, .on_notify = on_notify,
-		.summary = summary, .committed = effect_do,
+		.summary = summary, .committed = effect_do, .audit = audit,
+		.answered = answered,
 	};
 
 	server_run(&pm);

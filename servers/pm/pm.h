@@ -119,6 +119,11 @@ void job_add(unsigned kind, const struct thread *t, const struct process *p);
 void vfork_release(struct process *p);
 int64_t call_wait4(struct thread *t, const struct delivery *d);
 int64_t call_waitid(struct thread *t, const struct delivery *d);
+void audit(void);                                       /* audit.c */
+void call_again(const struct thread *t);                /* a service has lost its call */
+void on_parked(void);
+void pages_again(void);
+void threads_again(void);
 void wait_look(struct process *parent);                 /* a child has changed */
 err_t do_pm_job_next(const struct call *c, const struct pm_job_next_request *req,
 		     struct pm_job_next_reply *reply);

@@ -145,6 +145,8 @@ void cancel_waits(void)
 
 		if (t && t->wait != WAIT_NOT && t->serial == e.serial)
 			interrupt(t);
+		else if (t && t->wait == WAIT_NOT)      /* lost: see audit.c */
+			call_lost(e.client, e.serial);
 	}
 }
 

@@ -37,11 +37,6 @@ static struct service *named(const char *name, unsigned *id)
 	return &state.service[found];
 }
 
-static bool alive(const struct service *s)
-{
-	return s->phase == RS_STATE_STARTING || s->phase == RS_STATE_RUNNING;
-}
-
 /* It stands frozen, and its script is to decide. */
 static bool is_scripted(const struct service *s)
 {
@@ -516,5 +511,5 @@ const struct rs_ops rs_operations = {
 	.firmware_grant = do_rs_firmware_grant, .load = do_rs_load, .remove = do_rs_remove,
 	.refusal = do_rs_refusal, .update = do_rs_update, .reload = do_rs_reload,
 	.script_next = do_rs_script_next, .script_done = do_rs_script_done,
-	.degrade = do_rs_degrade, .complain = do_rs_complain,
+	.degrade = do_rs_degrade, .complain = do_rs_complain, .inject = do_rs_inject,
 };

@@ -31,8 +31,7 @@ err_t do_rs_complain(const struct call *c, const struct rs_complain_request *req
 		return -EPERM;
 	}
 	s = &state.service[id];
-	if ((s->phase != RS_STATE_STARTING && s->phase != RS_STATE_RUNNING) || s->hung ||
-	    !endpoint_eq(req->accused, service_endpoint(id)))
+	if (!alive(s) || s->hung || !endpoint_eq(req->accused, service_endpoint(id)))
 		return -ESRCH;
 	say("<4>%s: %s complains of it: %.40s", s->name, m->name, req->text);
 	return sys_proc_freeze(&freeze) == 0 ? 0 : -ESRCH;

@@ -30,9 +30,10 @@
 #define FORGET_NS (60000 * MS)          /* a minute of life makes up for earlier defects */
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000, RECOVERIES_IN_A_ROW = 8 };
 enum { PAGE_FAULT = 14, BELOW_STACK = 64 * 1024 };
+enum { UNASKED_MOST = 64 };
 enum { FRAMES_LEAST = 1024 };           /* that programs must find, or nothing is started */
 
-static bool alive(const struct service *s)
+bool alive(const struct service *s)
 {
 	return s->phase == RS_STATE_STARTING || s->phase == RS_STATE_RUNNING;
 }
@@ -85,6 +86,7 @@ static void begin(unsigned id)
 	s->published = s->scheduled = false;
 	s->fresh = false;
 	s->beats_out = 0;
+	s->unasked = 0;
 	s->why = (struct defect){ 0 };
 	memset(s->granted, 0, sizeof(s->granted));
 	for (unsigned i = 0; i < NR_SERVICES && id == ID_SCHED; i++)
@@ -167,11 +169,33 @@ static void late_postpone(uint64_t now)
 	}
 }
 
+/* An answer to no heartbeat. Who gives many computes, or floods others, and only looks alive: it
+ * may never take a message. vm tells likewise that it has done what it was asked. */
+static void unasked(unsigned id)
+{
+	struct service *s = &state.service[id];
+	struct proc_freeze_request req = {
+		.proc = service_endpoint(id),
+		.code = RS_CAUSE_COMPLAINT << 16 | RS_COMPLAINT_PROTOCOL,
+	};
+
+	if (s->phase != RS_STATE_RUNNING || s->beats_out != 0 || id == ID_RSGUARD ||
+	    (id == ID_VM && loading_waits()))
+		return;
+	s->unasked++;
+	if (s->unasked != UNASKED_MOST)
+		return;
+	say("<4>%s: says that it is alive without being asked", s->name);
+	if (sys_proc_freeze(&req) != 0)
+		say("<3>%s: cannot be frozen", s->name);
+}
+
 void guard_ready(unsigned id)
 {
 	struct service *s = &state.service[id];
 	uint64_t now = clock_monotonic_ns();
 
+	unasked(id);
 	s->beats_out = 0;
 	if (id == ID_RSGUARD) {         /* it beats, and wants an answer */
 		s->beat_ns = now + manifest_of(id)->heartbeat_ms * MS;
@@ -186,6 +210,9 @@ void guard_ready(unsigned id)
 		s->repaired_ns = now - s->defect_ns;
 	waiter_answer(s, 0);
 	loading_ready(id);
+	for (unsigned i = 1; i < NR_SERVICES && id == ID_DS; i++)
+		if (state.service[i].phase == RS_STATE_RUNNING)
+			state.service[i].published = false;     /* it may have lost its names */
 	outbox_flush();                 /* names before texts */
 	start_what_can();
 }
@@ -228,6 +255,7 @@ static bool recover_in_place(unsigned id)
 	s->started_ns = clock_monotonic_ns();
 	s->phase = RS_STATE_STARTING;
 	s->beats_out = 0;
+	s->unasked = 0;
 	if (service_recover(id) != 0)
 		return false;
 	s->recoveries++;
@@ -421,8 +449,8 @@ void guard_due(uint64_t now)
 	}
 }
 
-/* Is it in a call to a service that owes an answer itself, and not only since now? Then that one is
- * in question, and this one when the other has answered. */
+/* Is it in a call to a service that stands frozen, or owes an answer itself, and not only since
+ * now? Then that one is in question, and this one when the other has answered. */
 static bool waits_for_late(unsigned id, uint64_t now)
 {
 	struct proc_info_request req = { .slot = id };
@@ -436,7 +464,7 @@ static bool waits_for_late(unsigned id, uint64_t now)
 	if (other >= NR_SERVICES || !endpoint_eq(info.partner, service_endpoint(other)))
 		return false;
 	s = &state.service[other];
-	return s->phase == RS_STATE_STARTING ||
+	return s->phase == RS_STATE_STARTING || s->phase == RS_STATE_SCRIPTED ||
 		(s->phase == RS_STATE_RUNNING && s->beats_out > 1) ||
 		(s->phase == RS_STATE_RUNNING && s->beats_out == 1 &&
 		 s->beat_ns - manifest_of(other)->heartbeat_ms * MS < now);
@@ -467,6 +495,7 @@ static bool beat(unsigned id, uint64_t now)
 	}
 	if (s->beats_out > 0)
 		state.missed++;
+	s->unasked = 0;
 	s->beats_out++;
 	s->beat_ns = now + m->heartbeat_ms * MS;
 	ipc_notify(service_endpoint(id));

@@ -56,14 +56,6 @@ void load_give_up(err_t err)
 	 CALL(SPACE_MAP) | CALL(SPACE_UNMAP) | CALL(SPACE_PROTECT) | CALL(SPACE_SHARE) | \
 	 CALL(FRAME_PIN) | CALL(PROC_RECOVER) | CALL(PROC_FREEZE) | CALL(PROC_COPY))
 
-/* Also who is just being recovered. */
-static bool is_alive(unsigned id)
-{
-	unsigned phase = state.service[id].phase;
-
-	return phase == RS_STATE_RUNNING || phase == RS_STATE_STARTING;
-}
-
 /* old: as it was so far, or NULL. */
 err_t load_check_core(const struct manifest *m, const struct manifest *old)
 {
@@ -90,7 +82,7 @@ static err_t admit(const char *text, size_t len)
 	for (unsigned i = 0; i < m->needs.count; i++) {
 		int n = service_by_name(m->needs.of[i].name);
 
-		if (n < 0 || !is_alive((unsigned)n))
+		if (n < 0 || !alive(&state.service[n]))
 			return refuse(m->needs.of[i].line, "needs '%s', which does not run",
 				      m->needs.of[i].name);
 	}
@@ -417,7 +409,7 @@ err_t do_rs_remove(const struct call *c, const struct rs_remove_request *req)
 		return -EOPNOTSUPP;
 	if (load->phase != LOAD_IDLE)
 		return -EAGAIN;
-	if (is_needed((unsigned)id) || is_alive((unsigned)id))
+	if (is_needed((unsigned)id) || alive(&state.service[id]))
 		return -EBUSY;
 	load_begin(LOAD_REMOVE, (unsigned)id, c);
 	load->phase = LOAD_LEAVE;

@@ -158,6 +158,7 @@ static err_t check(void)
 		if (s->phase > RS_STATE_LAST || (s->name[0] != '\0') != (manifest_of(id) != NULL))
 			return -EINVAL;
 	}
+	injected_check();
 	guard_self();
 	state.retry = true;
 	set_alarm();

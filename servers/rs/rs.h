@@ -49,6 +49,7 @@ void guard_due(uint64_t now);
 void guard_heartbeats(uint64_t now);
 void guard_postpone(uint64_t now);
 void start_what_can(void);
+bool alive(const struct service *s);            /* also who is just being recovered */
 void waiter_answer(struct service *s, err_t err);       /* who waits for it to be ready, if any */
 void waiters_cancelled(endpoint_t client, uint32_t serial);
 uint64_t guard_next_ns(void);
@@ -77,6 +78,11 @@ err_t do_rs_script_done(const struct call *c, const struct rs_script_done_reques
 /* complain.c */
 err_t do_rs_complain(const struct call *c, const struct rs_complain_request *req);
 
+/* inject.c */
+void injected_check(void);
+err_t do_rs_inject(const struct call *c, const struct rs_inject_request *req,
+		   struct rs_inject_reply *reply);
+
 /* outbox.c: what rs tells others, who may never make it wait. */
 void outbox_flush(void);
 void say(const char *text, ...) __attribute__((format(printf, 1, 2)));
@@ -94,6 +100,7 @@ err_t window_fill(unsigned id, const struct loading *l) MUST_CHECK;
 bool window_tidy(unsigned id);
 enum memory memory_ask(unsigned space, uint64_t va, uint64_t bytes, unsigned flags);
 bool memory_back(unsigned space, uint64_t va, uint64_t end);    /* true: nothing is there */
+void memory_protect(unsigned space, uint64_t va, uint64_t bytes, unsigned prot);
 bool space_back(unsigned id);                   /* true: it is gone */
 
 /* loading.c: services come and go. */

@@ -43,9 +43,18 @@ struct service {
 	uint64_t due_ns;                /* RS_STATE_DEAD, _SCRIPTED: when it is started again */
 	uint32_t script;                /* RS_STATE_SCRIPTED: number of what it decides */
 	uint64_t beat_ns;               /* when the next heartbeat goes out */
+	uint32_t unasked;               /* answers since the last one that were to nothing */
 	struct pfn_range granted[RS_GRANTS];    /* device memory, through pci; count 0: unused */
 	endpoint_t waiter;              /* a program that waits for it to be ready, */
 	uint32_t waiter_serial;         /* and the serial of its call */
+};
+
+/* Bytes that are being put into a service's code (inject.c). */
+struct injected {
+	bool is_open;                   /* the protection of that page may be wrong */
+	uint8_t id, count;
+	uint8_t old[16];
+	uint64_t address;
 };
 
 struct state {
@@ -60,6 +69,7 @@ struct state {
 	struct loaded loaded[NR_SERVICES];
 	struct loading loading;
 	struct refusal refusal;
+	struct injected injected;
 	uint32_t scripts;               /* defects that scripts were to decide about, since boot */
 	endpoint_t script_waiter;       /* who waits for the next one, or NONE; */
 	uint32_t script_serial;         /* and the serial of the call */

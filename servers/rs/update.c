@@ -140,32 +140,21 @@ static void apply_text(void)
 	l->text = load->text_place + 1;
 	l->text_len[load->text_place] = load->text_len;
 	manifests_read();
-	if (!same && rights_set(id) != 0)
+	if (!same && rights_set(id) != 0) {
 		say("<3>%s: the kernel does not take its rights", s->name);
+		load->result = -EIO;
+	}
 	rights_again();
 	s->scheduled = false;
 	s->beats_out = 0;
 	if (s->phase == RS_STATE_RUNNING)
 		s->beat_ns = clock_monotonic_ns() + incoming.heartbeat_ms * 1000000ull;
 	load->phase = LOAD_TIDY;
-	say("<6>%s: manifest reloaded", s->name);
+	if (load->result == 0)
+		say("<6>%s: manifest reloaded", s->name);
 }
 
 /* ---- update: another program ---- */
-
-static void protect(unsigned id, const struct segment *s)
-{
-	struct space_protect_request req = {
-		.space = (uint16_t)id, .prot = (uint16_t)s->flags, .va = s->va,
-		.pages = (s->memory + PAGE_SIZE - 1) / PAGE_SIZE,
-	};
-	struct space_protect_reply reply = { .done = 1 };
-
-	while (req.pages > 0 && reply.done != 0 && sys_space_protect(&req, &reply) == 0) {
-		req.va += reply.done * PAGE_SIZE;
-		req.pages -= reply.done;
-	}
-}
 
 /* Start the program that the row names, afresh; begin() ends the other one. */
 static void begin_again(unsigned id)
@@ -176,7 +165,7 @@ static void begin_again(unsigned id)
 
 	if (service_image(id, &i) == 0)
 		for (unsigned n = 0; image_segment(&i, n, &part); n++)
-			protect(id, &part);
+			memory_protect(id, part.va, part.memory, part.flags);
 	s->phase = RS_STATE_DEAD;
 	s->due_ns = 0;
 	s->hung = false;

@@ -155,10 +155,10 @@ enum memory window_ask(unsigned id, const struct loading *l)
 	return memory_ask(ID_RS, window_program(id, l->program_place), l->program_len, MAP_WRITE);
 }
 
-static void protect(uint64_t va, uint64_t bytes, unsigned prot)
+void memory_protect(unsigned space, uint64_t va, uint64_t bytes, unsigned prot)
 {
 	struct space_protect_request req = {
-		.space = ID_RS, .prot = (uint16_t)prot, .va = va,
+		.space = (uint16_t)space, .prot = (uint16_t)prot, .va = va,
 		.pages = (bytes + PAGE_SIZE - 1) / PAGE_SIZE,
 	};
 	struct space_protect_reply reply = { .done = 1 };
@@ -176,14 +176,14 @@ err_t window_fill(unsigned id, const struct loading *l)
 	uint64_t program = window_program(id, l->program_place);
 	err_t err;
 
-	protect(text, l->text_len, MAP_WRITE);
-	protect(program, l->program_len, MAP_WRITE);
+	memory_protect(ID_RS, text, l->text_len, MAP_WRITE);
+	memory_protect(ID_RS, program, l->program_len, MAP_WRITE);
 	err = call_read(&c, 0, (void *)(uintptr_t)text, l->text_len);
 	if (err == 0)
 		err = call_read(&c, l->text_len, (void *)(uintptr_t)program, l->program_len);
 	if (err == 0) {
-		protect(text, l->text_len, 0);
-		protect(program, l->program_len, 0);
+		memory_protect(ID_RS, text, l->text_len, 0);
+		memory_protect(ID_RS, program, l->program_len, 0);
 	}
 	return err;
 }

@@ -2,7 +2,7 @@
  * rsguard.c - rs's own guardian.
  *
  * Job:      recovers rs in place when it freezes, and tells it why; freezes it when it does not
- *           answer. Nothing else, so that there is little in it that can break.
+ *           answer, or answers without end. Nothing else, so that little in it can break.
  * Speaks:   notifications with rs, one each second both ways.
  * Touches:  rs's memory while rs is frozen.
  * Trusts:   the boot archive in memory, which nobody can write.
@@ -20,8 +20,9 @@
 
 #define PERIOD_NS 1000000000ull
 enum { MISSES = 3, RS_STACK = 64 * 1024, CODE_SHIFT = 16 };
+enum { UNASKED_MOST = 64 };             /* as rs has it with others */
 
-static unsigned unanswered;
+static unsigned unanswered, unasked;
 
 /* What rs reads where other services have the words of their manifests. */
 static struct service_args why(const struct proc_next_reply *e)
@@ -47,7 +48,7 @@ static void recover_rs(const struct proc_next_reply *e)
 
 	assert(image_find("rs", &image) == 0 && image_check(&image) == 0);
 	assert(image_recover(&image, e->proc, RS_STACK, &args) == 0);
-	unanswered = 0;
+	unanswered = unasked = 0;
 }
 
 static void look_for_frozen(void)
@@ -66,16 +67,31 @@ static void set_alarm(void)
 	assert(sys_alarm_set(&req) == 0);
 }
 
+static void freeze_rs(uint32_t cause, uint32_t code)
+{
+	struct proc_freeze_request req = {
+		.proc = FIRST_ENDPOINT(ID_RS), .code = cause << CODE_SHIFT | code,
+	};
+
+	assert(sys_proc_freeze(&req) == 0);
+}
+
 static void beat(void)
 {
-	struct proc_freeze_request req = { .proc = FIRST_ENDPOINT(ID_RS),
-					   .code = RS_CAUSE_HUNG << CODE_SHIFT | MISSES };
-
 	if (unanswered++ >= MISSES)
-		assert(sys_proc_freeze(&req) == 0);
+		freeze_rs(RS_CAUSE_HUNG, MISSES);
 	else
 		ipc_notify(FIRST_ENDPOINT(ID_RS));
+	unasked = 0;
 	set_alarm();
+}
+
+/* Who answers what was not asked may only look alive. */
+static void answered(void)
+{
+	if (unanswered == 0 && ++unasked == UNASKED_MOST)
+		freeze_rs(RS_CAUSE_COMPLAINT, RS_COMPLAINT_PROTOCOL);
+	unanswered = 0;
 }
 
 int main(void)
@@ -90,7 +106,7 @@ int main(void)
 		if (d.m.type != TYPE_NOTIFY)
 			continue;               /* nobody may call us; let him wait */
 		if (d.m.w[0] & BIT(ID_RS))
-			unanswered = 0;
+			answered();
 		if (d.m.w[2] & EVENT_GUARD)
 			look_for_frozen();
 		if (d.m.w[2] & EVENT_ALARM)

@@ -19,7 +19,7 @@
  * priority until it has thinned out: a fork bomb does not stand in the way of the shell that
  * ends it.
  *
- * A service that sinks and still uses three quarters of all that is used, and half of the time, for
+ * A service that uses three quarters of all that is used, and half of the time, for
  * ten seconds, computes for nobody: rs is told. Not of those that serve others, who decide how much
  * that is.
  */
@@ -228,6 +228,8 @@ static void watch(struct use *u, const struct proc_info_reply *p)
 
 	if (u->called || (u->since_ns != 0 && passed < HOG_TICKS))
 		return;
+	if (p->user_ticks < u->ticks)           /* another life: from here on */
+		u->since_ns = 0;
 	if (u->since_ns != 0 && used * 2 >= passed && used * 4 >= all * 3)
 		accused = p->proc;
 	u->since_ns = state.looked_ns;
@@ -241,7 +243,7 @@ static void count(struct row *r, const struct proc_info_reply *p)
 
 	if (now == r->ticks)
 		return;
-	state.ticks += now - r->ticks;
+	state.ticks += now > r->ticks ? now - r->ticks : now;
 	r->ticks = now;
 }
 
@@ -321,11 +323,13 @@ static void init(enum start_kind kind)
 static err_t check(void)
 {
 	for (unsigned i = 0; i < NR_PROCS; i++) {
-		const struct row *r = &state.row[i];
+		struct row *r = &state.row[i];
 
-		if (r->proc.v != 0 && (endpoint_slot(r->proc) != i ||
-				       r->priority >= NR_PRIORITIES || r->quantum == 0))
-			return -EINVAL;
+		if (r->proc.v == 0 || (endpoint_slot(r->proc) == i && r->quantum != 0 &&
+				       r->priority < NR_PRIORITIES))
+			continue;
+		print("recovery: process in slot %u is forgotten, it keeps its priority\n", i);
+		*r = (struct row){ .nice = 0 };
 	}
 	return 0;
 }

@@ -59,6 +59,7 @@ struct wire {
 	uint32_t window_asked;
 	struct serial_read_reply got;   /* what the driver has answered, */
 	uint32_t got_taken;             /* and how many bytes of it the line has taken */
+	uint32_t bad;                   /* answers in a row that were none */
 };
 
 /* A pair: line LINE_PTY + its index, and what is its own. */

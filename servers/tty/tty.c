@@ -17,6 +17,7 @@
 #include <lib/boot.h>
 #include <lib/clock.h>
 #include <lib/file.h>
+#include <lib/print.h>
 #include <lib/service_ids.h>
 
 enum { ACCMODE = 3, WRONLY = 1, NOCTTY = 0400 };
@@ -250,6 +251,19 @@ static void init(enum start_kind kind)
 	wire_pump();
 }
 
+/* Y1. A line whose counts cannot be loses what is in it, and nothing else. */
+static void check_line(struct line *l, unsigned i)
+{
+	if (in_used(l) > IN_SIZE) {
+		print("recovery: line %u had %u bytes of input\n", i, in_used(l));
+		in_drop(l, in_used(l));
+	}
+	if (l->out.head - l->out.tail > OUT_SIZE) {
+		print("recovery: line %u had %u bytes of output\n", i, l->out.head - l->out.tail);
+		l->out.tail = l->out.head;
+	}
+}
+
 static err_t check(void)
 {
 	for (unsigned i = 0; i < NR_LINES_; i++) {
@@ -257,8 +271,7 @@ static err_t check(void)
 
 		if (l == NULL)
 			continue;
-		if (in_used(l) > IN_SIZE || l->out.head - l->out.tail > OUT_SIZE)       /* Y1 */
-			return -EINVAL;
+		check_line(l, i);
 		recount(l);
 		events(l);              /* it may have changed, and nobody was told */
 		pty_events(l, true);

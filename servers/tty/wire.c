@@ -23,7 +23,8 @@
 #include <lib/print.h>
 #include <lib/service_ids.h>
 
-enum { SI_KERNEL_ = 0x80, PID_INIT = 1, ERRNO_MOST = 4095 };
+enum { SI_KERNEL_ = 0x80, PID_INIT = 1 };
+enum { BAD_MOST = 3 };                  /* answers in a row that are none */
 
 static const struct {
 	uint8_t line, id;
@@ -154,44 +155,60 @@ static void resubmit(unsigned w)
 			return;
 }
 
-/* What cannot be an answer: rs ends this life of the driver. */
-static void accuse(unsigned w)
+/* What cannot be an answer: rs ends this life of the driver, and the next one is asked for all that
+ * is open. If that does not help, the answer is dropped. */
+static void accuse(unsigned w, const struct ring_entry *taken)
 {
-	if (complain(driver[w].at, RS_COMPLAINT_PROTOCOL, "an answer to tty is none") != 0)
+	struct wire *x = &state.wire[w];
+	unsigned slot = taken != NULL ? (unsigned)(taken - x->ring.pending) : 0;
+	err_t err = x->bad == BAD_MOST ? -EAGAIN :
+		    complain(driver[w].at, RS_COMPLAINT_PROTOCOL, "an answer to tty is none");
+
+	if (err != 0 && err != -ESRCH) {        /* -ESRCH: it has died of something else */
 		print("%s answers nonsense\n", driver[w].name);
+		x->reads_out -= taken != NULL && taken->type == SERIAL_READ;
+		return;
+	}
+	x->bad++;
+	x->ring.returned |= taken != NULL ? BIT(slot) : 0;
+	resubmit(w);
 }
 
-static bool is_answer(const struct ring_client *ring, const struct ring_entry *e)
+static const struct ring_entry *request_of(const struct ring_client *ring,
+					   const struct ring_entry *e)
 {
-	const struct serial_read_reply *r = (const struct serial_read_reply *)e->w;
-	err_t err = (err_t)e->type;
+	return &ring->pending[(e->id & RING_ID_SLOTS) % RING_ENTRIES];
+}
 
-	if (err > 0 || err < -ERRNO_MOST)
-		return false;
-	return err != 0 || ring->pending[e->id & RING_ID_SLOTS].type != SERIAL_READ ||
-	       r->len <= sizeof(r->byte);
+static bool is_answer(const struct ring_entry *request, const struct ring_entry *e)
+{
+	return serial_answer_fits(request->type, (err_t)e->type, request->w, e->w, 0);
 }
 
 static bool take_answer(unsigned w)
 {
-	struct ring_client *ring = &state.wire[w].ring;
+	struct wire *x = &state.wire[w];
+	struct ring_client *ring = &x->ring;
 	uint32_t refused = ring->refused;
 	const struct serial_window_reply *size;
 	struct ring_entry e;
 	err_t err = ring_client_next(ring, &wire_memory[w], &e);
 
-	if (ring->refused != refused || (err == 0 && !is_answer(ring, &e)))
-		accuse(w);
+	if (ring->refused != refused || (err == 0 && !is_answer(request_of(ring, &e), &e))) {
+		accuse(w, err == 0 ? request_of(ring, &e) : NULL);
+		return true;
+	}
 	if (err == -ENOENT)
 		return false;
 	if (err == -EDEADPEER) {
 		resubmit(w);
 		return true;
 	}
+	x->bad = 0;
 	if ((err_t)e.type != 0)                 /* refused: not asked again */
 		return true;
 	size = (const struct serial_window_reply *)e.w;
-	switch (ring->pending[e.id & RING_ID_SLOTS].type) {
+	switch (request_of(ring, &e)->type) {
 	case SERIAL_READ:
 		received(w, (const struct serial_read_reply *)e.w);
 		break;

@@ -10,7 +10,7 @@
  */
 #include "vfs.h"
 
-enum { FALLOC_KEEP_SIZE_ = 1 };
+enum { FALLOC_KEEP_SIZE_ = 1, SECOND_NS = 1000000000 };
 #define UTIME_NOW_ 0x3fffffff
 #define UTIME_OMIT_ 0x3ffffffe
 
@@ -43,6 +43,7 @@ static int64_t ask_set(struct op *o, unsigned inode, uint32_t mask, const struct
 	if (e == NULL)
 		return -PARKED;
 	e->attr = *to;
+	e->attr.file = 0;               /* the answer has it */
 	e->attr.ctime = (int64_t)clock_realtime_ns();
 	/* What vfs alone knows goes with it. */
 	if (i->flags & INODE_DIRTY && !(mask & FILE_SET_MTIME)) {
@@ -280,6 +281,15 @@ int64_t linux_fchownat(struct op *o)
 
 /* ---- times ---- */
 
+/* As file systems do on Linux: the first or last time that they can keep, if this is none. */
+static int64_t nanoseconds(const struct linux_timespec *t)
+{
+	const int64_t most = INT64_MAX / SECOND_NS - 1;
+	int64_t sec = t->sec > most ? most : t->sec < -most ? -most : t->sec;
+
+	return sec * SECOND_NS + t->nsec;
+}
+
 static int64_t change_times(struct op *o, unsigned inode, const struct linux_timespec *t, bool now)
 {
 	struct inode *i = &state.inode[inode];
@@ -300,7 +310,7 @@ static int64_t change_times(struct op *o, unsigned inode, const struct linux_tim
 		else if (t[k].nsec < 0 || t[k].nsec > 999999999)
 			return -EINVAL;
 		else
-			*to[k] = t[k].sec * 1000000000 + t[k].nsec;
+			*to[k] = nanoseconds(&t[k]);
 	}
 	return mask == 0 ? 0 : ask_set(o, inode, mask, &a);
 }
@@ -337,8 +347,11 @@ static int64_t from_micro(struct op *o, int fd, uint64_t path, uint64_t times)
 	err = times != 0 ? user_read(o, times, t, sizeof(t)) : 0;
 	if (err != 0)
 		return err;
-	t[0].nsec *= 1000;
-	t[1].nsec *= 1000;
+	for (unsigned k = 0; k < 2 && times != 0; k++) {
+		if (t[k].nsec < 0 || t[k].nsec > 999999)
+			return -EINVAL;
+		t[k].nsec *= 1000;
+	}
 	return times_at(o, fd, path, times != 0 ? t : NULL, 0);
 }
 

@@ -161,7 +161,8 @@ static int64_t do_mknod(struct op *o, int dirfd, uint64_t path, uint32_t mode, u
 		type = S_IFREG_;
 	if (type == S_IFDIR_)
 		return -EPERM;
-	if (type == S_IFLNK_)
+	if (type != S_IFREG_ && type != S_IFCHR_ && type != S_IFBLK_ && type != S_IFIFO_ &&
+	    type != S_IFSOCK_)
 		return -EINVAL;
 	err = place(o, dirfd, path, false, &f);
 	if (err != 0)

@@ -71,11 +71,13 @@ static void go_on_or_fail(struct request *q, err_t err)
 		answer(q, err);
 }
 
-static err_t checked(const struct file_entry *e)
+/* Asked twice because a success made no sense, it may have been done the first time: an error then
+ * says nothing of what has become of it. */
+static err_t checked(const struct request *q, const struct file_entry *e)
 {
 	err_t err = e->err;
 
-	return err > 0 || err < -4095 ? -EIO : err;
+	return q->again == AGAIN_DONE && err < 0 && !file_is_idempotent(q->type) ? -EIO : err;
 }
 
 static bool dir_unchanged(const struct request *q)
@@ -86,7 +88,7 @@ static bool dir_unchanged(const struct request *q)
 static unsigned enter(struct request *q, const struct file_entry *e)
 {
 	unsigned mount = state.inode[q->dir].mount;
-	struct file_attr attr = e->attr;
+	struct file_attr attr = e->attr_now;
 
 	return attr.file == 0 ? 0 : inode_get(mount, &attr, q->stamp);
 }
@@ -150,7 +152,7 @@ static void link_done(struct request *q, const struct file_entry *e, err_t err)
 {
 	if (err == 0) {
 		dir_changed(q->dir);
-		inode_update(q->inode, &e->attr, q->stamp);
+		inode_update(q->inode, &e->attr_now, q->stamp);
 		if (name_put(q->dir, q->name, q->inode, q->stamp) == 0)
 			print("no room for a name\n");
 	}
@@ -167,8 +169,8 @@ static void unlink_done(struct request *q, const struct file_entry *e, err_t err
 		if (is_dir(i)) {
 			state.inode[q->dir].attr.links--;
 			i->attr.links = 0;
-		} else if (e->attr.file == i->attr.file) {
-			i->attr.links = e->attr.links;
+		} else if (e->attr_now.file == i->attr.file) {
+			i->attr.links = e->attr_now.links;
 		} else if (i->attr.links > 0) {
 			i->attr.links--;
 		}
@@ -254,7 +256,7 @@ static void attr_done(struct request *q, const struct file_entry *e, err_t err)
 				i->flags &= (uint8_t)~INODE_SIZED;
 			i->flags &= (uint8_t)~INODE_DIRTY;
 		}
-		inode_update(q->inode, &e->attr, q->stamp);
+		inode_update(q->inode, &e->attr_now, q->stamp);
 	}
 	if (err != 0 && q->size > q->size_was && state.inode[q->inode].attr.size == q->size)
 		state.inode[q->inode].attr.size = q->size_was;
@@ -266,7 +268,7 @@ static void attr_done(struct request *q, const struct file_entry *e, err_t err)
 
 void file_done(struct request *q, struct file_entry *e)
 {
-	err_t err = checked(e);
+	err_t err = checked(q, e);
 
 	switch (q->type) {
 	case FILE_MOUNT:
@@ -322,8 +324,6 @@ void char_done(struct request *q, struct chardev_entry *e)
 {
 	err_t err = e->err;
 
-	if (err > 0 || err < -4095)
-		err = -EIO;
 	if (q->type == CHARDEV_OPEN && err == 0 && row_of(q) == NULL)
 		char_close(&(struct file){ .server = (uint8_t)request_server(q),
 					   .line = (uint32_t)e->answer[0] });

@@ -36,8 +36,8 @@ int64_t file_bytes(struct op *o, unsigned inode, uint64_t pos, void *to, size_t 
 
 static bool header_good(const struct elf_header *h)
 {
-	return memcmp(h->ident, "\177ELF\2\1\1", 7) == 0 && h->machine == EM_X86_64_ &&
-	       (h->type == ET_EXEC_ || h->type == ET_DYN_) &&
+	return memcmp(h->ident, "\177ELF\2\1\1", 7) == 0 && h->machine == ELF_X86_64 &&
+	       (h->type == ELF_EXEC || h->type == ELF_DYN) &&
 	       h->phentsize == sizeof(struct elf_segment) && h->phnum != 0 && h->phnum <= 64;
 }
 
@@ -50,7 +50,7 @@ static bool segment_good(const struct elf_segment *s)
 static int64_t add_segment(struct op *o, struct program *g, const struct elf_segment *s)
 {
 	switch (s->type) {
-	case PT_LOAD_:
+	case PT_LOAD:
 		if (!segment_good(s) || g->nr_segs == COUNT(g->seg))
 			return -ENOEXEC;
 		if (s->offset <= g->h.phoff && g->h.phoff < s->offset + s->filesz && g->phdr == 0)
@@ -59,13 +59,13 @@ static int64_t add_segment(struct op *o, struct program *g, const struct elf_seg
 			g->end = s->vaddr + s->memsz;
 		g->seg[g->nr_segs++] = *s;
 		return 0;
-	case PT_INTERP_:
+	case PT_INTERP:
 		if (s->filesz < 2 || s->filesz > sizeof(g->interp))
 			return -ENOEXEC;
 		g->interp[sizeof(g->interp) - 1] = '\0';
 		return file_bytes(o, g->inode, s->offset, g->interp, s->filesz);
-	case PT_GNU_STACK_:
-		g->stack_exec = s->flags & PF_X_;
+	case PT_GNU_STACK:
+		g->stack_exec = s->flags & PF_X;
 		return 0;
 	default:
 		return 0;
@@ -110,9 +110,9 @@ static err_t map(uint16_t space, uint64_t *address, uint64_t len, unsigned prot,
 static err_t map_segment(uint16_t space, const struct program *g, const struct elf_segment *s)
 {
 	uint64_t start = s->vaddr + g->bias, file_end = start + s->filesz, end = start + s->memsz;
-	unsigned prot = (s->flags & PF_R_ ? VM_PROT_READ : 0) |
-			(s->flags & PF_W_ ? VM_PROT_WRITE : 0) |
-			(s->flags & PF_X_ ? VM_PROT_EXEC : 0);
+	unsigned prot = (s->flags & PF_R ? VM_PROT_READ : 0) |
+			(s->flags & PF_W ? VM_PROT_WRITE : 0) |
+			(s->flags & PF_X ? VM_PROT_EXEC : 0);
 	uint64_t first = start & ~(uint64_t)PAGE_MASK;
 	uint64_t last = (file_end + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
 	struct vm_map_request req = {
@@ -141,7 +141,7 @@ static err_t choose_bias(uint16_t space, struct program *g, bool interp)
 	err_t err;
 
 	g->bias = 0;
-	if (g->h.type != ET_DYN_)
+	if (g->h.type != ELF_DYN)
 		return 0;
 	g->bias = PIE_BASE;
 	if (!interp)

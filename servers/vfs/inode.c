@@ -18,6 +18,11 @@ static unsigned bucket(unsigned mount, uint64_t file)
 	return (unsigned)(h >> 40) % INODE_BUCKETS;
 }
 
+unsigned inode_bucket(const struct inode *i)
+{
+	return bucket(i->mount, i->attr.file);
+}
+
 unsigned inode_find(unsigned mount, uint64_t file)
 {
 	unsigned n = state.inode_bucket[bucket(mount, file)];
@@ -90,6 +95,7 @@ static void part(unsigned n)
 		req->mask = FILE_SET_MTIME | FILE_SET_CTIME | FILE_SET_ATIME |
 			    (i->flags & INODE_SIZED ? FILE_SET_SIZE : 0);
 		e->attr = i->attr;
+		e->attr.file = 0;               /* the answer has it */
 		ask_send(NULL, q);
 	}
 }

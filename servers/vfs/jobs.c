@@ -44,9 +44,9 @@ void jobs_pull(void)
 /* Can the first process begin? Called when a mount or a service has come, and by the alarm. */
 void init_look(void)
 {
-	struct process *p = &state.process[endpoint_slot(state.init_proc)];
 	unsigned root = state.mount[state.root_mount].root;
 	uint64_t now = clock_monotonic_ns();
+	struct process *p;
 	struct row *r;
 
 	if (!state.init_job || root == 0)
@@ -59,6 +59,7 @@ void init_look(void)
 	}
 	state.init_job = 0;
 	state.init_wait_ns = 0;
+	p = &state.process[endpoint_slot(state.init_proc) % NR_PROCS];
 	memset(p, 0, sizeof(*p));
 	p->who = state.init_proc;
 	p->pid = state.init_pid;

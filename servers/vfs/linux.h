@@ -80,19 +80,4 @@ struct linux_iovec { uint64_t base, len; };
 struct linux_pollfd { int32_t fd; int16_t events, revents; };
 struct linux_timespec { int64_t sec, nsec; };
 
-struct elf_header {
-	uint8_t ident[16];
-	uint16_t type, machine;
-	uint32_t version;
-	uint64_t entry, phoff, shoff;
-	uint32_t flags;
-	uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-struct elf_segment {
-	uint32_t type, flags;
-	uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
-enum { ET_EXEC_ = 2, ET_DYN_ = 3, EM_X86_64_ = 62, PT_LOAD_ = 1, PT_INTERP_ = 3, PT_PHDR_ = 6,
-       PT_GNU_STACK_ = 0x6474e551, PF_X_ = 1, PF_W_ = 2, PF_R_ = 4 };
-
 #endif

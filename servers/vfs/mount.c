@@ -86,7 +86,7 @@ void mount_done(struct request *q, struct file_entry *e)
 {
 	const struct file_mount_reply *reply = (const struct file_mount_reply *)e->answer;
 	struct mount *m = &state.mount[q->keep % NR_MOUNTS];
-	struct file_attr attr = e->attr;
+	struct file_attr attr = e->attr_now;
 	unsigned root;
 
 	if (e->err != 0 || !m->used || m->root != 0)
@@ -360,33 +360,50 @@ int64_t linux_mount(struct op *o)
 	return err;
 }
 
-/* Is anything of the tree in use besides its root by the mount itself? A directory's row counts
- * with its parent, also when the name it had is forgotten. */
-static bool in_use(const struct op *o, unsigned mount)
+/* What requests hold of the tree; true: some are not of this call, and will be over soon. */
+static bool count_asked(const struct op *o, unsigned mount, uint16_t *held)
 {
-	static uint16_t below[NR_INODES];
-	const struct request *q = o->row != NULL ? row_request(o->row) : NULL;
+	bool others = false;
+
+	for (unsigned n = 0; n < NR_SERVERS * BOARD_ENTRIES; n++) {
+		const struct request *q = &state.request[0][0] + n;
+		const unsigned inode[] = { q->inode, q->dir, q->dir2 };
+
+		for (unsigned k = 0; k < COUNT(inode) && q->type != 0 && q->sent; k++) {
+			if (inode[k] == 0 || state.inode[inode[k]].mount != mount)
+				continue;
+			held[inode[k]]++;
+			/* We may be about to use the answer to one of our own. */
+			others |= o->row == NULL || q->row != row_index(o->row);
+		}
+	}
+	return others;
+}
+
+/* Is anything of the tree in use besides its root by the mount itself? A directory's row counts
+ * with its parent, also when the name it had is forgotten. What is only asked of its server, by
+ * a sync or behind a close, is waited for: -PARKED. */
+static int64_t in_use(struct op *o, unsigned mount)
+{
+	static uint16_t held[NR_INODES];
+	bool wait;
 
 	for (unsigned n = 1; n < state.inode_top; n++)
-		below[n] = 0;
+		held[n] = 0;
 	for (unsigned n = 1; n < state.inode_top; n++)
 		if (state.inode[n].flags & INODE_USED && state.inode[n].mount == mount)
-			below[state.inode[n].parent]++;
-	/* We may be about to use the answer to a question about one of them. */
-	if (q != NULL && q->type != 0 && q->row == row_index(o->row)) {
-		below[q->inode]++;
-		below[q->dir]++;
-	}
+			held[state.inode[n].parent]++;
+	wait = count_asked(o, mount, held);
 	for (unsigned n = 1; n < state.inode_top; n++) {
 		const struct inode *i = &state.inode[n];
 
 		if (!(i->flags & INODE_USED) || i->mount != mount)
 			continue;
-		if (i->refs > below[n] + (state.mount[mount].root == n ? 1u : 0) || i->mounted ||
+		if (i->refs > held[n] + (state.mount[mount].root == n ? 1u : 0) || i->mounted ||
 		    inode_is_mapped(n))
-			return true;
+			return -EBUSY;
 	}
-	return false;
+	return wait ? row_wait(o, QUEUE_SHORT, 0, 0) : 0;
 }
 
 static int64_t dirty_back(struct op *o, unsigned mount)
@@ -423,9 +440,9 @@ int64_t linux_umount2(struct op *o)
 		return -EINVAL;
 	if (m->covers == 0)             /* the root of all: remount it read-only */
 		return -EBUSY;
-	if (in_use(o, n))
-		return -EBUSY;
-	err = dirty_back(o, n);
+	err = in_use(o, n);
+	if (err == 0)
+		err = dirty_back(o, n);
 	if (err != 0)
 		return err;
 	e = ask_file(o, n, FILE_UNMOUNT, &q);

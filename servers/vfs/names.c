@@ -18,6 +18,11 @@ static uint32_t hash_of(unsigned dir, const char *text, size_t len)
 	return h;
 }
 
+uint32_t name_hash(unsigned n)
+{
+	return hash_of(state.name[n].parent, name_text(n), strlen(name_text(n)));
+}
+
 const char *name_text(unsigned n)
 {
 	const struct name *e = &state.name[n];

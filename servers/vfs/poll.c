@@ -13,6 +13,7 @@
  */
 #include "vfs.h"
 
+enum { SECONDS_MOST = 1000000000 };
 enum { POLL_MAX = NR_FDS, SET_WORDS = NR_FDS / 64 };
 
 static struct linux_pollfd fds[POLL_MAX] SECTION_UNDO;
@@ -72,7 +73,7 @@ static int64_t wait_more(struct op *o, uint64_t watched, uint64_t ns)
 
 static uint64_t ns_of(const struct linux_timespec *t)
 {
-	if (t->sec > 1000000000)
+	if (t->sec > SECONDS_MOST)
 		return UINT64_MAX;
 	return (uint64_t)t->sec * 1000000000 + (uint64_t)t->nsec;
 }
@@ -115,7 +116,8 @@ int64_t linux_poll(struct op *o)
 	return do_poll(o, ms < 0 ? UINT64_MAX : (uint64_t)ms * 1000000);
 }
 
-static int64_t get_time(struct op *o, uint64_t at, unsigned unit, uint64_t *ns)
+/* micro: the second word counts microseconds, as many as one likes. */
+static int64_t get_time(struct op *o, uint64_t at, bool micro, uint64_t *ns)
 {
 	struct linux_timespec t;
 	int64_t err;
@@ -126,9 +128,12 @@ static int64_t get_time(struct op *o, uint64_t at, unsigned unit, uint64_t *ns)
 	err = user_read(o, at, &t, sizeof(t));
 	if (err != 0)
 		return err;
-	t.nsec *= unit;
-	if (t.sec < 0 || t.nsec < 0 || (unit == 1 && t.nsec > 999999999))
+	if (t.sec < 0 || t.nsec < 0 || (!micro && t.nsec > 999999999))
 		return -EINVAL;
+	if (micro) {
+		t.sec += t.sec <= SECONDS_MOST ? t.nsec / 1000000 : 0;
+		t.nsec = t.nsec % 1000000 * 1000;
+	}
 	*ns = ns_of(&t);
 	return 0;
 }
@@ -136,7 +141,7 @@ static int64_t get_time(struct op *o, uint64_t at, unsigned unit, uint64_t *ns)
 int64_t linux_ppoll(struct op *o)
 {
 	uint64_t ns;
-	int64_t err = get_time(o, o->a[2], 1, &ns);
+	int64_t err = get_time(o, o->a[2], false, &ns);
 
 	return err != 0 ? err : do_poll(o, ns);
 }
@@ -206,7 +211,7 @@ static int64_t do_select(struct op *o, uint64_t ns)
 int64_t linux_select(struct op *o)
 {
 	uint64_t ns;
-	int64_t err = get_time(o, o->a[4], 1000, &ns);
+	int64_t err = get_time(o, o->a[4], true, &ns);
 
 	return err != 0 ? err : do_select(o, ns);
 }
@@ -214,7 +219,7 @@ int64_t linux_select(struct op *o)
 int64_t linux_pselect6(struct op *o)
 {
 	uint64_t ns;
-	int64_t err = get_time(o, o->a[4], 1, &ns);
+	int64_t err = get_time(o, o->a[4], false, &ns);
 
 	return err != 0 ? err : do_select(o, ns);
 }

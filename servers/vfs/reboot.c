@@ -33,23 +33,27 @@ static err_t find_acpi(struct peer *acpi)
 	return err;
 }
 
-static int64_t off_or_reset(bool off)
+static int64_t off_or_reset(const struct op *o, bool off)
 {
+	struct power_reset_request reset = { .proc = o->client };
+	struct power_off_request req = { .proc = o->client };
 	struct peer acpi = PEER("acpi");
 	err_t err = find_acpi(&acpi);
 
 	print("<0>%s\n", off ? "switching the machine off" : "restarting the machine");
 	if (err == 0)
-		err = off ? power_off(&acpi) : power_reset(&acpi);
+		err = off ? power_off(&acpi, &req) : power_reset(&acpi, &reset);
 	print("<3>that does not work: error %d\n", (int)-err);
 	return -EIO;
 }
 
 /* Programs stand still from now on, the caller too. */
-static int64_t halt(void)
+static int64_t halt(const struct op *o)
 {
+	struct pm_halt_request req = { .proc = o->client };
+
 	print("<0>system halted\n");
-	return pm_halt(&pm) == 0 ? 0 : -EIO;
+	return pm_halt(&pm, &req) == 0 ? 0 : -EIO;
 }
 
 int64_t linux_reboot(struct op *o)
@@ -70,6 +74,6 @@ int64_t linux_reboot(struct op *o)
 	if (err == -PARKED)
 		return err;
 	if (command == HALT)
-		return halt();
-	return off_or_reset(command == SWITCH_OFF);
+		return halt(o);
+	return off_or_reset(o, command == SWITCH_OFF);
 }

@@ -47,6 +47,11 @@ static uint16_t *head_of(unsigned queue, unsigned object)
 	}
 }
 
+bool row_is_first(const struct row *r)
+{
+	return *head_of(r->queue, r->object) == row_index(r);
+}
+
 static void enqueue(struct row *r, unsigned queue, unsigned object)
 {
 	uint16_t *head = head_of(queue, object), n = (uint16_t)row_index(r);
@@ -302,7 +307,9 @@ void late_pipe(const struct pipe *p)
 	late.tail = p->tail;
 }
 
-static void op_of_delivery(const struct delivery *d, struct op *o)
+/* Inline: so it is seen that these stores are to the stack, and they are not announced. */
+static inline __attribute__((always_inline)) void op_of_delivery(const struct delivery *d,
+								 struct op *o)
 {
 	*o = (struct op){
 		.client = d->m.peer, .owner = d->owner, .serial = d->serial, .type = d->m.type,
@@ -386,8 +393,10 @@ void on_cancel(void)
 		struct row *r = &state.row[endpoint_slot(who.client)];
 
 		if (r->phase == ROW_FREE || !endpoint_eq(r->client, who.client) ||
-		    r->serial != who.serial)
+		    r->serial != who.serial) {          /* lost: see audit.c */
+			call_lost(who.client, who.serial);
 			continue;
+		}
 		r->cancelled = 1;
 		if (r->request == 0)
 			row_ready(r);
@@ -397,16 +406,21 @@ void on_cancel(void)
 }
 
 /* F5: a row that was going on when we died is in no queue, and nobody will answer it. */
+bool row_go_on(unsigned n)
+{
+	struct row *r = &state.row[n];
+
+	if (r->phase == ROW_FREE || r->queue != QUEUE_NONE || request_is_of(r->request, n))
+		return false;
+	r->request = 0;
+	row_ready(r);
+	return true;
+}
+
 void rows_recover(void)
 {
-	for (unsigned n = 1; n < NR_PROCS; n++) {
-		struct row *r = &state.row[n];
-
-		if (r->phase == ROW_FREE || r->queue != QUEUE_NONE || request_is_of(r->request, n))
-			continue;
-		r->request = 0;
-		row_ready(r);
-	}
+	for (unsigned n = 1; n < NR_PROCS; n++)
+		(void)row_go_on(n);
 }
 
 void alarm_plan(void)

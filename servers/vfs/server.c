@@ -4,14 +4,15 @@
  * Job:      knows the servers, lends each a board, writes requests on it, takes answers off it.
  * Speaks:   lib/board.h; contracts/vm (lend), contracts/ds (subscribe, retrieve, event_next).
  * Touches:  the boards, which the servers have mapped; grants.
- * Trusts:   a server for the content of its files; nothing that it writes becomes an index here.
+ * Trusts:   a server for the content of its files; nothing that it writes becomes an index here,
+ *           and what the contract does not allow is no answer (answer.c).
  * On crash: boards lie in .undo and stay. ASKED ones go on, DONE ones are taken (again).
  */
 #include "vfs.h"
 
 #include <lib/complain.h>
 
-enum { BAD_MOST = 3, ERRNO_MOST = 4095 };
+enum { BAD_MOST = 3 };
 
 struct board_memory { char bytes[FILE_BOARD_BYTES]; } __attribute__((aligned(PAGE_SIZE)));
 _Static_assert(sizeof(struct board_memory) >= CHARDEV_BOARD_BYTES, "one size for all");
@@ -88,7 +89,8 @@ static struct request *request_new(struct op *o, unsigned server, uint32_t type)
 		q->pages = 0;
 		q->grant_seq = 0;
 		q->keep = 0;
-		q->sent = q->taken = 0;
+		q->sent = q->taken = q->again = 0;
+		q->lent = 0;
 		q->lost = state.server[server].gone;
 		q->size_was = q->size = 0;
 		q->stamp = stamp_next();
@@ -125,7 +127,7 @@ struct file_entry *ask_file(struct op *o, unsigned mount, uint32_t type, struct 
 	e->data.v = 0;
 	e->len = 0;
 	memset(e->w, 0, sizeof(e->w));
-	memset(&e->attr, 0, sizeof(e->attr));
+	memset(&e->attr, 0, 2 * sizeof(e->attr));       /* attr_now, too */
 	e->name[0] = e->name2[0] = '\0';
 	return e;
 }
@@ -169,6 +171,7 @@ bool ask_data(struct request *q, uint32_t slot, unsigned pages, unsigned len, un
 	q->grant_seq = (uint16_t)(row + 1);
 	q->slot = pages != 0 ? slot + 1 : 0;
 	q->pages = (uint16_t)pages;
+	q->lent = len;
 	if (state.server[server].kind == SERVER_FILE) {
 		struct file_entry *e = board_entry(board_of(server), request_entry(q), sizeof(*e));
 
@@ -358,7 +361,7 @@ bool request_is_of(unsigned id, unsigned row)
 	       q->row == row && q->gen == state.row[row].serial;
 }
 
-static err_t answer_of(unsigned server, unsigned n)
+static err_t answer_err(unsigned server, unsigned n)
 {
 	struct board *b = board_of(server);
 	const struct file_entry *f = board_entry(b, n, sizeof(*f));
@@ -367,30 +370,68 @@ static err_t answer_of(unsigned server, unsigned n)
 	return state.server[server].kind == SERVER_FILE ? f->err : d->err;
 }
 
-/* A phase, or an error, that there is not: rs ends this life of the server, and the next is asked
- * again; but not for ever. */
-static bool asked_again(unsigned server, unsigned n)
+/* The board's entry as it is: a server that is wrong may have written anything there. */
+static bool is_answer(unsigned server, unsigned n)
+{
+	struct board *b = board_of(server);
+	const struct request *q = &state.request[server][n];
+
+	if (b->phase[n] != BOARD_DONE)
+		return false;
+	if (q->type == 0 || q->taken || q->lost)
+		return true;
+	if (state.server[server].kind == SERVER_FILE)
+		return file_answer_is(q, board_entry(b, n, sizeof(struct file_entry)));
+	return char_answer_is(q, board_entry(b, n, sizeof(struct chardev_entry)));
+}
+
+/* What was no answer is asked once more, of the server as it is after its recovery. It has another
+ * number then (lib/board.h, B3): the server may remember that it has done this one. */
+static void ask_again(struct request *q, bool was_error)
+{
+	q->again = was_error ? AGAIN_ERROR : AGAIN_DONE;
+	q->stamp = stamp_next();
+	undo_commit();
+	post(q);
+}
+
+/* A phase that there is not, or an answer that the contract does not allow: rs ends this life of
+ * the server, and the next is asked again; but not for ever. *accused: that has been done, this is
+ * of the same life. */
+static bool asked_again(unsigned server, unsigned n, bool *accused)
 {
 	struct server_row *s = &state.server[server];
-	const struct request *q = &state.request[server][n];
+	struct request *q = &state.request[server][n];
 	struct board *b = board_of(server);
-	err_t err = answer_of(server, n);
+	bool was_done = b->phase[n] == BOARD_DONE;
+	char text[40];
+	err_t err;
 
-	if (b->phase[n] == BOARD_DONE && err <= 0 && err >= -ERRNO_MOST) {
+	if (is_answer(server, n)) {
 		if (s->bad != 0)
 			s->bad = 0;
 		return false;
 	}
-	if (s->bad == BAD_MOST || q->taken ||
-	    complain(s->who, RS_COMPLAINT_PROTOCOL, "an answer on vfs's board is none") != 0) {
+	format(text, sizeof(text), "an answer on vfs's board: 0x%x, %d", q->type,
+	       was_done ? (int)answer_err(server, n) : 1);
+	err = s->bad == BAD_MOST || q->taken || q->again != AGAIN_NO ? -EAGAIN :
+	      *accused ? 0 : complain(s->who, RS_COMPLAINT_PROTOCOL, text);
+	if (err != 0 && err != -ESRCH) {        /* -ESRCH: it has died of something else */
 		refuse(server, n);
 		return false;
 	}
-	s->bad++;
-	if (q->type != 0 && q->sent)
-		post(q);
-	else
+	s->bad += !*accused;
+	*accused = true;
+	if (q->type == 0 || !q->sent) {
 		b->phase[n] = BOARD_FREE;
+	} else if (!was_done) {
+		post(q);
+	} else if (answer_err(server, n) < 0 || may_be_repeated(q)) {
+		ask_again(q, answer_err(server, n) < 0);
+	} else {
+		refuse(server, n);
+		return false;
+	}
 	return true;
 }
 
@@ -413,11 +454,12 @@ static void lines_look(unsigned server)
 static void server_look(unsigned server)
 {
 	struct board *b = board_of(server);
+	bool accused = false;
 
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
 		if (b->phase[n] >= BOARD_DONE) {
 			board_barrier();
-			if (!asked_again(server, n))
+			if (!asked_again(server, n, &accused))
 				complete(server, n);
 		}
 	if (state.server[server].kind == SERVER_CHAR)
@@ -503,6 +545,36 @@ void servers_look(void)
 	for (unsigned i = 1; i < COUNT(known); i++)
 		if (state.server[i].who.v != 0)
 			server_look(i);
+}
+
+/* At each heartbeat: what a server may not have heard, or forgotten, it is told again; what it has
+ * answered since the last one, and not told of, is taken. */
+static void server_remind(unsigned server)
+{
+	static uint64_t answered[NR_SERVERS][BOARD_ENTRIES];
+	struct board *b = board_of(server);
+	unsigned asked = 0, unheard = 0;
+
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
+		bool done = b->phase[n] == BOARD_DONE;
+
+		asked += b->phase[n] == BOARD_ASKED;
+		unheard += done && answered[server][n] == b->number[n];
+		answered[server][n] = done ? b->number[n] : 0;
+	}
+	if (asked != 0)
+		ipc_notify(state.server[server].who);
+	if (unheard == 0)
+		return;
+	print("repaired: %u answers of %s were never told of\n", unheard, known[server].name);
+	server_look(server);
+}
+
+void servers_remind(void)
+{
+	for (unsigned i = 1; i < COUNT(known); i++)
+		if (state.server[i].who.v != 0)
+			server_remind(i);
 }
 
 /* All that a notification may have been about. */

@@ -240,6 +240,8 @@ struct server_row {
 	uint32_t owed;                  /* all of them */
 };
 
+enum { AGAIN_NO, AGAIN_ERROR, AGAIN_DONE };    /* the wrong answer was: an error, a success */
+
 struct request {
 	uint16_t row;                   /* who waits; 0: nobody */
 	uint16_t dir, dir2;             /* inodes it is about */
@@ -256,6 +258,8 @@ struct request {
 	uint8_t sent;                   /* committed: the board has it, or will */
 	uint8_t taken;                  /* the answer is in the caches, its row goes on */
 	uint8_t lost;                   /* its server had been stopped: the answer is EIO */
+	uint8_t again;                  /* AGAIN_: what it was answered first was none */
+	uint32_t lent;                  /* bytes of data that go with it */
 	char name[FILE_NAME], name2[FILE_NAME];
 };
 

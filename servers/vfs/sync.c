@@ -32,6 +32,7 @@ static int64_t ask_set_attr(struct op *o, unsigned inode, unsigned step)
 	req->mask = FILE_SET_MTIME | FILE_SET_CTIME | FILE_SET_ATIME |
 		    (i->flags & INODE_SIZED ? FILE_SET_SIZE : 0);
 	e->attr = i->attr;
+	e->attr.file = 0;               /* the answer has it */
 	q->inode = (uint16_t)inode;
 	q->keep = req->mask;
 	row_get(o)->step = (uint8_t)step;

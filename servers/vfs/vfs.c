@@ -126,6 +126,7 @@ static err_t check(void)
 {
 	requests_recover();
 	rows_recover();
+	refs_check();
 	orphans_recover();
 	pages_check();
 	cache_recovered();
@@ -133,10 +134,12 @@ static err_t check(void)
 	return 0;
 }
 
+static struct answered answered[NR_PROCS] SECTION_UNDO;
+
 static const struct server server = {
 	.name = "vfs", .init = init, .check = check, .linux_call = vfs_linux_call,
 	.populate = populate, .on_notify = on_notify, .on_alarm = alarm, .on_cancel = on_cancel,
-	.summary = vfs_summary,
+	.summary = vfs_summary, .audit = audit, .answered = answered,
 };
 
 int main(void)

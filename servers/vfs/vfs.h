@@ -17,6 +17,7 @@
 #include <contract/vm.h>
 #include <lib/assert.h>
 #include <lib/clock.h>
+#include <lib/elf64.h>
 #include <lib/peer.h>
 #include <lib/print.h>
 #include <lib/server.h>
@@ -87,6 +88,9 @@ void alarm_soon(void);
 void on_alarm(void);
 void on_cancel(void);
 void rows_recover(void);
+bool row_go_on(unsigned n);                     /* it stood still: in no queue, nothing asked */
+bool row_is_first(const struct row *r);         /* of those in its queue; it is in one */
+void audit(void);                               /* audit.c */
 bool op_timed_out(const struct op *o);
 handler *handler_of(uint32_t type);             /* vfs.c */
 int64_t vfs_linux_call(const struct delivery *d);
@@ -138,6 +142,7 @@ bool inode_is_mapped(unsigned n);               /* by a program */
 void orphans_look(void);
 void inodes_of_mount_drop(unsigned mount);
 void orphans_recover(void);
+unsigned inode_bucket(const struct inode *i);
 uint64_t inode_file(unsigned n);                /* vm's number */
 unsigned inode_of_file(uint64_t file);          /* 0: stale */
 static inline bool is_dir(const struct inode *i) { return (i->attr.mode & S_IFMT_) == S_IFDIR_; }
@@ -165,6 +170,7 @@ void names_of_dir_refresh(unsigned dir);
 const char *name_text(unsigned n);
 bool name_is_fresh(const struct op *o, unsigned n);
 void name_set_gone(unsigned n);
+uint32_t name_hash(unsigned n);
 
 /* ---- path.c ---- */
 struct found {
@@ -207,11 +213,17 @@ unsigned line_events(unsigned server, unsigned line);   /* what poll answers */
 unsigned request_server(const struct request *q);
 void servers_notified(uint64_t services);
 void servers_look(void);
+void servers_remind(void);
 void services_changed(void);
 void servers_init(void);
 void servers_all(void);
 void requests_recover(void);
 bool request_is_of(unsigned id, unsigned row);
+
+/* ---- answer.c: what is an answer ---- */
+bool file_answer_is(const struct request *q, const struct file_entry *e);
+bool char_answer_is(const struct request *q, const struct chardev_entry *e);
+bool may_be_repeated(const struct request *q);
 
 /* ---- done.c: what a server's answer changes ---- */
 void file_done(struct request *q, struct file_entry *e);
@@ -241,8 +253,11 @@ void cache_pressure(void);
 void cache_init(void);
 void cache_recovered(void);
 
-/* ---- check.c ---- */
+/* ---- check.c, scavenge.c, lists.c: after a crash ---- */
 void pages_check(void);
+void refs_check(void);
+unsigned inodes_check(void);                    /* repairs */
+unsigned names_check(void);
 
 /* ---- writeback.c ---- */
 void page_set_dirty(uint32_t slot);

@@ -6,7 +6,7 @@
  *           fixed.
  * Speaks:   kernel calls, through space.c.
  * Touches:  everything.
- * Trusts:   the kernel's tables. Lists of regions that are not sound cannot be repaired.
+ * Trusts:   the kernel's tables.
  * On crash: runs again; every step may be repeated.
  *
  * Bitmaps and stock were made by init(), from the kernel's frame table: a frame that was taken and
@@ -100,9 +100,12 @@ static void check_processes(void)
 
 err_t vm_check(void)
 {
+	unsigned lists;
+
 	half_made = orphans = swept = counts = 0;
 	scratch_close();
-	if (state.region_top >= NR_REGIONS || !regions_rebuild() || !waits_rebuild())
+	lists = regions_rebuild();
+	if (!waits_rebuild())
 		return -EINVAL;
 	cache_scan();
 	sweep(HOLDER);
@@ -112,6 +115,8 @@ err_t vm_check(void)
 	check_processes();
 	print("recovered: %u frames free; ended %u half-made, %u unknown spaces, %u objects\n",
 	      frames_free(), half_made, orphans, objects);
+	if (lists != 0)
+		print("recovered: made %u lists of regions anew\n", lists);
 	if (swept != 0 || counts != 0)
 		print("recovered: swept %u ranges, corrected %u counts\n", swept, counts);
 	return 0;

@@ -102,7 +102,8 @@ static void map_around(const struct want *w, const struct region *r)
 			run[n++].count = 1;
 		}
 	}
-	(void)pages_map(w->space, run, n, 0);
+	if (n != 0)
+		(void)pages_map(w->space, run, n, 0);
 }
 
 /* The frame of the cache becomes the page, or what the page is copied from. */
@@ -263,6 +264,7 @@ int64_t vm_fault(const struct delivery *d)
 	struct missing m;
 	err_t err;
 
+	audit_fault(d);
 	if (w.space == 0 || w.address >= USER_END)
 		return fault_refused(-EFAULT);
 	/* Not the program's own access but the CPU's, which SMAP refuses however often it is tried:

@@ -401,21 +401,53 @@ uint64_t region_gap(unsigned space, uint64_t len, uint64_t top)
 
 /* ---- after a crash ---- */
 
+static bool row_is_sound(unsigned n, unsigned space)
+{
+	const struct region *r = region(n);
+
+	return r->kind != REGION_NONE && r->kind <= REGION_FIXED && r->space == space &&
+	       r->start < r->end && r->end <= USER_END && (r->start | r->end) % PAGE_SIZE == 0;
+}
+
 static bool list_is_sound(unsigned space)
 {
 	const struct space *s = &state.space[space];
 	unsigned count = 0, prev = 0;
 
 	for (unsigned n = s->first; n != 0; prev = n, n = region(n)->next) {
-		const struct region *r = region(n);
-
-		if (n >= NR_REGIONS || ++count > NR_REGIONS || r->kind == REGION_NONE ||
-		    r->space != space || r->prev != prev || r->start >= r->end ||
-		    (r->start | r->end) % PAGE_SIZE != 0 ||
-		    (prev != 0 && region(prev)->end > r->start))
+		if (n >= NR_REGIONS || ++count > NR_REGIONS || !row_is_sound(n, space) ||
+		    region(n)->prev != prev ||
+		    (prev != 0 && region(prev)->end > region(n)->start))
 			return false;
 	}
 	return count == s->regions;
+}
+
+/* Made of the rows that say that they belong to it. What is lost of them or does not fit is a hole:
+ * a program that uses it has a signal, and no other has. */
+static void list_rebuild(unsigned space)
+{
+	struct space *s = &state.space[space];
+
+	s->first = s->regions = 0;
+	for (unsigned n = 1; n <= state.region_top; n++) {
+		struct region *r = region(n);
+		unsigned prev = 0, next = s->first;
+
+		if (!row_is_sound(n, space))
+			continue;
+		for (; next != 0 && region(next)->start < r->start; next = region(next)->next)
+			prev = next;
+		if ((prev != 0 && region(prev)->end > r->start) ||
+		    (next != 0 && r->end > region(next)->start))
+			continue;
+		r->prev = (uint16_t)prev;
+		r->next = (uint16_t)next;
+		if (next != 0)
+			region(next)->prev = (uint16_t)n;
+		*(prev != 0 ? &region(prev)->next : &s->first) = (uint16_t)n;
+		s->regions++;
+	}
 }
 
 static void tree_rebuild(unsigned space)
@@ -430,17 +462,23 @@ static void tree_rebuild(unsigned space)
 	}
 }
 
-bool regions_rebuild(void)
+unsigned regions_rebuild(void)
 {
 	static bool used[NR_REGIONS];
+	unsigned lists = 0;
+
+	if (state.region_top >= NR_REGIONS)
+		state.region_top = NR_REGIONS - 1;
 
 	for (unsigned i = 0; i < NR_FILE_BUCKETS; i++)
 		state.file_bucket[i] = 0;
 	for (unsigned i = 0; i < NR_REGIONS; i++)
 		used[i] = false;
 	for (unsigned s = HOLDER; s < NR_SPACES; s++) {
-		if (!list_is_sound(s))
-			return false;
+		if (!list_is_sound(s)) {
+			list_rebuild(s);
+			lists++;
+		}
 		tree_rebuild(s);
 		for (unsigned n = state.space[s].first; n != 0; n = region(n)->next)
 			used[n] = true;
@@ -449,5 +487,5 @@ bool regions_rebuild(void)
 	for (unsigned n = state.region_top; n > 0; n--)
 		if (!used[n])
 			row_give(n);
-	return true;
+	return lists;
 }

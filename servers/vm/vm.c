@@ -28,15 +28,18 @@ static const struct vm_ops ops = {
 	.borrow = do_vm_borrow, .device_map = do_vm_device_map, .dma_address = do_vm_dma_address,
 	.totals = do_vm_totals, .usage = do_vm_usage,
 	.region = do_vm_region, .futex_wake = do_vm_futex_wake,
-	.victim_next = do_vm_victim_next, .limit = do_vm_limit,
+	.victim_next = do_vm_victim_next, .lost_next = do_vm_lost_next, .limit = do_vm_limit,
 	.service_map = do_vm_service_map, .service_unmap = do_vm_service_unmap,
 	.service_end = do_vm_service_end,
 };
+
+static struct answered answered[NR_PROCS] SECTION_UNDO;
 
 static const struct server server = {
 	.name = "vm", .serves = { { .contract = &vm_contract, .ops = &ops } },
 	.init = init, .check = vm_check, .linux_call = vm_linux, .fault = vm_fault,
 	.populate = vm_populate_reply, .on_alarm = waits_alarm, .on_cancel = waits_cancel,
+	.audit = audit, .answered = answered,
 };
 
 int main(void)

@@ -52,7 +52,7 @@ void region_resize(unsigned n, uint64_t start, uint64_t end);
 uint64_t region_gap(unsigned space, uint64_t len, uint64_t top);
 bool region_is_empty(unsigned space, uint64_t start, uint64_t end);
 /* Make the trees anew from the lists, and the buckets of files and free rows from the regions. */
-bool regions_rebuild(void);
+unsigned regions_rebuild(void);
 unsigned file_bucket(uint64_t file);
 
 /* ---- limit.c ---- */
@@ -152,6 +152,8 @@ void wait_set_deadline(unsigned slot, uint64_t deadline);
 void wait_supplied(unsigned slot, uint32_t cache_slot, err_t error);
 void waits_for_memory_again(void);
 void waits_alarm(void);
+void audit(void);                       /* audit.c */
+void audit_fault(const struct delivery *d);
 void waits_cancel(void);
 bool waits_rebuild(void);
 /* Do a call again that has waited, and answer it. */
@@ -212,6 +214,7 @@ err_t do_vm_populate(const struct call *c, const struct vm_populate_request *req
 err_t do_vm_write(const struct call *c, const struct vm_write_request *req);
 err_t do_vm_futex_wake(const struct call *c, const struct vm_futex_wake_request *req,
 		       struct vm_futex_wake_reply *reply);
+err_t do_vm_lost_next(const struct call *c, struct vm_lost_next_reply *reply);
 err_t do_vm_victim_next(const struct call *c, struct vm_victim_next_reply *reply);
 err_t do_vm_totals(const struct call *c, struct vm_totals_reply *reply);
 err_t do_vm_usage(const struct call *c, const struct vm_usage_request *req,

@@ -387,8 +387,10 @@ void waits_cancel(void)
 		bool timed = w->kind == WAIT_FUTEX && w->timed;
 
 		if (w->kind == WAIT_NONE || w->kind == WAIT_POPULATE || w->serial == 0 ||
-		    !endpoint_eq(w->client, c.client) || w->serial != c.serial)
+		    !endpoint_eq(w->client, c.client) || w->serial != c.serial) {
+			call_lost(c.client, c.serial);
 			continue;
+		}
 		wait_end(slot);
 		answer(w, timed ? -ERESTARTNOHAND : -ERESTARTSYS);
 		undo_commit();

@@ -3,10 +3,12 @@
  * each kill: it goes on where nobody can fork.
  *
  *	assassin MS ROUNDS NAME...      every MS ms the next one, all of them ROUNDS times
+ *	assassin -r SEED MS SECONDS NAME...     one of them at random; says how often each died
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <contract/rs.h>
@@ -26,10 +28,31 @@ static err_t kill_service(const char *name)
 	return err != 0 ? err : (err_t)m.type;
 }
 
+static int at_random(int argc, char **argv)
+{
+	unsigned killed[64] = { 0 };
+	time_t end = time(NULL) + atoi(argv[2]);
+
+	srandom((unsigned)atoi(argv[0]));
+	argv += 3;
+	argc -= 3;
+	while (argc <= 64 && time(NULL) < end) {
+		long i = random() % argc;
+
+		killed[i] += kill_service(argv[i]) == 0;
+		usleep((useconds_t)atoi(argv[-2]) * 1000);
+	}
+	for (int i = 0; i < argc; i++)
+		printf("killed %s %u\n", argv[i], killed[i]);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned killed = 0;
 
+	if (argc > 5 && strcmp(argv[1], "-r") == 0)
+		return at_random(argc - 2, argv + 2);
 	if (argc < 4)
 		return 2;
 	for (int round = atoi(argv[2]); round > 0; round--)

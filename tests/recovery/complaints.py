@@ -2,7 +2,7 @@
 """Who may complain of a service makes rs deal with it as with one that has a defect.
 
 Garbage is written where services answer each other; who reads it complains, and programs do not
-notice. Limit: 240
+notice; and who answers what its contract does not allow. Limit: 450
 """
 import os
 import re
@@ -47,11 +47,82 @@ def until_back(guest, name, before):
 
 
 def poke(bed, slot, at, byte):
-    stub = plant.Stub(bed.guest)
-    stub.stop()
-    stub.write(bed.memory.physical(slot, at), bytes((byte,)))
-    stub.go()
-    stub.close()
+    with plant.standing(bed.guest) as stub:
+        stub.write(bed.memory.physical(slot, at), bytes((byte,)))
+
+
+# Handlers that say what they may not say, by service: (function, its code, what asks it).
+ENOSYS, NOTHING = bytes.fromhex('b8daffffffc3'), bytes.fromhex('31c0c3')      # return -38; return 0
+LIES = {
+    'tmpfs': (
+        ('do_file_lookup', ENOSYS, '[ ! -e /mnt/absent ]'),
+        ('do_file_lookup', NOTHING, '[ ! -e /mnt/absent.too ]'),
+        ('do_file_create', ENOSYS, 'echo a > /mnt/a && [ "$(cat /mnt/a)" = a ]'),
+        ('do_file_create', NOTHING, 'mkdir /mnt/d && touch /mnt/d/b && ls /mnt/d | grep -q b'),
+        ('do_file_create', NOTHING, 'ln -s target /mnt/l && [ "$(readlink /mnt/l)" = target ]'),
+        ('do_file_set_attr', ENOSYS, 'chmod 640 /mnt/a && ls -l /mnt/a | grep -q rw-r-----'),
+        ('do_file_set_attr', NOTHING, 'chmod 600 /mnt/a && ls -l /mnt/a | grep -q rw-------'),
+        ('do_file_link', NOTHING, 'ln /mnt/a /mnt/c && [ "$(cat /mnt/c)" = a ]'),
+        ('do_file_rename', NOTHING, 'mv /mnt/c /mnt/e && ls /mnt | grep -q e'),
+        ('do_file_readdir', NOTHING, 'ls /mnt/d | grep -q b'),
+        ('do_file_unlink', NOTHING, 'rm /mnt/e && ! ls /mnt | grep e'),
+        ('do_file_stat_fs', NOTHING, 'df /mnt | grep -q /mnt'),
+    ),
+    'devfs': (('do_file_lookup', ENOSYS, '[ ! -e /dev/absent ]'),),
+    'procfs': (('do_file_read', ENOSYS, 'grep -q Linux /proc/version'),),
+    'tty': (('do_chardev_ioctl', ENOSYS, 'stty -a | grep -q baud'),
+            ('do_chardev_open', ENOSYS, 'echo -n > /dev/tty')),
+    'ext2': (('do_file_read', NOTHING, '/usr/lib/skink/posix 2>&1 | grep -q .'),
+             ('do_file_create', ENOSYS, 'cp /etc/passwd /root/p && cmp /etc/passwd /root/p'),
+             ('do_file_write', NOTHING, 'cp /etc/passwd /root/q && sync && [ -s /root/q ]')),
+    'virtio_blk': (('do_block_flush', ENOSYS, 'cp /etc/passwd /root/r && sync'),),
+}
+
+
+def write_code(bed, name, function, text):
+    code = plant.Code(name)
+    with plant.standing(bed.guest) as stub:
+        stub.write(bed.memory.physical(code.slot, code.symbols.address[function]), text)
+
+
+def lies(bed):
+    guest = bed.guest
+    for name, each in LIES.items():
+        with scenario('%s answers what the contract does not allow: it is repaired and asked '
+                      'again, and no program notices' % name):
+            for function, text, command in each:
+                before = status(guest, name)[0]
+                write_code(bed, name, function, text)
+                done = guest.run(command, 40)
+                assert done[0] == 0, (function, command, done)
+                out = until_back(guest, name, before)
+                assert 'last defect: complaint 1' in out, (function, out)
+                assert status(guest, name)[0] == before + 1, (function, out)
+                assert name == 'virtio_blk' or ' 0 restarts' in out, (function, out)
+                guest.run('sleep 1.1')  # many in a row would make rs lose patience
+
+
+def wrong_states(bed):
+    """Who dies with something wrong in its state repairs it, and says so."""
+    guest = bed.guest
+    for name, what, by, line in (
+            ('vfs', 'state.inode[1].refs', 3, 'references to inode 1:* was'),
+            ('vfs', 'state.table[1].refs', 1, 'references to table 1:* was'),
+            ('tmpfs', 'state.node[1].links', 2, 'links of node 1:'),
+            ('tmpfs', 'state.free_dirent', 77, 'lists of entries'),
+            ('ds', 'state.name[2].change', 250, 'change ')):
+        with scenario('%s dies with another %s: it is repaired' % (name, what)):
+            slot = plant.Code(name).slot
+            at = address(name, what) + (7 if what.endswith('change') else 0)
+            before = status(guest, name)[0]
+            poke(bed, slot, at, bed.memory.ram[bed.memory.physical(slot, at)] + by & 255)
+            guest.run('service kill ' + name)
+            out = until_back(guest, name, before)
+            assert ' 0 restarts' in out, out
+            log = guest.run('dmesg')[1]
+            assert re.search('%s: recovery: %s' % (name, line), log), log[-2000:]
+            done = guest.run('cp /bin/busybox /mnt/b && cmp /mnt/b /bin/busybox && rm /mnt/b')
+            assert done[0] == 0, done
 
 
 def garbage(bed):
@@ -148,5 +219,7 @@ if shutil.which('gdb') is not None:
         bed = plant.Bed(folder, root=machine.ROOT_IMAGE, root_option=',snapshot=on')
         bed.fresh()
         garbage(bed)
+        lies(bed)
+        wrong_states(bed)
         bed.close()
 finish()

@@ -27,8 +27,9 @@ def main():
     seed = int(os.environ.get('SKINK_SEED', 0)) or random.randrange(1, 1 << 30)
     print('    seed %d' % seed)
     found = campaign.run(argparse.Namespace(seed=seed, faults=FAULTS, kinds=['stop', 'hang'],
-                                            service=DRIVERS), lambda text: print('    ' + text,
-                                                                                 flush=True))
+                                            guests=1,
+                                            service=DRIVERS),
+                         lambda text: print('    ' + text, flush=True))
     active = [fault for fault in found.done if fault.begun]
     with scenario('drivers stop and hang where a load reaches them: neither does the system hang '
                   'nor the kernel panic'):

@@ -191,11 +191,8 @@ def dies_deciding(bed):
     with scenario('rs dies when a script restarts a service, which keeps its state'):
         out = crash(guest, 'toy')
         assert 'sum 5 of 1 keys, 1 recoveries' in out, out
-        stub = plant.Stub(guest)
-        stub.stop()
-        stub.write(bed.memory.physical(0, at), b'\xf4')
-        stub.go()
-        stub.close()
+        with plant.standing(guest) as stub:
+            stub.write(bed.memory.physical(0, at), b'\xf4')
         guest.run('service kill toy')
         until(guest, 'toy', 'running')
         out = guest.run('service status rs')[1]

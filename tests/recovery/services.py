@@ -111,6 +111,9 @@ with Guest() as guest:
                 assert time.monotonic() < deadline, 'rsguard did not come back'
                 time.sleep(1)
         assert ' running ' in guest.run('service list', 30)[1]
+    with scenario('names are known again when ds has begun afresh: tty finds its drivers'):
+        assert guest.run('service restart ds') == (0, '')
+        assert guest.run('service kill tty; echo there') == (0, 'there\n')
     with scenario('the log about a service has what rs did to it, and what it said itself'):
         guest.run('service kill -SEGV hello; service stop toy')
         out = guest.run('service log hello')[1]

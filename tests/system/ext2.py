@@ -107,6 +107,11 @@ def reads_and_writes(folder, block):
             assert ok(guest, 'ls -l /mnt/n/socket').startswith('srwxr-x--x')
             assert guest.run('/usr/lib/skink/flow ask /mnt/n/socket')[0] == 1
             ok(guest, 'umount /mnt; mount -t ext2 /dev/vda /mnt; rm -r /mnt/n; umount /mnt')
+        with scenario('umount waits for what a sync still writes, blocks of %s' % block):
+            guest.run('(while [ ! -e /tmp/end ]; do sync; done) & true')
+            assert ok(guest, 'for n in $(seq 20); do mount -t ext2 /dev/vda /mnt; echo > /mnt/n; '
+                      'rm /mnt/n; umount /mnt || break; done; echo > /tmp/end; wait; echo $n'
+                      ) == '20\n'
     with scenario('the disk is marked clean after umount, blocks of %s' % block):
         check_clean(disk)
         state = subprocess.run(['dumpe2fs', '-h', disk], capture_output=True, text=True).stdout

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The faults that ./skink inject plants are what their class says: objdump reads the changed
-instructions of all services and agrees. No guest.
+instructions of all services and agrees; payloads fit. No guest.
 """
+import ctypes
 import glob
 import os
 import random
 import re
+import subprocess
+import tempfile
 
 import machine
 import mutate
+import payload
+import plant
 from guest import finish, scenario
 
 SAMPLE = 150                    # instructions of a service and class
@@ -102,6 +107,22 @@ with scenario('the lengths of all instructions of all services are those that ob
                 assert insn.form.length == len(insn.code), (path, hex(insn.at), insn.text)
         assert unknown <= 2 or 'outcast' in path, '%s: %d unknown' % (path, unknown)
     assert len(programs) > 15, sorted(programs)
+with scenario("and those that the service inject finds, and its conditional jumps"), \
+        tempfile.TemporaryDirectory() as folder:
+    library = os.path.join(folder, 'insn.so')
+    subprocess.run(['gcc', '-shared', '-fPIC', '-O2', '-I', machine.ROOT, '-o', library,
+                    os.path.join(machine.ROOT, 'servers/inject/insn.c')], check=True)
+    insns = ctypes.CDLL(library)
+    for path, program in programs.items():
+        for number, insn in enumerate(program.insns):
+            code = b''.join(i.code for i in program.insns[number:number + 16])[:16]
+            got = insns.insn_length(code, len(code))
+            assert got in (len(insn.code), 0), (path, hex(insn.at), insn.text, got)
+            assert got or insn.form.op is None, (path, hex(insn.at), insn.text)
+            assert not insns.insn_length(code, len(insn.code) - 1), (path, hex(insn.at))
+            where = mutate.condition_at(insn.form) if insn.form.op is not None else None
+            assert insns.insn_condition(code, len(code)) == (-1 if where is None else where), \
+                (path, hex(insn.at), insn.text)
 with scenario('known instructions become what is known'):
     for kind, code, expected in KNOWN:
         got = of_code(bytes.fromhex(code), kind)
@@ -119,4 +140,36 @@ for kind in mutate.CLASSES:
                     wrong, insn.at, where, insn.text, text, after.hex())
             checked += len(found)
         assert checked > 100, checked
+
+
+def ill(name):
+    """A service whose first half of the code a run has reached."""
+    code = plant.Code(name)
+    code.program = mutate.Program(code.path)
+    code.reached = code.all[:len(code.all) // 2]
+    code.run = set(code.reached)
+    return code
+
+
+with scenario('a call of a service can become any payload that is there for it, and nothing else '
+              'changes'):
+    kinds = set()
+    for code in map(ill, ('vfs', 'virtio_blk', 'uart', 'rs')):
+        for kind in payload.CLASSES[:-1]:
+            places = payload.places(code, kind)
+            if not places:
+                continue
+            kinds.add(kind)
+            one = payload.make(code, places[0], kind, SEED)
+            again = payload.make(code, places[0], kind, SEED)
+            (length, text), = mutate.disassemble([one.call])
+            assert length == 5 and text.startswith('call'), text
+            assert one.new == again.new and len(one.new) == len(one.old), kind
+            assert not code.run & set(range(one.at, one.at + len(one.new))), hex(one.at)
+            target = payload.calls(code)[places[0]][0]
+            assert one.new[8:16] == target.to_bytes(8, 'little'), hex(target)
+    assert kinds == set(payload.CLASSES[:-1]), kinds
+with scenario('who has no queue, no line, nobody to ask has no such faults'):
+    assert not payload.places(ill('vfs'), 'dma') and not payload.places(ill('vfs'), 'irq')
+    assert not payload.places(ill('log'), 'garbage') and payload.places(ill('uart'), 'irq')
 finish()

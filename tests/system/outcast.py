@@ -67,7 +67,8 @@ def verdicts(guest, services):
     """{service: (tried, refused)}, once all of them have said it."""
     found = {}
     while len(found) < len(services):
-        match = guest.expect(r'(%s): done: (\d+) tried, (\d+) refused' % '|'.join(services), LONG)
+        match = guest.expect(r'(%s): done: (\d+) tried, (\d+) refused[^\n]*\n'
+                             % '|'.join(services), LONG)
         found[match[1].decode()] = int(match[2]), int(match[3])
     return found
 

@@ -47,6 +47,8 @@ def disk(letter):
         status, out = guest.run('mount -t ext2 /dev/vd%s /mnt && seq 3000 > /mnt/a && sync && '
                                 'md5sum < /mnt/a && ls /mnt' % letter, PATIENCE)
         assert status == 0 and 'lost+found' in out, out
+        status, out = guest.run('dmesg | grep repaired:', PATIENCE)     # vfs looks itself, later
+        assert status != 0, out
     return works
 
 

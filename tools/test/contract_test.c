@@ -60,6 +60,7 @@ static int run(char *output, size_t size, const char *format)
 #define HEAD "protocol t 0x500\n"                       /* line 1 */
 #define KERNEL "protocol t 0x1000 kernel\ncall a 0x10\n"
 #define CALL HEAD "call read 1\n"                       /* line 2 */
+#define SHARED "protocol t 0x500 shared\ncall read 1\n"
 
 static const struct refusal {
 	const char *text;
@@ -122,6 +123,10 @@ static const struct refusal {
 	{ CALL "in u32 x[2]\nrequires x == 1\n", 4, "array has no value" },
 	{ CALL "in u32 x\nrequires len(x) > 1\n", 4, "not lent" },
 	{ CALL "in u32 x\nrequires x > 1 x\n", 4, "unexpected text" },
+	{ CALL "out u32 x\nensures x > 1\n", 4, "only shared protocols" },
+	{ SHARED "out u32 x\nensures y > 1\n", 4, "unknown name" },
+	{ SHARED "out u32 x\nrequires x > 1\n", 4, "unknown name" },
+	{ SHARED "out u32 x\nensures x <= len(x)\n", 4, "not lent" },
 	{ CALL "event a 64\n", 3, "0..63" },
 	{ CALL "event a 1\nevent b 1\n", 4, "taken by 'a'" },
 	{ CALL "const a 1\nconst a 2\n", 4, "'a' twice" },

@@ -215,6 +215,7 @@ static err_t set_time(const struct rtc_time *t)
 static err_t do_chardev_open(const struct call *c, const struct chardev_open_request *req,
 			     struct chardev_open_reply *reply)
 {
+	reply->device = req->device;
 	return 0;
 }
 

@@ -189,6 +189,7 @@ static void step_rename(unsigned n)
 {
 	struct file_rename_request req = { .dir = dir_of[n], .dir2 = dirs[random_below(4)] };
 	unsigned other = random_below(FILES);
+	struct file_attr a;
 	uint64_t replaced;
 	char to[32];
 
@@ -199,7 +200,7 @@ static void step_rename(unsigned n)
 	} else {
 		other = FILES;
 	}
-	CHECK_EQ(RUN(fs_rename(&req, name_of[n], to, &replaced)), 0);
+	CHECK_EQ(RUN(fs_rename(&req, name_of[n], to, &replaced, &a)), 0);
 	dir_of[n] = req.dir2;
 	strcpy(name_of[n], to);
 	if (other == FILES)
@@ -302,7 +303,7 @@ static void t_names(void)
 	CHECK_EQ(RUN(fs_create(&req, "e", "", &a)), 0);
 	CHECK_EQ(RUN(fs_unlink(ROOT_INO, "d", true, &l)), -ENOTEMPTY);
 	move.dir2 = a.file;
-	CHECK_EQ(RUN(fs_rename(&move, "d", "x", &replaced)), -EINVAL);
+	CHECK_EQ(RUN(fs_rename(&move, "d", "x", &replaced, &a)), -EINVAL);
 	for (unsigned n = 0; n < 400; n++) {
 		req.mode = n % 3 == 0 ? TYPE_LINK | 0777 : n % 3 == 1 ? TYPE_CHAR | 0600 :
 			   TYPE_FILE | 0644;
@@ -318,13 +319,13 @@ static void t_names(void)
 			CHECK_EQ(RUN(fs_unlink(d.file, name, false, &l)), 0);
 	}
 	move = (struct file_rename_request){ .dir = d.file, .dir2 = ROOT_INO };
-	CHECK_EQ(RUN(fs_rename(&move, "e", "many", &replaced)), -ENOTEMPTY);
-	CHECK_EQ(RUN(fs_rename(&move, "e", "f", &replaced)), 0);
+	CHECK_EQ(RUN(fs_rename(&move, "e", "many", &replaced, &a)), -ENOTEMPTY);
+	CHECK_EQ(RUN(fs_rename(&move, "e", "f", &replaced, &a)), 0);
 	move = (struct file_rename_request){ .dir = ROOT_INO, .dir2 = d.file, .flags = 2 };
 	strcpy(name, "g");
 	req.mode = TYPE_FILE | 0600;
 	CHECK_EQ(RUN(fs_create(&req, "g", "", &l)), 0);
-	CHECK_EQ(RUN(fs_rename(&move, "f", "g", &replaced)), 0);
+	CHECK_EQ(RUN(fs_rename(&move, "f", "g", &replaced, &a)), 0);
 	CHECK_EQ(walk("d/g"), a.file);
 	CHECK_EQ(RUN(fs_unlink(d.file, "g", true, &l)), 0);
 	CHECK_EQ(unmount_it(), 0);
@@ -361,7 +362,7 @@ static void churn_one(void)
 		CHECK_EQ(RUN(fs_link(large[d], inode_of[0], many_name(n), &a)), 0);
 		is_there[d][n] = true;
 	} else if (!is_there[to][n] && random_below(2) == 0) {
-		CHECK_EQ(RUN(fs_rename(&move, many_name(n), many_name(n), &replaced)), 0);
+		CHECK_EQ(RUN(fs_rename(&move, many_name(n), many_name(n), &replaced, &a)), 0);
 		is_there[d][n] = false;
 		is_there[to][n] = true;
 	} else if (random_below(2) == 0) {
@@ -402,7 +403,7 @@ static void fail_rename(void)
 	CHECK_EQ(RUN(inode_get(large[0], &i)), 0);
 	links = i->links;
 	i->links = LINKS_MAX;
-	CHECK_EQ(RUN(fs_rename(&move, "moved", "target", &replaced)), -EMLINK);
+	CHECK_EQ(RUN(fs_rename(&move, "moved", "target", &replaced, &a)), -EMLINK);
 	i->links = links;
 	CHECK_EQ(RUN(fs_lookup(large[0], "target", &a)), -ENOENT);
 	req = (struct file_create_request){ .dir = large[0], .mode = TYPE_FILE | 0644 };

@@ -69,7 +69,7 @@ static void change(void)
 		req.mode = random_below(2) ? TYPE_FILE | 0644 : TYPE_DIR | 0755;
 		note(RUN(fs_create(&req, name, "x", &a)));
 		other = names[random_below(7)];
-		note(RUN(fs_rename(&move, name, other, &replaced)));
+		note(RUN(fs_rename(&move, name, other, &replaced, &a)));
 		if (RUN(fs_lookup(ROOT_INO, name, &a)) == 0) {
 			note(write_all(a.file, random_below(1 << 20), buffer, 20000));
 			note(RUN_SELF(fs_set_attr(a.file, FILE_SET_SIZE, &to, &a)));

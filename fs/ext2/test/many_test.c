@@ -72,7 +72,7 @@ static void t_names(void)
 	index_forget();
 	CHECK_EQ(RUN(fs_link(dir, file, name_of(NAMES), &a)), 0);
 	move = (struct file_rename_request){ .dir = dir, .dir2 = dir };
-	CHECK_EQ(RUN(fs_rename(&move, name_of(NAMES), "other", &replaced)), 0);
+	CHECK_EQ(RUN(fs_rename(&move, name_of(NAMES), "other", &replaced, &a)), 0);
 	CHECK_EQ(RUN(fs_lookup(dir, "other", &a)), 0);
 	CHECK_EQ(RUN(fs_unlink(dir, "other", false, &a)), 0);
 	for (unsigned n = NAMES; n-- > 0 && test_bad == 0;)
@@ -89,6 +89,7 @@ static void t_deep(void)
 {
 	enum { DEPTH = 1200 };
 	struct file_rename_request move = { .dir = ROOT_INO };
+	struct file_attr a;
 	uint64_t dir = ROOT_INO, middle = 0, replaced;
 
 	make_image("", 16384);
@@ -99,9 +100,9 @@ static void t_deep(void)
 		middle = n == DEPTH / 2 ? dir : middle;
 	}
 	move.dir2 = dir;
-	CHECK_EQ(RUN(fs_rename(&move, "moved", "here", &replaced)), 0);
+	CHECK_EQ(RUN(fs_rename(&move, "moved", "here", &replaced, &a)), 0);
 	move = (struct file_rename_request){ .dir = middle, .dir2 = dir };
-	CHECK_EQ(RUN(fs_rename(&move, "d", "below", &replaced)), -EINVAL);
+	CHECK_EQ(RUN(fs_rename(&move, "d", "below", &replaced, &a)), -EINVAL);
 	CHECK_EQ(unmount_it(), 0);
 	check_clean();
 }

@@ -7,6 +7,8 @@
  */
 #include "stores.h"
 
+#include <lib/undo.h>
+
 struct state state __attribute__((section(".state"), aligned(4096)));
 __asm__(".globl state_start, state_end\n"
 	".set state_start, state\n"
@@ -193,6 +195,47 @@ static void store_switch(uint64_t s)
 	}
 }
 
+/* What tools/undo_filter may leave out, and what it may not. */
+static void store_either(uint64_t s)
+{
+	uint64_t local = 0, *at = opaque(1) ? &F.u64 : &local;
+
+	*at = s;
+	opaque((size_t)local);
+}
+
+static void store_either_static(uint64_t s)
+{
+	static uint64_t other;
+
+	*(opaque(1) ? &F.u64 : &other) = s;
+	other = s;
+}
+
+static __attribute__((noinline)) void fill_twice(struct triple *t, uint64_t s)
+{
+	*t = (struct triple){ .d = 1 };
+	t->b = (uint32_t)s;
+	t->a = s;
+	t += opaque(1);
+	t->b = 2;
+	*t = (struct triple){ .a = s };
+}
+
+static void store_struct_then_fields(uint64_t s)
+{
+	fill_twice(&F.triples[1], s);
+}
+
+void store_committed(struct pair *p, uint64_t s)
+{
+	p->a = s;
+	p->b = s;
+	undo_commit();
+	p->a = s + 1;
+	p->b = s + 2;
+}
+
 #define ROW(name) { #name, name }
 
 const struct store stores[] = {
@@ -211,6 +254,7 @@ const struct store stores[] = {
 	ROW(fill_bytes), ROW(fill_few), ROW(fill_longs), ROW(fill_any), ROW(copy_loop),
 	ROW(copy_shorts), ROW(copy_from_local), ROW(copy_huge_from_local), ROW(store_pointer),
 	ROW(store_pointer_struct), ROW(store_walk), ROW(store_list), ROW(store_text),
-	ROW(store_switch),
+	ROW(store_switch), ROW(store_either), ROW(store_either_static),
+	ROW(store_struct_then_fields),
 };
 const unsigned nr_stores = sizeof(stores) / sizeof(stores[0]);

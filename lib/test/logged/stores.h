@@ -70,6 +70,9 @@ struct store {
 	const char *what;
 	void (*run)(uint64_t seed);
 };
+/* Stores twice, with a commit in between. */
+void store_committed(struct pair *p, uint64_t s);
+
 extern const struct store stores[];
 extern const unsigned nr_stores;
 

@@ -83,7 +83,7 @@ static void random_changes(unsigned kind)
 		if (round % 50 == 0)
 			check_all();
 		if (round % 1000 == 0)
-			CHECK(regions_rebuild());
+			CHECK_EQ(regions_rebuild(), 0);
 	}
 	check_all();
 }
@@ -170,7 +170,7 @@ static void t_full(void)
 	CHECK_EQ(i, REGIONS_PER_SPACE);
 	CHECK(!region_room(SPACE, 1));
 	CHECK(region_room(SPACE + 1, 1));
-	CHECK(regions_rebuild());
+	CHECK_EQ(regions_rebuild(), 0);
 }
 
 static void t_damage(void)
@@ -181,10 +181,40 @@ static void t_damage(void)
 	n = add(0, 2, 3, REGION_ANON);
 	add(4, 2, 3, REGION_ANON);
 	state.space[SPACE].root = 0;
-	CHECK(regions_rebuild());
+	CHECK_EQ(regions_rebuild(), 0);
 	CHECK_EQ(region_find(SPACE, at(1)), n);
 	region(n)->end = at(5);
-	CHECK(!regions_rebuild());
+	CHECK_EQ(regions_rebuild(), 1);         /* one of two that overlap is given up */
+	CHECK_EQ(region_find(SPACE, at(1)), n);
+	CHECK_EQ(state.space[SPACE].regions, 1);
+	CHECK_EQ(regions_rebuild(), 0);
+}
+
+static void t_damaged_links(void)
+{
+	unsigned row[8], free = 0;
+
+	reset();
+	for (unsigned i = 0; i < COUNT(row); i++)
+		row[i] = add(i * 4, 2, 3, REGION_ANON);
+	for (unsigned i = 0; i < COUNT(row); i++) {
+		region(row[i])->next = (uint16_t)(0x1234 * i + row[0]);
+		region(row[i])->prev ^= 0x4001;
+		CHECK_EQ(regions_rebuild(), 1);
+		for (unsigned k = 0; k < COUNT(row); k++)
+			CHECK_EQ(region_find(SPACE, at(k * 4 + 1)), row[k]);
+	}
+	state.space[SPACE].first = 0xfff0;
+	CHECK_EQ(regions_rebuild(), 1);
+	CHECK_EQ(state.space[SPACE].regions, COUNT(row));
+	region(row[3])->space = 0x5555;         /* lost: its row is free again */
+	region(row[5])->start++;
+	CHECK_EQ(regions_rebuild(), 1);
+	CHECK_EQ(state.space[SPACE].regions, COUNT(row) - 2);
+	CHECK_EQ(region_find(SPACE, at(13)), 0);
+	for (unsigned n = state.region_free; n != 0; n = region(n)->next)
+		free++;
+	CHECK_EQ(free, 2);
 }
 
 static void t_objects(void)
@@ -218,6 +248,7 @@ int main(void)
 	TEST("room is found from the top, in holes first", t_gap);
 	TEST("one space cannot use up all regions", t_full);
 	TEST("after a crash trees are made from lists, and damaged lists are noticed", t_damage);
+	TEST("a damaged list is made of the rows that are whole", t_damaged_links);
 	TEST("an object knows how many regions name it", t_objects);
 	return test_result();
 }

@@ -121,6 +121,8 @@ static void t_a_path_names_a_socket_until_it_is_unlinked(void)
 	CHECK(unlink("/tmp/sk.c") == 0 && bind_to(other, "/tmp/sk.c") == 0);
 	unlink("/tmp/sk.c");
 	CHECK(mknod("/tmp/sk.n", S_IFSOCK | 0600, 0) == 0);
+	CHECK(mknod("/tmp/sk.x", 0170000 | 0600, 0) == -1 && errno == EINVAL);
+	CHECK(mknod("/tmp/sk.x", S_IFLNK | 0600, 0) == -1 && errno == EINVAL);
 	FAILS(connect_to(probe = make(SOCK_STREAM), "/tmp/sk.n"), ECONNREFUSED);
 	unlink("/tmp/sk.n");
 }

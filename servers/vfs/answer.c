@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * answer.c - which answers of file servers and character devices are any (note 0026).
+ *
+ * Job:      looks at an answer with what the contract says and with what vfs knows itself: the
+ *           file it asked about, its type, how many bytes of it there are.
+ * Speaks:   contracts/file, contracts/chardev (answers).
+ * Touches:  nothing.
+ * Trusts:   nothing in an answer: a server whose code has changed under it sends anything.
+ * On crash: holds no state.
+ */
+#include "vfs.h"
+
+enum { TYPE_SHIFT = 12, TYPES = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 12,
+       RENAME_EXCHANGE_ = 2 };
+
+static bool is_type(uint32_t mode)
+{
+	uint32_t type = mode >> TYPE_SHIFT;
+
+	return type < 16 && TYPES >> type & 1;
+}
+
+static bool has_type_of(const struct file_attr *a, unsigned inode)
+{
+	return inode == 0 || ((a->mode ^ state.inode[inode].attr.mode) & S_IFMT_) == 0;
+}
+
+/* A file that there is; where it is known which one, that one. None becomes one of another type. */
+static bool is_attr(const struct request *q, const struct file_entry *e)
+{
+	const struct file_attr *a = &e->attr_now;
+
+	if (a->file == 0 || !is_type(a->mode))
+		return false;
+	switch (q->type) {
+	case FILE_LOOKUP:
+	case FILE_CREATE:
+		return has_type_of(a, inode_find(state.inode[q->dir].mount, a->file));
+	case FILE_LINK:
+	case FILE_GET_ATTR:
+	case FILE_SET_ATTR:
+		return q->inode == 0 || (a->file == state.inode[q->inode].attr.file &&
+					 has_type_of(a, q->inode));
+	default:
+		return true;
+	}
+}
+
+/* All the bytes that the file has there. Whose size the server does not know yet is not asked so;
+ * one that has been cut meanwhile may seem too short, and is read once more. */
+static bool is_all(const struct request *q, const struct file_entry *e)
+{
+	const struct file_read_request *req = (const struct file_read_request *)e->w;
+	const struct file_read_reply *reply = (const struct file_read_reply *)e->answer;
+	const struct inode *i = &state.inode[q->inode];
+	uint64_t there = i->attr.size > req->pos ? i->attr.size - req->pos : 0;
+
+	if (q->pages == 0 || i->flags & INODE_SIZED || i->dirty_pages != 0 || i->writes != 0)
+		return true;
+	return reply->done >= (there < q->lent ? there : q->lent);
+}
+
+bool file_answer_is(const struct request *q, const struct file_entry *e)
+{
+	if (!file_answer_fits(q->type, e->err, e->w, e->answer, q->lent))
+		return false;
+	if (e->err != 0)
+		return true;
+	switch (q->type) {
+	case FILE_MOUNT:
+	case FILE_LOOKUP:
+	case FILE_CREATE:
+	case FILE_LINK:
+	case FILE_UNLINK:
+	case FILE_RENAME:
+	case FILE_GET_ATTR:
+	case FILE_SET_ATTR:
+		return is_attr(q, e);
+	case FILE_READ:
+		return is_all(q, e);
+	default:
+		return true;
+	}
+}
+
+bool char_answer_is(const struct request *q, const struct chardev_entry *e)
+{
+	return chardev_answer_fits(q->type, e->err, e->w, e->answer, q->lent);
+}
+
+/* Though it may have been done? What would be refused then does no harm. */
+bool may_be_repeated(const struct request *q)
+{
+	if (state.server[request_server(q)].kind != SERVER_FILE)
+		return chardev_is_idempotent(q->type);
+	return q->type != FILE_RENAME || !(q->keep & RENAME_EXCHANGE_);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * audit.c - at each heartbeat: what should have gone on, and did not?
+ *
+ * Job:      hears again what it is told once, and tells again what servers may not have heard; does
+ *           calls that wait once more; finds programs that wait for a call which vfs does not hold,
+ *           and has them make it anew (docs/notes/0027).
+ * Speaks:   contracts/pm (again, job_next), vm, ds; the kernel call proc_info.
+ * Touches:  queues of rows.
+ * Trusts:   the kernel's word about who waits for whom.
+ * On crash: looks again at the next heartbeat.
+ */
+#include "vfs.h"
+
+/* Which call each row held, if what it waits for is vfs's own to know. */
+static uint64_t waited[NR_PROCS];
+
+static bool is_ours(const struct row *r)
+{
+	switch (r->queue) {
+	case QUEUE_PIPE_READ:
+	case QUEUE_PIPE_WRITE:
+	case QUEUE_INODE:
+	case QUEUE_SOCKET_READ:
+	case QUEUE_SOCKET_WRITE:
+		return r->phase == ROW_WAITS && r->deadline == 0;
+	default:
+		return false;
+	}
+}
+
+/* All that waits is done again, in its order. What goes on then had been forgotten. */
+static void waits_again(void)
+{
+	unsigned found = 0;
+
+	for (unsigned n = 1; n < NR_PROCS; n++)
+		waited[n] = is_ours(&state.row[n]) ? state.row[n].began : 0;
+	for (unsigned n = 1; n < NR_PROCS; n++) {
+		if (waited[n] != 0 && row_is_first(&state.row[n]))
+			queue_wake((uint16_t)n);
+		else if (!row_go_on(n))
+			continue;
+		undo_commit();          /* each stands by itself */
+	}
+	rows_run();
+	for (unsigned n = 1; n < NR_PROCS; n++)
+		found += waited[n] != 0 &&
+			 (state.row[n].phase == ROW_FREE || state.row[n].began != waited[n]);
+	if (found != 0)
+		print("repaired: %u calls waited for what had come\n", found);
+}
+
+static bool holds(unsigned slot, endpoint_t proc)
+{
+	const struct row *r = &state.row[slot];
+
+	return r->phase != ROW_FREE && endpoint_eq(r->client, proc);
+}
+
+static void lost_again(void)
+{
+	for (unsigned slot = FIRST_PROGRAM; slot < NR_PROCS; slot++) {
+		struct proc_info_reply info;
+		struct pm_again_request again;
+
+		if (!call_waits(slot, ID_VFS, &info) || holds(slot, info.proc))
+			continue;
+		again.proc = info.proc;
+		if (pm_again(&pm, &again) != 0)
+			continue;               /* it has just ended */
+	}
+}
+
+void audit(void)
+{
+	servers_remind();
+	services_changed();
+	jobs_pull();
+	orphans_look();
+	faults_pull();
+	waits_again();
+	server_commit();                /* answers that are made are on their way */
+	lost_again();
+	if (state.alarm != 0 && state.alarm != ALARM_NOW && state.alarm <= clock_monotonic_ns())
+		on_alarm();
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * audit.c - at each heartbeat: who waits for vm, and vm does not know?
+ *
+ * Job:      finds programs that wait for an answer and that vm does not hold: answers faults, and
+ *           calls when pm has them cancelled (docs/notes/0027); looks at what is due.
+ * Speaks:   contracts/vm (lost_next), to pm; the kernel call proc_info.
+ * Touches:  nothing of its own.
+ * Trusts:   the kernel's word about who waits for whom.
+ * On crash: looks again at the next heartbeat.
+ */
+#include "vm.h"
+
+#include <lib/print.h>
+#include <lib/service_ids.h>
+
+static unsigned looked;                 /* slots below have been told of */
+static uint32_t faulted[NR_PROCS] SECTION_UNDO;         /* serial of the latest fault */
+
+void audit_fault(const struct delivery *d)
+{
+	faulted[endpoint_slot(d->m.peer)] = d->serial;
+}
+
+static bool holds(unsigned slot, endpoint_t proc)
+{
+	const struct wait *w = &state.wait[slot];
+
+	return w->kind != WAIT_NONE && w->kind != WAIT_POPULATE && endpoint_eq(w->client, proc);
+}
+
+static bool is_lost(unsigned slot, struct proc_info_reply *info)
+{
+	return call_waits(slot, ID_VM, info) && !holds(slot, info->proc);
+}
+
+err_t do_vm_lost_next(const struct call *c, struct vm_lost_next_reply *reply)
+{
+	struct proc_info_reply info;
+
+	if (endpoint_slot(c->client) != ID_PM)
+		return -EPERM;
+	while (looked < NR_PROCS)
+		if (is_lost(looked++, &info) && info.type != TYPE_FAULT) {
+			reply->proc.v = info.proc.v;
+			return 0;
+		}
+	return -ENOENT;
+}
+
+/* A fault is answered, and happens again if it was not dealt with. The kernel cancels no fault, and
+ * need not: its serial is known. */
+void audit(void)
+{
+	struct proc_info_reply info;
+	bool calls = false;
+
+	waits_alarm();
+	waits_for_memory_again();
+	for (unsigned slot = FIRST_PROGRAM; slot < NR_PROCS; slot++) {
+		struct message m = { 0 };
+
+		if (!is_lost(slot, &info))
+			continue;
+		calls |= info.type != TYPE_FAULT;
+		if (info.type != TYPE_FAULT)
+			continue;
+		print("repaired: process %u waited for a page that nobody brought\n", slot);
+		m.peer = info.proc;
+		ipc_reply(&m, faulted[slot]);
+	}
+	looked = FIRST_PROGRAM;
+	if (calls)
+		ipc_notify(FIRST_ENDPOINT(ID_PM));
+}

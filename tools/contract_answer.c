@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * contract_answer.c - generates NAME_answer.c of a shared protocol.
+ *
+ * Job:      what the asker of a board or ring checks in each answer: is its error one that the
+ *           call lists; does its reply fulfil what the call ensures?
+ * Speaks:   C.
+ * Touches:  outputs in memory.
+ * Trusts:   the checks of contract_parse.c and contract_check.c (C1..C4).
+ * On crash: nothing is written yet.
+ */
+#include <string.h>
+
+#include "contract.h"
+
+static bool mentions(const struct call *c, const char *what)
+{
+	for (unsigned i = 0; i < c->nr_ensures; i++)
+		if (strstr(c->ensure[i].c, what) != NULL)
+			return true;
+	return false;
+}
+
+static void ensured(FILE *f, const struct protocol *p, const struct call *c)
+{
+	if (c->nr_ensures == 0)
+		return;
+	fprintf(f, "static bool ensured_%s(const void *request, const void *reply, uint64_t lent)\n"
+		"{\n", c->name);
+	if (mentions(c, "req->"))
+		fprintf(f, "\tconst struct %s_%s_request *req = request;\n", p->name, c->name);
+	if (mentions(c, "rep->"))
+		fprintf(f, "\tconst struct %s_%s_reply *rep = reply;\n", p->name, c->name);
+	fprintf(f, "\n\t(void)request;\n\t(void)reply;\n\t(void)lent;\n\treturn ");
+	for (unsigned i = 0; i < c->nr_ensures; i++)
+		fprintf(f, "%s(%s)", i == 0 ? "" : " &&\n\t\t", c->ensure[i].c);
+	fprintf(f, ";\n}\n\n");
+}
+
+static void fits_case(FILE *f, const struct protocol *p, const struct call *c)
+{
+	fprintf(f, "\tcase %s_%s:\n\t\treturn ", p->upper, upper(c->name));
+	if (c->nr_ensures == 0)
+		fprintf(f, "err == 0");
+	else
+		fprintf(f, "err == 0 ? ensured_%s(request, reply, lent) : ", c->name);
+	if (c->nr_errs == 0 && c->nr_ensures != 0)
+		fprintf(f, "false");
+	for (unsigned i = 0; i < c->nr_errs; i++)
+		fprintf(f, "%serr == -%s", i != 0 || c->nr_ensures == 0 ? " ||\n\t\t\t" : "",
+			c->err[i].name);
+	fprintf(f, ";\n");
+}
+
+static void idempotent(FILE *f, const struct protocol *p)
+{
+	uint64_t bits = 0;
+
+	for (unsigned i = 0; i < p->nr_calls; i++)
+		if (p->call[i].idempotent)
+			bits |= 1ull << p->call[i].number;
+	fprintf(f, "bool %s_is_idempotent(uint32_t type)\n{\n"
+		"\treturn type - %s_BASE < %d && 0x%llxull >> (type - %s_BASE) & 1;\n}\n", p->name,
+		p->upper, OPS_MAX, (unsigned long long)bits, p->upper);
+}
+
+void generate_answers(const struct protocol *p)
+{
+	FILE *f = output("contract/%s_answer.c", p->name);
+
+	fprintf(f, "/* SPDX-License-Identifier: BSD-2-Clause\n"
+		" * %s_answer.c - which answers the %s protocol allows.\n"
+		" * Generated from contracts/%s.contract: do not edit.\n */\n"
+		"#include <contract/%s.h>\n\n", p->name, p->name, p->name, p->name);
+	for (unsigned i = 0; i < p->nr_calls; i++)
+		ensured(f, p, &p->call[i]);
+	fprintf(f, "bool %s_answer_fits(uint32_t type, err_t err, const void *request,\n"
+		"\tconst void *reply, uint64_t lent)\n{\n"
+		"\t(void)request;\n\t(void)reply;\n\t(void)lent;\n\tswitch (type) {\n", p->name);
+	for (unsigned i = 0; i < p->nr_calls; i++)
+		fits_case(f, p, &p->call[i]);
+	fprintf(f, "\tdefault:\n\t\treturn false;\n\t}\n}\n\n");
+	idempotent(f, p);
+}
