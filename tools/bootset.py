@@ -94,7 +94,7 @@ class BootSet:
 
     def refused(self):
         done = self.mkboot('-c')
-        return done.stderr if done.returncode else ''
+        return (done.stderr or 'status %d' % done.returncode) if done.returncode else ''
 
     def write(self, name):
         path = os.path.join(self.folder, name)

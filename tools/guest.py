@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """guest.py - a running Skink under QEMU, driven through its serial line and QMP.
 
-    from guest import Guest, finish, scenario
+    from guest import Guest, finish, scenario, take_seed
 
     with scenario('hello writes to the console'):
         with Guest(memory=256) as guest:
@@ -20,6 +20,7 @@ import fcntl
 import itertools
 import json
 import os
+import random
 import re
 import select
 import shutil
@@ -31,12 +32,14 @@ import tempfile
 import termios
 import threading
 import time
+import traceback
 
 import machine
 
 LOGS = os.path.join(machine.BUILD, 'logs')
 TAIL = 25                       # lines of console shown with a failure
 PR_SET_PDEATHSIG = 1
+SEED = 1                        # that a change is judged by
 DIAGNOSE = bool(os.environ.get('SKINK_DIAGNOSE'))       # set by test.py
 
 
@@ -289,6 +292,13 @@ class Guest:
                                 'keys': [{'type': 'qcode', 'data': name} for name in names]})
 
 
+def where(error):
+    """The line of source that says what an exception without words is about."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return '%s, line %d of %s: %s' % (type(error).__name__, last.lineno,
+                                      os.path.basename(last.filename), last.line)
+
+
 class scenario:
     """with scenario('a sentence that says what holds'): ... - prints ok or FAIL."""
     failed = 0
@@ -305,9 +315,19 @@ class scenario:
             return True
         if not issubclass(kind, (AssertionError, GuestError, OSError)):
             return False
-        print('FAIL %s: %s' % (self.sentence, error or kind.__name__), flush=True)
+        print('FAIL %s: %s' % (self.sentence, str(error) or where(error)), flush=True)
         scenario.failed += 1
         return True
+
+
+def take_seed(given=0):
+    """Of a test that chooses at random, printed: what is given, or SKINK_SEED says; else always the
+    same, so that a change is not judged by a lottery. In the long form, and with SKINK_SEED=random,
+    another each time."""
+    said = os.environ.get('SKINK_SEED') or ('random' if os.environ.get('SKINK_LONG') else SEED)
+    found = given or (random.randrange(1, 1 << 30) if said == 'random' else int(said))
+    print('    seed %d' % found, flush=True)
+    return found
 
 
 def finish():

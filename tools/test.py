@@ -7,10 +7,13 @@ is kept in build/logs and shown if something failed. One that prints neither is 
 exit status counts. NAME is a group (lint host model system ...), a program (boot, host/lib/...),
 or a folder of them. In a test's source, "Limit: SECONDS" sets another time limit and "Long: yes"
 keeps it for --long. What a guest did that a test waited for in vain is in build/logs/NAME.state.
+What is chosen at random is the same each time; SKINK_SEED=N in the environment chooses otherwise,
+SKINK_SEED=random and --long each time.
 """
 import argparse
 import concurrent.futures
 import os
+import random
 import re
 import signal
 import subprocess
@@ -76,8 +79,11 @@ class Test:
     def judge(self, status, text):
         self.passed = len(re.findall(r'^ok ', text, re.M))
         self.failures = re.findall(r'^FAIL (.*)', text, re.M)
+        died = re.findall(r'^Traceback .*\n(?:[ ].*\n)*(\S.*)', text, re.M)
         if status is None:
             self.failures.append('it did not end within %d s' % self.limit)
+        elif status and died:
+            self.failures.append('it ended with status %d: %s' % (status, died[-1]))
         elif status and not self.failures:
             self.failures.append('it was killed by signal %d' % -status if status < 0
                                  else 'it ended with status %d' % status)
@@ -165,6 +171,9 @@ def run_all(tests, options):
     environment = dict(os.environ, PYTHONPATH=os.path.join(ROOT, 'tools'),
                        PYTHONDONTWRITEBYTECODE='1', SKINK_DIAGNOSE='1',
                        SKINK_LONG='1' if options.long else '')
+    if environment.get('SKINK_SEED') == 'random':       # one for all, which repeats the run
+        environment['SKINK_SEED'] = str(random.randrange(1, 1 << 30))
+        print('SKINK_SEED=%s' % environment['SKINK_SEED'])
     os.makedirs(LOGS, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         waiting = {pool.submit(test.run, environment): test for test in tests}

@@ -10,7 +10,7 @@ the guardian writes its program anew. One that is not reached soon becomes again
 
     anywhere.py [--seed N] [--seconds N] [SERVICE[:FUNCTION|:ADDRESS]...]
 
-Without arguments some services are taken, by the seed (SKINK_SEED in the environment, printed);
+Without arguments some services are taken, by the seed (tests/README.md);
 with SKINK_LONG=1 all, a minute each.
 """
 import argparse
@@ -22,7 +22,7 @@ import tempfile
 import time
 
 import plant
-from guest import GuestError, finish, scenario
+from guest import GuestError, finish, scenario, take_seed
 from plant import Bed, Code, Stub, counts
 
 PARTS = plant.PARTS + ('loads',)
@@ -124,12 +124,11 @@ def campaign(bed, code, seconds, rnd):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument('--seed', type=int, default=int(os.environ.get('SKINK_SEED', 0)))
+    parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--seconds', type=int, default=60 if LONG else 5)
     parser.add_argument('service', nargs='*')
     options = parser.parse_args()
-    seed = options.seed or random.randrange(1, 1 << 30)
-    print('    seed %d' % seed)
+    seed = take_seed(options.seed)
     folder = tempfile.mkdtemp(prefix='skink-any-', dir=SHM if os.path.isdir(SHM) else None)
     bed = Bed(folder)
     try:

@@ -5,7 +5,7 @@ Boots an image of its own whose load is the service blktest: up to 48 requests o
 content it knows, the driver (and pci) killed at random moments, all of it read again at the end.
 The host then sums the disk image itself. Limit: 400
 
-BUILD=DIR in the environment: another output folder than build/. KILLS=N: how many deaths.
+KILLS=N in the environment: how many deaths.
 """
 import os
 import subprocess
@@ -19,8 +19,7 @@ sys.path.insert(0, os.path.join(ROOT, 'tools'))
 import machine
 from guest import Guest, finish, scenario
 
-BUILD = os.environ.get('BUILD', machine.BUILD)
-KERNEL = os.path.join(BUILD, 'kernel', 'skink.elf')
+KERNEL = os.path.join(machine.BUILD, 'kernel', 'skink.elf')
 KILLS = int(os.environ.get('KILLS', '60'))
 SIZE_MIB = 24
 BASE = ['servers/rs', 'servers/rsguard', 'servers/log', 'servers/ds', 'servers/vm',
@@ -29,11 +28,6 @@ LONG = 300
 PCI = ('servers/pci', 'pci')
 # tty is not there. log, which tells uart of lines, stands for it, since somebody must.
 ALONE = {'notifies': 'log'}
-
-
-def build():
-    subprocess.run(['make', '-s', '-C', ROOT, 'BUILD=' + BUILD, 'services', 'kernel', 'tools'],
-                   check=True, stdout=subprocess.DEVNULL)
 
 
 def manifest(folder, path, edits):
@@ -63,10 +57,10 @@ def archive(folder, drivers, edits):
         files.append(path)
         program = os.path.basename(source)
         if program not in programs:
-            files.append(os.path.join(BUILD, 'services', program, program + '.elf'))
+            files.append(os.path.join(machine.BUILD, 'services', program, program + '.elf'))
         programs.add(program)
     out = os.path.join(folder, 'boot.img')
-    subprocess.run([os.path.join(BUILD, 'tools', 'mkboot'), '-o', out] + files, check=True)
+    subprocess.run([os.path.join(machine.BUILD, 'tools', 'mkboot'), '-o', out] + files, check=True)
     return out
 
 
@@ -214,7 +208,6 @@ def not_listed(folder):
             guest.expect(r'virtio_blk: disk 0 cannot be used: error 1\b', 60)
 
 
-build()
 with tempfile.TemporaryDirectory(prefix='skink-block-') as where:
     virtio_dies(where)
     ramdisk_dies(where)

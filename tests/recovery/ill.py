@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Drivers go wrong in other ways than by a changed instruction: they send garbage, take and never
 give back, end in the middle of a copy, are interrupted without end, lose requests, or only say that
-they are alive. A short form of ./skink inject --class garbage ...; SKINK_SEED is the
-seed, with SKINK_LONG=1 there are more.
+they are alive. A short form of ./skink inject --class garbage ...; with
+SKINK_LONG=1 there are more.
 
 Limit: 300
 """
 import argparse
 import os
-import random
 import shutil
 
 import campaign
-from guest import finish, scenario
+from guest import finish, scenario, take_seed
 
 LONG = bool(os.environ.get('SKINK_LONG'))
 KINDS = ['flood', 'garbage', 'leak', 'grant', 'irq', 'mute', 'livelock', 'dma']
@@ -39,8 +38,7 @@ def servers(seed):
 
 
 def main():
-    seed = int(os.environ.get('SKINK_SEED', 0)) or random.randrange(1, 1 << 30)
-    print('    seed %d' % seed)
+    seed = take_seed()
     found = campaign.run(argparse.Namespace(seed=seed, faults=FAULTS, kinds=KINDS, guests=1,
                                             service=['virtio_blk']),
                          lambda text: print('    ' + text, flush=True))

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Drivers stop or hang at instructions chosen at random, and no program notices: a short form of
-./skink inject. SKINK_SEED in the environment is the seed; with SKINK_LONG=1 there are more.
+./skink inject; with SKINK_LONG=1 there are more.
 
 Limit: 200
 """
 import argparse
 import os
-import random
 import shutil
 
 import campaign
-from guest import finish, scenario
+from guest import finish, scenario, take_seed
 
 LONG = bool(os.environ.get('SKINK_LONG'))
 DRIVERS = ['virtio_blk', 'uart']
@@ -24,8 +23,7 @@ def outcomes(done, *kinds):
 
 
 def main():
-    seed = int(os.environ.get('SKINK_SEED', 0)) or random.randrange(1, 1 << 30)
-    print('    seed %d' % seed)
+    seed = take_seed()
     found = campaign.run(argparse.Namespace(seed=seed, faults=FAULTS, kinds=['stop', 'hang'],
                                             guests=1,
                                             service=DRIVERS),

@@ -5,11 +5,10 @@ Limit: 200
 """
 import argparse
 import os
-import random
 import shutil
 
 import campaign
-from guest import finish, scenario
+from guest import finish, scenario, take_seed
 
 LONG = bool(os.environ.get('SKINK_LONG'))
 SERVICES = ['pm', 'vfs', 'vm']
@@ -18,8 +17,7 @@ LEAST = FAULTS // 2             # that are activated
 
 
 def main():
-    seed = int(os.environ.get('SKINK_SEED', 0)) or random.randrange(1, 1 << 30)
-    print('    seed %d' % seed)
+    seed = take_seed()
     found = campaign.run(argparse.Namespace(seed=seed, faults=FAULTS, kinds=['mute'], guests=1,
                                             service=SERVICES),
                          lambda text: print('    ' + text, flush=True))

@@ -4,9 +4,9 @@ state, while programs use it: which there are, and the load, follow from the man
 
 Limit: 300
 
-    manifests.py [--seed N] [SERVICE...]
+    manifests.py [--seed N] [--words N] [SERVICE...]
 
-Without arguments some services are taken, by the seed (SKINK_SEED in the environment, printed);
+Without arguments some services are taken, by the seed (tests/README.md);
 with SKINK_LONG=1 all. docs/notes/0025-manifests.md says what is expected of whom.
 """
 import argparse
@@ -20,7 +20,7 @@ import time
 
 import plant
 import uses
-from guest import GuestError, finish, scenario
+from guest import GuestError, finish, scenario, take_seed
 
 LONG = bool(os.environ.get('SKINK_LONG'))
 PARTS = ('files', 'trees') + (('posix', 'flow', 'ptyload') if LONG else ())
@@ -30,7 +30,6 @@ SIZE = 60000                    # of the file that the load copies
 LOAD_S = 3600
 ROUND_S = 60
 BACK_S = 90                     # until a service is found out, and back
-WORDS = 8 if LONG else 1        # of a service's state that are overwritten, one by one
 CORRUPTED = 3                   # services, in the short form
 HANG = b'\xeb\xfe'              # a jump to itself
 LEAK = b'\x50\xeb\xfd'          # pushes for ever: its stack is what a service can take memory for
@@ -254,11 +253,12 @@ def end(bed):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument('--seed', type=int, default=int(os.environ.get('SKINK_SEED', 0)))
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--words', type=int, default=8 if LONG else 1,
+                        help='of a service\'s state that are overwritten, one by one')
     parser.add_argument('service', nargs='*')
     options = parser.parse_args()
-    seed = options.seed or random.randrange(1, 1 << 30)
-    print('    seed %d' % seed)
+    seed = take_seed(options.seed)
     known = uses.services()
     chosen = [s for s in known if s.name in options.service] or (
         known if LONG else random.Random(seed).sample(known, AT_ONCE))
@@ -279,13 +279,13 @@ def main():
         for service in chosen:
             rnd = random.Random('%d corrupt %s' % (seed, service.name))
             if service.all('posix'):
-                for _ in range(WORDS):
+                for _ in range(options.words):
                     print('    ' + (corruption(bed, service, known, rnd) or 'fine'))
                 continue
             with scenario('%s dies with a wrong word in its state: the system works afterwards'
                           % service.name):
                 wrong = list(filter(None, (corruption(bed, service, known, rnd)
-                                           for _ in range(WORDS))))
+                                           for _ in range(options.words))))
                 assert not wrong, '\n        '.join(wrong)
     finally:
         bed.close()

@@ -10,9 +10,9 @@ import os
 import subprocess
 import tempfile
 
-from guest import Guest, finish, scenario
+from guest import Guest, finish, scenario, take_seed
 
-SEED = int(os.environ.get('SKINK_SEED', '1'))
+SEED = take_seed()
 ROUNDS = int(os.environ.get('SKINK_ROUNDS', '6'))
 MEMORY = 112
 SCRIPT = r'''

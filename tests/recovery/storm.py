@@ -5,9 +5,8 @@ services are killed one by one while a fork bomb fills every table.
 
 Limit: 400
 
-With SKINK_LONG=1 for minutes. SKINK_SEED in the environment: whom it hits (printed). It reports
-programs run and failed, services killed by name, requests in flight at each kill, and how much
-slower the programs were than without kills.
+With SKINK_LONG=1 for minutes. It reports programs run and failed, services killed by name, requests
+in flight at each kill, and how much slower the programs were than without kills.
 """
 import os
 import random
@@ -20,7 +19,7 @@ import time
 import machine
 import plant
 import uses
-from guest import Guest, finish, scenario
+from guest import Guest, finish, scenario, take_seed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LONG = bool(os.environ.get('SKINK_LONG'))
@@ -245,11 +244,9 @@ def tell(killed, seen):
 if shutil.which('gdb') is None:
     print('ok no gdb, no debugger')
     finish()
-SEED = int(os.environ.get('SKINK_SEED', 0)) or random.randrange(1, 1 << 30)
-print('    seed %d' % SEED)
 with tempfile.TemporaryDirectory(prefix='skink-storm-',
                                  dir='/dev/shm' if os.path.isdir('/dev/shm') else None) as scratch:
-    storm(scratch, SEED)
+    storm(scratch, take_seed())
 # A shell that cannot fork forgets the rest of its line: the bombs kill their own before it goes on.
 BOMBS = ('/usr/lib/skink/assassin 20 %d vfs pm vm rs sched rsguard log ds tty uart tmpfs procfs '
          'ext2 virtio_blk pci devfs is acpi rtc screen keyboard & '

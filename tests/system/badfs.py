@@ -14,9 +14,9 @@ import subprocess
 import tempfile
 
 import machine
-from guest import Guest, GuestError, finish, scenario
+from guest import Guest, GuestError, finish, scenario, take_seed
 
-SEED = int(os.environ.get('SKINK_SEED', '1'))
+SEED = take_seed()
 IMAGES = int(os.environ.get('SKINK_IMAGES', '30'))
 SIZE = 2 << 20
 SCRIPT = r'''

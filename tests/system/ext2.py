@@ -3,8 +3,7 @@
 
 Limit: 300
 
-The disk's driver and the file server are killed under load as well. BUILD=DIR in the environment:
-another output folder than build/.
+The disk's driver and the file server are killed under load as well.
 """
 import hashlib
 import os
@@ -18,9 +17,8 @@ sys.path.insert(0, os.path.join(ROOT, 'tools'))
 import machine
 from guest import Guest, finish, scenario
 
-BUILD = os.environ.get('BUILD', machine.BUILD)
-KERNEL = os.path.join(BUILD, 'kernel', 'skink.elf')
-INITRD = os.path.join(BUILD, 'boot.img')
+KERNEL = os.path.join(machine.BUILD, 'kernel', 'skink.elf')
+INITRD = os.path.join(machine.BUILD, 'boot.img')
 KILLS = 6
 
 

@@ -14,11 +14,11 @@ import machine
 import mutate
 import payload
 import plant
-from guest import finish, scenario
+from guest import finish, scenario, take_seed
 
 SAMPLE = 150                    # instructions of a service and class
 CHANGED = 12                    # of one instruction
-SEED = int(os.environ.get('SKINK_SEED', 1))
+SEED = take_seed()
 
 # (class, code, what it may become)
 KNOWN = (
