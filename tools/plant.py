@@ -36,26 +36,33 @@ STEPS = {'files': 4, 'trees': 5}        # of a round of these; the others' are a
 TRACE, TRACE_SIZE = 1024, 16    # abi/trace.h
 RECEIVING = 8                   # abi/kernel.h
 WHOLE = 1 << 30                 # of the file that the load copies
-# BAD: a program could not do its work. WRONG: it was not told so.
+# BAD: a program could not do its work. WRONG: it was not told so. Both also go to the console, at
+# once, behind TOLD.
+TOLD = b'!any '
 LOAD = r'''
 go() { [ ! -e /tmp/any/stop ] && [ $(date +%s) -lt $end ]; }
 did() {
 	steps=$((steps + 1))
 	echo $steps > /tmp/any/done.$1
 }
-bad() { echo "BAD $*" >> /tmp/any/bad; }
+say() {
+	echo "$*" >> /tmp/any/bad
+	echo "!any $*" >&3
+}
+bad() { say BAD "$*"; }
+wrong() { say WRONG "$*"; }
 is() {
 	what=$1
 	want=$2
 	shift 2
-	if got=$("$@"); then [ "$got" = "$want" ] || echo "WRONG $what $got" >> /tmp/any/bad
+	if got=$("$@"); then [ "$got" = "$want" ] || wrong $what "$got"
 	else bad $what $?; fi
 }
 same() {
 	"$@" > /dev/null
 	case $? in
 	0) ;;
-	1) echo "WRONG $*" >> /tmp/any/bad ;;
+	1) wrong "$@" ;;
 	*) bad "$@" ;;
 	esac
 }
@@ -330,7 +337,7 @@ def load(guest, parts, seconds, service, rnd, size=WHOLE):
         guest.load = text
     # From the interactive shell: a script's own jobs would ignore SIGINT.
     guest.run('rm -rf /tmp/any; mkdir /tmp/any; head -c %d /bin/busybox > /tmp/any/big; '
-              'for p in %s; do sh /tmp/load $p %d %s > /tmp/any/out.$p 2>&1 & done'
+              'for p in %s; do sh /tmp/load $p %d %s 3>&1 > /tmp/any/out.$p 2>&1 & done'
               % (size, ' '.join(parts), seconds, service))
 
 
