@@ -2,7 +2,8 @@
  * assert.c - how a service dies by its own decision.
  *
  * Job:      prints where and why, tells rs by exit_group, or by an exception if rs has a higher
- *           rank than the service (the kernel refuses calls upwards).
+ *           rank than the service (the kernel refuses calls upwards); that its state is lost, by
+ *           an exception that means nothing else.
  * Speaks:   the Linux calls write and exit_group.
  * Touches:  nothing.
  * Trusts:   nothing.
@@ -24,4 +25,11 @@ void assert_failed(const char *what, const char *file, int line)
 {
 	print("<2>%s:%d: assertion failed: %s\n", file, line, what);
 	die(STATUS_ABORTED);
+}
+
+void state_lost(void)
+{
+	print("<2>the state cannot be repaired\n");
+	__asm__ volatile("int3");
+	__builtin_trap();
 }

@@ -14,4 +14,9 @@ __attribute__((noreturn, cold)) void assert_failed(const char *what, const char 
 /* End the service: rs is told. status as in exit_group. */
 __attribute__((noreturn, cold)) void die(int status);
 
+/* End the service, whose state cannot be repaired: rs starts it afresh. Said by an exception that a
+ * recovery has for nothing else: so those can say it, too, who may not call rs. */
+enum { VECTOR_STATE_LOST = 3 };
+__attribute__((noreturn, cold)) void state_lost(void);
+
 #endif

@@ -518,7 +518,7 @@ static void recover(const struct server *s)
 		received();
 	start(s, START_RECOVER);
 	if (s->check != NULL && s->check() != 0)
-		assert(!"the state cannot be repaired");
+		state_lost();
 	undo_enable(true);
 	if (s->recovered != NULL)
 		s->recovered();

@@ -4,6 +4,7 @@
     with BootSet() as boot:                     # what image/boot.list names
         boot.add('outcast', 'tests/services/outcast')
         boot.text['procfs'] = boot.text['procfs'].replace('notifies vfs\\n', '')
+        boot.patch('toy', 'check', b'\\x0f\\x0b')        # other code in that program
         why = boot.refused()                    # what the image checker says; '' if nothing
         Guest(initrd=boot.write('other.img'))
 
@@ -11,11 +12,13 @@ A manifest is a text; set() replaces, leaves out or adds lines by their first wo
 """
 import glob
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 
 import machine
+from elfedit import PF_X, PT_LOAD, Elf
 
 ROOT = machine.ROOT
 SCRIPTS = 'image/root/etc/skink/recover.d'
@@ -56,7 +59,7 @@ def edited(text, edits):
 class BootSet:
     def __init__(self, services=None):
         self.folder = tempfile.mkdtemp(prefix='skink-boot-')
-        self.text, self.program = {}, {}
+        self.text, self.program, self.patches = {}, {}, {}
         self.scripts = os.path.join(ROOT, SCRIPTS)
         for name in services or names('image/boot.list'):
             self.add(name)
@@ -80,6 +83,28 @@ class BootSet:
     def set(self, name, **edits):
         self.text[name] = edited(self.text[name], edits)
 
+    def patch(self, program, function, code):
+        """Have a function begin with other code."""
+        self.patches.setdefault(program, []).append((function, code))
+
+    def path_of(self, program):
+        path = os.path.join(machine.BUILD, 'services', program, program + '.elf')
+        if program not in self.patches:
+            return path
+        out = subprocess.run(['nm', path], capture_output=True, text=True, check=True).stdout
+        elf = Elf(path)
+        for function, code in self.patches[program]:
+            at = int(re.search(r'^(\w+) [tT] %s$' % function, out, re.M)[1], 16)
+            for n in range(elf.count):
+                kind, flags, offset, address = elf.fields(n)
+                if kind == PT_LOAD and flags & PF_X and address <= at:
+                    there = offset + at - address
+                    elf.bytes[there:there + len(code)] = code
+        path = os.path.join(self.folder, program + '.elf')
+        with open(path, 'wb') as file:
+            file.write(elf.bytes)
+        return path
+
     def files(self):
         """Writes the manifests; the arguments of mkboot."""
         arguments = []
@@ -89,7 +114,7 @@ class BootSet:
                 file.write(text)
             arguments.append(path)
         for program in dict.fromkeys(self.program[name] for name in self.text):
-            arguments.append(os.path.join(machine.BUILD, 'services', program, program + '.elf'))
+            arguments.append(self.path_of(program))
         return arguments + [os.path.join(machine.BUILD, 'root.cpio')]
 
     def refused(self):

@@ -36,7 +36,7 @@ struct user_regs *service_last_regs(void)
 
 static int failures;
 static jmp_buf out;
-enum { SCRIPT_ENDED = 1, CRASHED = 2 };
+enum { SCRIPT_ENDED = 1, CRASHED = 2, LOST = 3 };
 
 /* ---- the kernel ---- */
 
@@ -123,6 +123,11 @@ void assert_failed(const char *what, const char *file, int line)
 	printf("FAIL assertion: %s:%d: %s\n", file, line, what);
 	failures++;
 	longjmp(out, CRASHED);
+}
+
+void state_lost(void)
+{
+	longjmp(out, LOST);
 }
 
 /* ---- the server ---- */

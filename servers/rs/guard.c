@@ -22,13 +22,15 @@
 #include "rs.h"
 #include <contract/kernel.h>
 #include <lib/args.h>
+#include <lib/assert.h>
 #include <lib/clock.h>
 #include <lib/service_ids.h>
 
 #define MS 1000000ull
 #define LOOP_NS (1000 * MS)             /* died so soon after its start: is it in a loop? */
 #define FORGET_NS (60000 * MS)          /* a minute of life makes up for earlier defects */
-enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000, RECOVERIES_IN_A_ROW = 8 };
+enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000 };
+enum { RECOVERIES_IN_A_ROW = 8, UNREADY_WEIGHT = 4 };
 enum { PAGE_FAULT = 14, BELOW_STACK = 64 * 1024 };
 enum { UNASKED_MOST = 64 };
 enum { FRAMES_LEAST = 1024 };           /* that programs must find, or nothing is started */
@@ -219,13 +221,16 @@ void guard_ready(unsigned id)
 
 /* ---- defects ---- */
 
-static uint64_t backoff_ns(const struct service *s)
+/* The first fresh start comes at once, also of one that has died many times: what it died of may
+ * have been its state. */
+static uint64_t backoff_ns(struct service *s)
 {
 	uint64_t ms = BACKOFF_FIRST_MS;
 
-	if (s->recent <= 1)
+	s->afresh += s->cause != RS_CAUSE_NONE;         /* as in note() */
+	if (s->afresh <= 1)
 		return 0;
-	for (unsigned i = 2; i < s->recent && ms < BACKOFF_MAX_MS; i++)
+	for (unsigned i = 2; i < s->afresh && ms < BACKOFF_MAX_MS; i++)
 		ms *= 2;
 	return (ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS) * MS;
 }
@@ -245,11 +250,16 @@ static void restart_fresh(unsigned id, uint64_t wait)
 		begin(id);
 }
 
+static bool is_lost(const struct service *s)
+{
+	return s->cause == RS_CAUSE_EXIT && s->code == RS_STATUS_LOST;
+}
+
 static bool recover_in_place(unsigned id)
 {
 	struct service *s = &state.service[id];
 
-	if (s->fresh || manifest_of(id)->restart != RESTART_RECOVER ||
+	if (s->fresh || manifest_of(id)->restart != RESTART_RECOVER || is_lost(s) ||
 	    s->loops > RECOVERIES_IN_A_ROW)
 		return false;
 	s->started_ns = clock_monotonic_ns();
@@ -286,10 +296,12 @@ static void note(struct service *s, uint64_t now)
 
 	s->hung = false;
 	if (s->recent == 0 || now - s->started_ns >= FORGET_NS)
-		s->recent = 1;
+		s->recent = s->afresh = 0;
+	s->recent += cause != RS_CAUSE_NONE || s->recent == 0;  /* it may have been a wish */
+	if (s->phase == RS_STATE_STARTING)      /* what it looks at then is its state */
+		s->loops += UNREADY_WEIGHT;
 	else
-		s->recent += cause != RS_CAUSE_NONE;    /* else it may have been a wish */
-	s->loops = now - s->started_ns < LOOP_NS ? s->loops + 1 : 0;
+		s->loops = now - s->started_ns < LOOP_NS ? s->loops + 1 : 0;
 	s->defect_ns = now;
 	s->repaired_ns = 0;
 	s->cause = (uint8_t)cause;
@@ -297,7 +309,7 @@ static void note(struct service *s, uint64_t now)
 	s->defects[cause]++;
 	if (wish) {
 		s->recent = 1;          /* not a defect: no backoff */
-		s->loops = 0;
+		s->loops = s->afresh = 0;
 	}
 }
 
@@ -390,6 +402,11 @@ static void defect_of(unsigned id, const struct proc_next_reply *e)
 		    e->vector, (unsigned long)e->code, (unsigned long)e->address);
 	why.cause = e->cause == CAUSE_IPC ? RS_CAUSE_IPC : RS_CAUSE_EXCEPTION;
 	why.code = e->vector;
+	if (e->cause == CAUSE_EXCEPTION && e->vector == VECTOR_STATE_LOST &&
+	    state.service[id].phase == RS_STATE_STARTING) {
+		why.cause = RS_CAUSE_EXIT;
+		why.code = RS_STATUS_LOST;
+	}
 	if (e->cause == CAUSE_EXCEPTION && is_beyond_stack(id, e)) {
 		why.cause = RS_CAUSE_RESOURCE;
 		why.code = RS_COMPLAINT_MEMORY;

@@ -37,6 +37,7 @@ struct service {
 	uint32_t defects[RS_CAUSE_LAST + 1];    /* by RS_CAUSE_ */
 	uint32_t recent;                /* defects in a row, none of them a minute after the last */
 	uint32_t loops;                 /* defects in a row that came right after a start */
+	uint32_t afresh;                /* starts that discarded state, as `recent` */
 	uint64_t defect_ns;             /* time of the latest defect */
 	uint64_t repaired_ns;           /* from then to ready, for the latest one */
 	uint64_t started_ns;

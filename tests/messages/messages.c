@@ -96,6 +96,11 @@ void assert_failed(const char *what, const char *file, int line)
 	abort();
 }
 
+void state_lost(void)
+{
+	assert_failed("its state can be repaired", __FILE__, __LINE__);
+}
+
 void print(const char *text, ...)
 {
 	char line[PRINT_MAX];

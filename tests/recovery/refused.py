@@ -5,16 +5,13 @@ Each server of a boot archive dies at the first instruction of one handler, what
 program is changed, so a recovery brings the same one back. Not pci, of which nobody asks anything
 that is not needed at boot. Limit: 120
 """
-import os
 import re
-import subprocess
 
 import machine
 from bootset import BootSet
-from elfedit import PF_X, PT_LOAD, Elf
 from guest import Guest, finish, scenario
 
-HLT = 0xf4
+HLT = b'\xf4'
 MESSAGE, BOARD = 2, 4           # deaths of one request: lib/server.c, lib/board_server.c
 POSIX = '/usr/lib/skink/posix '
 # Service, function, deaths, what asks for it, what else the service shall still do.
@@ -35,36 +32,18 @@ CASES = (
 )
 
 
-def changed(folder, name):
-    """Its program, which dies in those functions."""
-    path = os.path.join(machine.BUILD, 'services', name, name + '.elf')
-    out = subprocess.run(['nm', path], capture_output=True, text=True, check=True).stdout
-    elf = Elf(path)
-    for function in (case[1] for case in CASES if case[0] == name):
-        at = int(re.search(r'^(\w+) [tT] %s$' % function, out, re.M)[1], 16)
-        for n in range(elf.count):
-            kind, flags, offset, address = elf.fields(n)
-            if kind == PT_LOAD and flags & PF_X and address <= at:
-                elf.bytes[offset + at - address] = HLT
-    path = os.path.join(folder, name + '.elf')
-    with open(path, 'wb') as file:
-        file.write(elf.bytes)
-    return path
-
-
-class Changed(BootSet):
-    def files(self):
-        paths = {case[0]: changed(self.folder, case[0]) for case in CASES}
-        return [paths.get(os.path.basename(path)[:-4], path) if path.endswith('.elf') else path
-                for path in super().files()]
-
-
 def deaths(guest, name):
     out = guest.run('service status ' + name)[1]
     return tuple(map(int, re.search(r'(\d+) restarts, (\d+) recoveries', out).groups()))
 
 
-with Changed() as boot, Guest(initrd=boot.write('boot.img'), root=machine.ROOT_IMAGE,
+def image(boot):
+    for service, function, *_ in CASES:
+        boot.patch(service, function, HLT)
+    return boot.write('boot.img')
+
+
+with BootSet() as boot, Guest(initrd=image(boot), root=machine.ROOT_IMAGE,
                               root_option=',snapshot=on') as guest:
     guest.shell()
     guest.run('echo a > /dev/shm/a; mkdir /dev/folder')

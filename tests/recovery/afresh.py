@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Services whose state cannot be repaired say so, and begin afresh at once. Limit: 120
+
+In a boot archive of these tests each check() finds the state beyond repair.
+"""
+import re
+import time
+
+import machine
+from bootset import BootSet
+from guest import Guest, finish, scenario
+
+LOST = bytes.fromhex('b8eaffffffc3')            # mov $-EINVAL, %eax; ret
+HLT = b'\xf4'
+CHECKS = {'log': 'check', 'ds': 'check', 'sched': 'check', 'pci': 'check', 'vm': 'vm_check'}
+LOSSES = 5
+FIRST_US = 100000               # servers/rs/guard.c
+
+
+def image(boot):
+    for name, function in CHECKS.items():
+        boot.patch(name, function, LOST)
+    boot.patch('sched', 'do_sched_load', HLT)
+    boot.patch('devfs', 'check', HLT)
+    return boot.write('boot.img')
+
+
+def status(guest, name):
+    """(restarts, recoveries, all that is said), when it runs again."""
+    while True:
+        out = guest.run('service status ' + name)[1]
+        if 'running' in out:
+            return (*map(int, re.search(r'(\d+) restarts, (\d+) recoveries', out).groups()), out)
+
+
+with BootSet() as boot, Guest(initrd=image(boot), root=machine.ROOT_IMAGE,
+                              root_option=',snapshot=on') as guest:
+    guest.shell()
+    for name in ('log', 'ds', 'sched', 'pci'):
+        with scenario('%s cannot repair its state: one fresh start, at once' % name):
+            begun = time.monotonic()
+            guest.run('service kill ' + name)
+            restarts, recoveries, out = status(guest, name)
+            assert (restarts, recoveries) == (1, 1) and 'last defect: exit 135' in out, out
+            assert time.monotonic() - begun < 10, time.monotonic() - begun
+    with scenario('devfs dies of it each time that it looks: one fresh start, soon'):
+        guest.run('service kill devfs')
+        restarts, recoveries, out = status(guest, 'devfs')
+        assert restarts == 1 and recoveries <= 3, out
+    with scenario('who loses it again and again is waited for longer each time'):
+        took = []
+        for _ in range(LOSSES):
+            guest.run('cat /proc/loadavg')      # sched dies of it
+            took.append(int(re.search(r'repaired in (\d+)', status(guest, 'sched')[2])[1]))
+        assert all(us >= FIRST_US << n for n, us in enumerate(took)), took
+    with scenario('and the system works'):
+        assert guest.run('ls /proc > /dev/null && dmesg | grep -q . && service list')[0] == 0
+finish()
