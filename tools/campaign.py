@@ -164,7 +164,8 @@ class Campaign:
 
     def verify(self, injector, pending, redo):
         """Judge those that are pending: do programs go on? What is bad is done once more, alone, if
-        it was not; and then those before it, too."""
+        it was not, which tells whether it was this one; it counts in any case. Those before it are
+        done again."""
         if not pending:
             return
         code, fault = pending[-1]
@@ -178,15 +179,14 @@ class Campaign:
         else:
             before = [one.name() for one in injector.faults]
             again = self.alone(injector, code, fault)
-            alone = again.outcome() in BAD or not again.begun
-            if not alone:
+            self.judged(again if again.outcome() in BAD else fault)
+            if again.outcome() not in BAD:
                 with self.lock:
                     self.say('       not alone: ' + fault.line())
                     self.ends.append(('not alone: ' + fault.line(), before))
-            self.judged(again if again.begun else fault)
             for code, one in pending[:-1]:
                 one = one.again()
-                one.suspect = not alone
+                one.suspect = again.outcome() not in BAD
                 redo.append((code, one))
         pending.clear()
 
