@@ -152,10 +152,7 @@ class Campaign:
         if injector.bed.guest is None or fault.suspect:
             self.fresh(injector)
         seen = self.inject(injector, fault, lambda: injector.one(code, fault))
-        if fault.begun or fault.end:
-            pending.append((code, fault))
-        else:
-            self.judged(fault)
+        pending.append((code, fault))
         if seen or len(pending) >= TOGETHER or fault.suspect or fault.end:
             self.verify(injector, pending, redo)
         if injector.bed.guest and len(injector.faults) >= FAULTS_OF_A_GUEST:
@@ -168,14 +165,18 @@ class Campaign:
         done again."""
         if not pending:
             return
-        code, fault = pending[-1]
+        begun = [pair for pair in pending if pair[1].begun or pair[1].end]
+        code, fault = (begun or pending)[-1]
         if injector.bed.guest:
             self.inject(injector, fault, lambda: injector.settle(code, fault))
-        if fault.outcome() not in BAD:
+        if not begun and fault.end:
+            with self.lock:
+                self.ends.append(('the load stood still after none was activated',
+                                  [one.name() for _, one in pending]))
+            redo += [(code, one.again()) for code, one in pending]
+        elif fault.outcome() not in BAD or len(injector.faults) <= 1:
             for _, one in pending:
                 self.judged(one)
-        elif len(injector.faults) <= 1:
-            self.judged(fault)
         else:
             before = [one.name() for one in injector.faults]
             again = self.alone(injector, code, fault)
@@ -184,10 +185,11 @@ class Campaign:
                 with self.lock:
                     self.say('       not alone: ' + fault.line())
                     self.ends.append(('not alone: ' + fault.line(), before))
-            for code, one in pending[:-1]:
-                one = one.again()
-                one.suspect = again.outcome() not in BAD
-                redo.append((code, one))
+            for code, one in pending:
+                if one is not fault:
+                    one = one.again()
+                    one.suspect = again.outcome() not in BAD
+                    redo.append((code, one))
         pending.clear()
 
     def alone(self, injector, code, fault):
