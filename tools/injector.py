@@ -125,8 +125,9 @@ class Ended(Exception):
     """The guest is of no use any more: its word says why."""
 
 
-# For the shell at the console. settle: each part has done all its steps since now. Builtins: what
-# programs see is the load's to say. revive: a shell ends if it cannot fork.
+# For the shell at the console, which may be a new one. settle: each part has done all its steps
+# since now. Builtins: what programs see is the load's to say. revive: a shell ends if it cannot
+# fork.
 LOOK = r'''
 now() { n=0; read n < /tmp/any/done.$1; } 2> /dev/null
 settle() {
@@ -143,6 +144,10 @@ revive() {
 	for p in PARTS; do
 		kill -0 $(cat /tmp/any/pid.$p) 2> /dev/null && continue
 		rm -f /tmp/any/done.$p
+		case $p in
+		files) rm -rf /tmp/any/d /tmp/any/t.tgz ;;
+		trees) rm -rf /mnt/e* ;;
+		esac
 		sh /tmp/load $p SECONDS none 3>&1 >> /tmp/any/out.$p 2>&1 &
 	done
 }
@@ -189,7 +194,6 @@ class Injector:
         plant.put(guest, '/tmp/look', look.replace('PARTS', ' '.join(PARTS))
                   .replace('SECONDS', str(LONG_S)))
         plant.load(guest, PARTS, LONG_S, 'none', random.Random(1), SIZE)
-        guest.run('. /tmp/look')
         seen = self.look(WATCHDOG_S)
         assert seen and seen.settled, 'the load does not work'
         self.bed.save()
@@ -249,7 +253,7 @@ class Injector:
             raise Ended('panic')
 
     def look(self, seconds, before=''):
-        text = self.ask(before + 'look', seconds)
+        text = self.ask('. /tmp/look; %slook' % before, seconds)
         return text and Seen(text)
 
     def programs_run(self):
