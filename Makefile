@@ -195,20 +195,20 @@ $(OBJ)/gen/%.o: $(GEN)/contract/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SERVICE_CFLAGS) $(DEPS) -c -o $@ $<
 
-# The compiler announces each store; announcements of loads are taken out again. clang cannot do
-# without function entry hooks, so with it these files are only checked, not logged.
-LOGGED_CFLAGS := -fsanitize=thread --param tsan-instrument-func-entry-exit=0 \
-	-fno-tree-loop-distribute-patterns
+# Before each store comes what logs it (tools/undo_stores), for gcc's assembly only: what clang makes
+# of these files is checked, not logged.
+LOGGED_CFLAGS := -ffixed-r10 -ffixed-r11 -fno-ipa-ra
 
 ifeq ($(CLANG)$(filter no,$(UNDO)),)
 LOGGED_OBJ := $(call objects,$(filter %.c,$(foreach d,$(LOGGED_DIRS),$(call sources,$d))))
-$(LOGGED_OBJ): $(OBJ)/%.o: %.c Makefile tools/undo_filter tools/undo_check
+$(LOGGED_OBJ): $(OBJ)/%.o: %.c Makefile tools/undo_stores tools/undo_check
 	$(call say,CC+UNDO)
 	@mkdir -p $(@D)
+	$(Q): > $(@:.o=.opt)                    # gcc writes none if there is no function
 	$(Q)$(CC) $(SERVICE_CFLAGS) $(LOGGED_CFLAGS) -fdump-tree-optimized=$(@:.o=.opt) \
 		$(DEPS) -S -o $(@:.o=.raw.s) $<
 	$(Q)tools/undo_check $(@:.o=.opt)
-	$(Q)tools/undo_filter $(@:.o=.raw.s) > $(@:.o=.s)
+	$(Q)tools/undo_stores $(@:.o=.raw.s) > $(@:.o=.s)
 	$(Q)$(CC) -c -o $@ $(@:.o=.s)
 endif
 
@@ -348,7 +348,7 @@ $(BUILD)/bench/mbench.elf: bench/mbench.c Makefile
 	$(Q)$(MUSLCC) -O2 -static -o $@ $<
 
 # Plugins of QEMU's, for tools/count.py and tools/inject.py.
-PLUGINS := $(BUILD)/tools/count.so $(BUILD)/tools/watch.so
+PLUGINS := $(foreach p,count logged watch,$(BUILD)/tools/$p.so)
 plugins: $(PLUGINS)
 $(PLUGINS): $(BUILD)/tools/%.so: tools/%.c abi/message.h abi/trace.h Makefile
 	$(call say,HOSTCC)
@@ -454,14 +454,16 @@ $(HOST)/gen/%.o: $(GEN)/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LIB_TEST_CFLAGS) $(DEPS) -c -o $@ $<
 
-# State for a test, compiled as a service's is; always by gcc, whose hooks these are.
-$(HOST)/lib/test/logged/%.o: lib/test/logged/%.c Makefile tools/undo_filter
+# State for a test, compiled as a service's is, and where a service has it; always by gcc.
+$(HOST)/lib/test/logged/%.o: lib/test/logged/%.c Makefile tools/undo_stores
 	$(call say,CC+UNDO)
 	@mkdir -p $(@D)
-	$(Q)gcc -O2 -g -std=gnu17 -ffreestanding -mgeneral-regs-only $(WARN) -I. $(LOGGED_CFLAGS) \
-		$(DEPS) -S -o $(@:.o=.raw.s) $<
-	$(Q)tools/undo_filter $(@:.o=.raw.s) > $(@:.o=.s)
+	$(Q)gcc $(BARE) -I. $(LOGGED_CFLAGS) $(DEPS) -S -o $(@:.o=.raw.s) $<
+	$(Q)tools/undo_stores $(@:.o=.raw.s) > $(@:.o=.s)
 	$(Q)gcc -c -o $@ $(@:.o=.s)
+
+$(HOST)/bin/lib/test/undo_test: TEST_LDFLAGS := -no-pie -Wl,--section-start=.state=0x10000000 \
+	-Wl,--defsym=undo_minus_state=-0x10000000
 
 $(HOST)/%.o: %.c Makefile
 	$(call say,TESTCC)
@@ -477,7 +479,7 @@ $(HOST)/bin/$(basename $1): $(call host_object,$1 \
 		$(shell sed -n 's/^ \* Links://p' $1)) $2
 	$$(call say,TESTLD)
 	@mkdir -p $$(@D)
-	$$(Q)$(CC) $(TEST_CFLAGS) -o $$@ $$(filter %.o %.a,$$^)
+	$$(Q)$(CC) $(TEST_CFLAGS) $$(TEST_LDFLAGS) -o $$@ $$(filter %.o %.a,$$^)
 endef
 # test/messages_test.c is linked with the whole server beside it: tests/messages/README.md.
 MESSAGE_TESTS := $(filter %/messages_test.c,$(LIB_TESTS))

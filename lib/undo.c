@@ -1,89 +1,62 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * undo.c - the undo log, and the hooks through which the compiler announces stores.
+ * undo.c - the undo log.
  *
- * Job:      gcc calls __tsan_writeN(address) before each store to memory that is not local; what
- *           lies in `.state` is appended to the log (docs/notes/0005).
- * Speaks:   the names of gcc's -fsanitize=thread interface (gcc/sanitizer.def).
+ * Job:      keeps what `.state` held before each store since the last commit. The stores of a
+ *           service's own files are logged by what tools/undo_stores puts before them, copies into
+ *           state here (docs/notes/0005).
+ * Speaks:   nothing.
  * Touches:  `.state`, `.undo`.
  * Trusts:   rs to keep both over a recovery and to zero `.undo` at a fresh start.
  * On crash: that is its purpose.
  *
- * U1  An entry is complete before `used` counts it, and counted before the store happens.
- * U2  Rolling back is idempotent: entries are absolute, and the oldest is written last.
+ * U1  A record is complete before `undo_mark` counts it, and counted before the store happens.
+ * U2  Rolling back is idempotent: records are absolute, and the oldest is written last.
  *     A commit is one store, too: what is stamped with its number before becomes valid with it.
  * U3  A full log is a bug of the service (its request changes too much): it dies, nothing is lost.
+ *     Nothing is mapped behind `undo_bytes`, so a store need not look for its end.
+ *
+ * A record is what some words held, and behind them its header: how many they are, less one, in the
+ * upper half, in the lower where they lie: an offset in `.state`, or an address in it. Words need
+ * not be aligned. That a record holds more than was stored does no harm: all that was changed in
+ * between has records of its own.
  */
 #include <assert.h>
 #include <string.h>
 
 #include <lib/undo.h>
 
-struct entry {
-	uint32_t offset;                /* in .state */
-	uint32_t len;                   /* 1..8 */
-	uint64_t old;
-};
+enum { HEADER = 8, WORD = 8 };
 
-/* undo_mark counts entries by their bytes: it is the place of the next one. */
-enum { UNDO_ONE = sizeof(struct entry), UNDO_FULL = UNDO_ENTRIES * UNDO_ONE };
+typedef uint64_t __attribute__((may_alias, aligned(1))) word_t;
 
-_Static_assert((int)UNDO_FULL <= (int)UNDO_USED, "they can be counted");
-_Static_assert((UNDO_FULL & (UNDO_FULL - 1)) == 0, "one bit says that it is full");
+_Static_assert((int)UNDO_BYTES <= (int)UNDO_USED, "they can be counted");
 
 uint64_t undo_mark SECTION_UNDO;
-static struct entry entries[UNDO_ENTRIES] SECTION_UNDO;
+uint64_t undo_bytes[UNDO_BYTES / WORD] __attribute__((section(".undo.last"), aligned(4096)));
+uint64_t undo_span;                     /* of `.state`, while stores to it are logged */
 
-static uintptr_t span;                  /* of `.state`, while stores to it are logged */
 static uint32_t most;
 
 static inline uint32_t used(void)
 {
-	return ((uint32_t)undo_mark & UNDO_USED) / UNDO_ONE;
-}
-
-static inline struct entry *entry(uint64_t place)
-{
-	return (struct entry *)((char *)entries + place);
-}
-
-typedef uint64_t __attribute__((may_alias, aligned(1))) word_t;
-typedef uint32_t __attribute__((may_alias, aligned(1))) half_t;
-
-/* Fewer than eight bytes, as the low ones of a word. */
-static uint64_t load(const unsigned char *at, size_t len)
-{
-	uint64_t value = 0;
-
-	if (len == 4)
-		return *(const half_t *)at;
-	for (size_t i = len; i > 0; i--)
-		value = value << 8 | at[i - 1];
-	return value;
+	return (uint32_t)undo_mark & UNDO_USED;
 }
 
 void undo_log(const volatile void *at, size_t n)
 {
 	const unsigned char *from = (const unsigned char *)at;
-	size_t room = (size_t)((const unsigned char *)state_end - from), count;
-	struct entry *e = &entries[used()];
+	size_t room = (size_t)((const unsigned char *)state_end - from), words;
+	uint64_t *to = undo_bytes + used() / WORD;
 
-	if (span == 0)
+	if (undo_span == 0 || n == 0)
 		return;
-	n = n < room ? n : room;
-	count = (n + 7) / 8;
-	assert(count <= UNDO_ENTRIES - used());                 /* U3 */
-	for (; n >= 8; n -= 8, from += 8, e++) {
-		e->offset = (uint32_t)(from - (const unsigned char *)state_start);
-		e->len = 8;
-		e->old = *(const word_t *)from;
-	}
-	if (n != 0) {
-		e->offset = (uint32_t)(from - (const unsigned char *)state_start);
-		e->len = (uint32_t)n;
-		e->old = load(from, n);
-	}
+	words = ((n < room ? n : room) + WORD - 1) / WORD;
+	assert(words < (UNDO_BYTES - used()) / WORD);           /* U3 */
+	to[words] = (words - 1) << 32 | (uint32_t)(from - (const unsigned char *)state_start);
+	for (size_t i = 0; i < words; i++)
+		to[i] = ((const word_t *)from)[i];
 	__asm__ volatile("" : : : "memory");            /* U1 */
-	undo_mark += count * UNDO_ONE;
+	undo_mark += words * WORD + HEADER;
 	__asm__ volatile("" : : : "memory");
 }
 
@@ -96,36 +69,47 @@ void undo_commit(void)
 	__asm__ volatile("" : : : "memory");
 }
 
+/* The record that ends in the log at `end`: it is taken back. Where does it begin? */
+static uint32_t take_back(uint32_t end)
+{
+	uint64_t header = undo_bytes[end / WORD - 1];
+	size_t size = (uintptr_t)state_end - (uintptr_t)state_start;
+	size_t words = (size_t)(header >> 32) + 1, offset = (uint32_t)header;
+
+	if (offset >= size)
+		offset -= (uintptr_t)state_start;
+	assert(words < end / WORD && offset < size && words * WORD < size - offset + WORD);
+	end -= (uint32_t)(words * WORD) + HEADER;
+	memcpy(state_start + offset, undo_bytes + end / WORD, words * WORD);
+	return end;
+}
+
 void undo_rollback(void)
 {
-	uintptr_t was = span;
+	uint64_t was = undo_span;
+	uint32_t end = used();
 
-	span = 0;
-	assert(used() <= UNDO_ENTRIES);
-	for (uint32_t i = used(); i > 0; i--) {
-		const struct entry *e = &entries[i - 1];
-
-		assert(e->len <= sizeof(e->old) && e->offset + e->len <=
-		       (uintptr_t)state_end - (uintptr_t)state_start);
-		memcpy(state_start + e->offset, &e->old, e->len);
-	}
+	undo_span = 0;
+	assert(end <= UNDO_BYTES);
+	while (end > 0)
+		end = take_back(end);
 	undo_mark &= ~(uint64_t)UNDO_USED;
-	span = was;
+	undo_span = was;
 }
 
 void undo_enable(bool on)
 {
-	span = on ? (uintptr_t)state_end - (uintptr_t)state_start : 0;
+	undo_span = on ? (uintptr_t)state_end - (uintptr_t)state_start : 0;
 }
 
 unsigned undo_used(void)
 {
-	return used();
+	return (used() + UNDO_ONE - 1) / UNDO_ONE;
 }
 
 unsigned undo_most(void)
 {
-	return most;
+	return (most + UNDO_ONE - 1) / UNDO_ONE;
 }
 
 void *state_memcpy(void *to, const void *from, size_t n)
@@ -140,65 +124,13 @@ void *state_memset(void *to, int byte, size_t n)
 	return memset(to, byte, n);
 }
 
-/* ---- what gcc calls ---- */
-
-/* One store of at most eight bytes, most of what is ever logged: undo_log() at its shortest. */
-#define HOOK(name, type) \
-	void __tsan_##name(void *at); \
-	void __tsan_##name(void *at) \
-	{ \
-		uintptr_t offset = (uintptr_t)at - (uintptr_t)state_start; \
-		struct entry *e; \
-		uint64_t mark; \
-		\
-		if (offset >= span) \
-			return; \
-		mark = undo_mark; \
-		assert(!(mark & UNDO_FULL));                    /* U3 */ \
-		e = entry(mark & UNDO_USED); \
-		e->offset = (uint32_t)offset; \
-		e->len = sizeof(type); \
-		e->old = *(const type *)at; \
-		__asm__ volatile("" : : : "memory");            /* U1 */ \
-		undo_mark = mark + UNDO_ONE; \
-		__asm__ volatile("" : : : "memory"); \
-	}
-
-typedef uint16_t __attribute__((may_alias, aligned(1))) quarter_t;
-typedef uint8_t __attribute__((may_alias)) byte_t;
-
-HOOK(write1, byte_t)
-HOOK(write2, quarter_t)
-HOOK(write4, half_t)
-HOOK(write8, word_t)
-HOOK(unaligned_write2, quarter_t)
-HOOK(unaligned_write4, half_t)
-HOOK(unaligned_write8, word_t)
-HOOK(volatile_write1, byte_t)
-HOOK(volatile_write2, quarter_t)
-HOOK(volatile_write4, half_t)
-HOOK(volatile_write8, word_t)
-HOOK(unaligned_volatile_write2, quarter_t)
-HOOK(unaligned_volatile_write4, half_t)
-HOOK(unaligned_volatile_write8, word_t)
-
-#define HOOK16(name) \
-	void __tsan_##name(void *at); \
-	void __tsan_##name(void *at) { undo_before(at, 16); }
-
-HOOK16(write16)
-HOOK16(unaligned_write16)
-HOOK16(volatile_write16)
-HOOK16(unaligned_volatile_write16)
-
-void __tsan_write_range(void *at, long n);
-void __tsan_write_range(void *at, long n)
-{
-	undo_before(at, (size_t)n);
-}
-
-/* Registration of a sanitizer at start-up: there is none. */
-void __tsan_init(void);
-void __tsan_init(void)
-{
-}
+/* undo_log(%rdi, %r10), which leaves all registers alone but %r10 and %r11: before `rep stos`. */
+__asm__(".section .text.undo_string, \"ax\", @progbits\n"
+	".globl undo_string\n"
+	"undo_string:\n"
+	"	push %rax; push %rcx; push %rdx; push %rsi; push %rdi; push %r8; push %r9\n"
+	"	mov %r10, %rsi\n"
+	"	call undo_log\n"
+	"	pop %r9; pop %r8; pop %rdi; pop %rsi; pop %rdx; pop %rcx; pop %rax\n"
+	"	ret\n"
+	".text\n");

@@ -2,9 +2,10 @@
  * undo.h - the log of old values that lets a service take half a request back after a crash.
  *
  * state.c holds the one object `struct state state SECTION_STATE`. Stores to it are logged: those
- * of the compiler in files built with the CC+UNDO rule, those of memcpy, memmove, memset and
- * strlcpy of this library always. Everything else that writes into state (a copy made by the
- * kernel, an asm statement) is announced first, with undo_before(). No atomics on state.
+ * of files built with the CC+UNDO rule, before which tools/undo_stores puts what logs them, and
+ * those of memcpy, memmove, memset and strlcpy of this library. Everything else that writes into
+ * state (a copy made by the kernel, an asm statement) is announced first, with undo_before(). No
+ * atomics on state.
  * The initial content of state is zero; init() fills it.
  */
 #ifndef LIB_UNDO_H
@@ -15,16 +16,19 @@
 #include <stdint.h>
 
 #define SECTION_STATE __attribute__((section(".state"), aligned(4096)))
+/* Kept along with it, and first in it, but never taken back: memory that others write to, too. */
+#define SECTION_SHARED __attribute__((section(".state.shared"), aligned(4096)))
 #define SECTION_UNDO __attribute__((section(".undo")))
 
-enum { UNDO_ENTRIES = 2048 };           /* of eight bytes: what one request may change, 16 KiB */
+/* What one request may change. It is counted in stores of a word, each by itself. */
+enum { UNDO_ENTRIES = 2048, UNDO_ONE = 16, UNDO_BYTES = UNDO_ENTRIES * UNDO_ONE };
 
 extern char state_start[], state_end[]; /* lib/link.ld */
 
 /* Keep what [at, at + n) holds now, as far as it is state. */
 void undo_log(const volatile void *at, size_t n);
 
-/* UNDO_NOTHING: nothing is ever logged, for tools/undo_price.py only. */
+/* UNDO_NOTHING: nothing is ever logged, for tools/bench_undo.py only. */
 #ifdef UNDO_NOTHING
 enum { UNDO_LOGS = false };
 #else
@@ -43,7 +47,7 @@ static inline void undo_before(const volatile void *at, size_t n)
 		undo_log(at, n);
 }
 
-/* Entries in use, and above them how many commits there were: a commit is one store. */
+/* Bytes of the log in use, and above them how many commits there were: a commit is one store. */
 extern uint64_t undo_mark;
 enum { UNDO_COMMITS_SHIFT = 16, UNDO_USED = (1 << UNDO_COMMITS_SHIFT) - 1 };
 

@@ -119,9 +119,9 @@ class Stay:
 
 class Counted:
     """A guest that is counted. marks: [(name, ELF file, symbol)]; None: instructions only. more:
-    further lines for the plugin."""
+    further lines for the plugin; plugin: another one."""
 
-    def __init__(self, marks, name=None, more=(), **options):
+    def __init__(self, marks, name=None, more=(), plugin=PLUGIN, **options):
         base = '/dev/shm' if os.path.isdir('/dev/shm') else None
         self.folder = tempfile.mkdtemp(prefix='skink-count-', dir=base)
         self.results = os.path.join(self.folder, 'results')
@@ -134,7 +134,7 @@ class Counted:
             file.write('\n'.join(configuration(ram, self.results, marks) + list(more)) + '\n')
         made.extra += ['-object', 'memory-backend-file,id=ram,size=%s,mem-path=%s,share=on'
                        % (made.memory, ram), '-machine', 'memory-backend=ram',
-                       '-plugin', 'file=%s,config=%s' % (PLUGIN, config)]
+                       '-plugin', 'file=%s,config=%s' % (plugin, config)]
         self.guest = Guest(name=name, made=made)
 
     def __enter__(self):

@@ -11,7 +11,7 @@
 #include "state.h"
 
 struct state state SECTION_STATE;
-struct ring_memory ring SECTION_STATE;
+struct ring_memory ring SECTION_SHARED;
 struct cache cache SECTION_UNDO;
 uint8_t bytes[NR_BUFFERS][BUFFER_SIZE] __attribute__((section(".undo"), aligned(PAGE_SIZE)));
 uint8_t image[JOURNAL_MAX][BUFFER_SIZE] __attribute__((section(".undo"), aligned(PAGE_SIZE)));

@@ -7,4 +7,4 @@
 #include "state.h"
 
 struct state state SECTION_STATE;
-struct ring_memory wire_memory[NR_WIRES] SECTION_STATE;
+struct ring_memory wire_memory[NR_WIRES] SECTION_SHARED;
