@@ -32,6 +32,9 @@ enum { VDSO_PAGES_MAX = 4 };
 /* ---- vm: the index of the page cache, which vfs writes ---- */
 #define INDEX_VA 0x0000210000000000ull
 
+/* ---- vm: what services have lent each other ---- */
+#define SHARES_VA 0x0000220000000000ull
+
 /* ---- services: what others lend to them (vm.borrow) ---- */
 #define SHARE_VA 0x0000300000000000ull
 #define SHARE_MAX (16ull << 20)                 /* bytes of one share */

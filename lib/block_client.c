@@ -167,9 +167,20 @@ static void look_for_driver(struct block_client *c, volatile struct ring_memory 
 		attach(c, m, reply.who);
 }
 
+/* A ds that has begun afresh knows of no subscription. */
+static err_t subscribe(const struct block_client *c)
+{
+	struct ds_subscribe_request req = { .pattern = "" };
+
+	strlcpy(req.pattern, c->name, sizeof(req.pattern));
+	return ds_subscribe(&ds, &req);
+}
+
 void block_client_notified(struct block_client *c, volatile struct ring_memory *m,
 			   uint64_t services)
 {
+	if (services & BIT(ID_DS) && subscribe(c) != 0)
+		print("ds does not tell of %s\n", c->name);
 	if (services & BIT(ID_DS) || c->driver.v == 0)
 		look_for_driver(c, m);
 }
@@ -177,7 +188,6 @@ void block_client_notified(struct block_client *c, volatile struct ring_memory *
 void block_client_open(struct block_client *c, volatile struct ring_memory *m, const char *driver,
 		       unsigned id, unsigned first_row)
 {
-	struct ds_subscribe_request req = { .pattern = "" };
 	uint64_t now = clock_monotonic_ns();
 	err_t err;
 
@@ -187,8 +197,7 @@ void block_client_open(struct block_client *c, volatile struct ring_memory *m, c
 	c->first_row = (uint8_t)first_row;
 	c->seq = (uint16_t)(now >> 16 | 1);             /* an earlier life's grants are not ours */
 	ring_client_reset(&c->ring, m, now);
-	strlcpy(req.pattern, driver, sizeof(req.pattern));
-	err = ds_subscribe(&ds, &req);
+	err = subscribe(c);
 	assert(err == 0);
 	look_for_driver(c, m);
 }

@@ -94,10 +94,20 @@ static void changed(const char *name, bool there)
 	}
 }
 
+/* All names that there are come as events. A ds that has begun afresh knows of no subscription. */
+void devices_subscribe(void)
+{
+	struct ds_subscribe_request req = { .pattern = "*" };
+
+	if (ds_subscribe(&ds, &req) != 0)
+		print("<3>ds does not tell of devices\n");
+}
+
 void devices_changed(void)
 {
 	struct ds_event_next_reply e;
 
+	devices_subscribe();
 	while (ds_event_next(&ds, &e) == 0) {
 		e.name[NAME - 1] = '\0';
 		changed(e.name, !endpoint_eq(e.who, ENDPOINT_NONE));
@@ -116,13 +126,4 @@ void devices_init(void)
 	for (unsigned i = 0; i < COUNT(folders); i++)
 		node_new(root, folders[i].name, TYPE_DIR | folders[i].mode);
 	changed("", true);
-}
-
-/* All names that there are come as events. */
-void devices_subscribe(void)
-{
-	struct ds_subscribe_request req = { .pattern = "*" };
-
-	if (ds_subscribe(&ds, &req) != 0)
-		print("<3>ds does not tell of devices\n");
 }

@@ -110,6 +110,10 @@ err_t do_ds_publish(const struct call *c, const struct ds_publish_request *req)
 	if (n == NULL)
 		return -ENOSPC;
 
+	/* If we have begun afresh it has to subscribe again; else it loses nothing. */
+	if (endpoint_slot(c->client) == ID_RS && endpoint_slot(who) != ID_RS &&
+	    n->text[0] == '\0' && ipc_notify(who) == -EDEADPEER)
+		return 0;
 	subscribers_forget(who);
 	names_forget(endpoint_slot(who), who);
 	set(n, req->name, who);

@@ -41,6 +41,7 @@ void audit(void)
 			call_again(&state.thread[i]);
 	on_parked();
 	exits_again();
+	init_again();
 	threads_again();
 	pages_again();
 	for (unsigned i = 0; i < NR_THREADS; i++)

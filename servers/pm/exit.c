@@ -334,6 +334,26 @@ void exits_again(void)
 			exit_go_on(&state.process[i]);
 }
 
+/* At each heartbeat. Without process 1 none can go on: nobody starts them and waits for them. When
+ * all have ended it begins anew. */
+void init_again(void)
+{
+	bool any = false;
+
+	if (state.halted || process_by_pid(1))
+		return;
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		struct process *p = &state.process[i];
+
+		if (p->state == PROCESS_ZOMBIE)
+			process_free(p);
+		process_exit(p, SIG_KILL);
+		any |= p->state != PROCESS_FREE;
+	}
+	if (!any)
+		first_process();
+}
+
 int64_t call_exit(struct thread *t, const struct delivery *d)
 {
 	struct process *p = process_of(t);

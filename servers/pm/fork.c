@@ -303,7 +303,8 @@ void first_process(void)
 			       .vfork_thread = NONE, .exit_signal = SIG_CHLD, .dumpable = 1,
 			       .start_ns = clock_monotonic_ns() };
 	default_limits(p);
+	state.next_thread = 1;          /* no row is taken */
 	t = thread_new(p);
-	p->pid = p->pgid = p->sid = t->tid;
+	p->pid = p->pgid = p->sid = t->tid = 1;
 	job_add(PM_JOB_INIT, t, p);
 }

@@ -499,6 +499,8 @@ static void on_notify(uint64_t services)
 
 		if (t)
 			process_exit(process_of(t), SIG_KILL);
+		else
+			proc_end(victim.proc);
 	}
 	while (services & BIT(ID_VM) && vm_lost_next(&vm, &lost) == 0)
 		if (thread_of(lost.proc))

@@ -91,8 +91,10 @@ static void begin(unsigned id)
 	s->unasked = 0;
 	s->why = (struct defect){ 0 };
 	memset(s->granted, 0, sizeof(s->granted));
-	for (unsigned i = 0; i < NR_SERVICES && id == ID_SCHED; i++)
-		state.service[i].scheduled = false;     /* it begins with an empty table */
+	for (unsigned i = 0; i < NR_SERVICES; i++) {    /* they begin with empty tables */
+		state.service[i].scheduled &= id != ID_SCHED;
+		state.service[i].named &= id != ID_LOG;
+	}
 	err = service_start(id);
 	s->phase = err == 0 ? RS_STATE_STARTING : RS_STATE_GONE;
 	if (err == 0)
@@ -212,7 +214,7 @@ void guard_ready(unsigned id)
 		s->repaired_ns = now - s->defect_ns;
 	waiter_answer(s, 0);
 	loading_ready(id);
-	for (unsigned i = 1; i < NR_SERVICES && id == ID_DS; i++)
+	for (unsigned i = 0; i < NR_SERVICES && id == ID_DS; i++)
 		if (state.service[i].phase == RS_STATE_RUNNING)
 			state.service[i].published = false;     /* it may have lost its names */
 	outbox_flush();                 /* names before texts */

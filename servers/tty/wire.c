@@ -279,19 +279,7 @@ void wire_pump(void)
 			events(&state.line[i]);
 }
 
-/* Names have changed: drivers that are new there do not know that there is something for them. */
-void wire_drivers_changed(void)
-{
-	struct ds_event_next_reply event;
-
-	while (ds_event_next(&ds, &event) == 0)
-		for (unsigned w = 0; w < NR_WIRES; w++)
-			if (strcmp(event.name, driver[w].name) == 0) {
-				driver[w].at = event.who;
-				ipc_notify(event.who);
-			}
-}
-
+/* Again if ds has begun afresh. */
 static void subscribe(unsigned w)
 {
 	struct ds_subscribe_request req;
@@ -299,6 +287,21 @@ static void subscribe(unsigned w)
 	strlcpy(req.pattern, driver[w].name, sizeof(req.pattern));
 	if (ds_subscribe(&ds, &req) != 0)
 		print("ds does not tell of %s\n", driver[w].name);
+}
+
+/* Names have changed: drivers that are new there do not know that there is something for them. */
+void wire_drivers_changed(void)
+{
+	struct ds_event_next_reply event;
+
+	for (unsigned w = 0; w < NR_WIRES; w++)
+		subscribe(w);
+	while (ds_event_next(&ds, &event) == 0)
+		for (unsigned w = 0; w < NR_WIRES; w++)
+			if (strcmp(event.name, driver[w].name) == 0) {
+				driver[w].at = event.who;
+				ipc_notify(event.who);
+			}
 }
 
 void wire_open(void)

@@ -595,11 +595,21 @@ static void service_changed(unsigned server, endpoint_t who)
 		server_here(server, who);
 }
 
+/* All names that there are come as events. A ds that has begun afresh knows of no subscription. */
+static void subscribe(void)
+{
+	struct ds_subscribe_request req = { .pattern = "*" };
+
+	if (ds_subscribe(&ds, &req) != 0)
+		print("ds does not tell of services\n");
+}
+
 void services_changed(void)
 {
 	struct ds_event_next_reply reply;
 	bool any = false;
 
+	subscribe();
 	while (ds_event_next(&ds, &reply) == 0) {
 		any = true;
 		for (unsigned i = 1; i < COUNT(known); i++)
@@ -613,10 +623,7 @@ void services_changed(void)
 
 void servers_init(void)
 {
-	struct ds_subscribe_request req = { .pattern = "*" };
-
-	if (ds_subscribe(&ds, &req) != 0)
-		print("ds does not tell of services\n");
+	subscribe();
 	for (unsigned i = 1; i < COUNT(known); i++)
 		look_for(i);
 }

@@ -68,6 +68,16 @@ uint32_t cache_find(uint64_t file, uint64_t offset)
 	return slot;
 }
 
+void index_scan(void)
+{
+	struct space_query_reply page;
+
+	state.index = 1;
+	for (uint64_t at = 0; at < sizeof(struct page_index); at += PAGE_SIZE)
+		if (!page_query(ID_VM, INDEX_VA + at, &page))
+			state.index = 0;
+}
+
 err_t do_vm_cache_index(const struct call *c, const struct vm_cache_index_request *req)
 {
 	if (!is_vfs(c))

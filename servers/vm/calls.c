@@ -292,7 +292,7 @@ err_t do_vm_victim_next(const struct call *c, struct vm_victim_next_reply *reply
 		reply->proc = state.user[n].proc;
 		return 0;
 	}
-	return -ENOENT;
+	return stranger_next(&reply->proc) ? 0 : -ENOENT;
 }
 
 /* ---- numbers ---- */

@@ -15,6 +15,7 @@
 #include "vm.h"
 
 #include <lib/print.h>
+#include <lib/service_ids.h>
 
 static unsigned half_made, orphans, swept, objects, counts;
 
@@ -80,33 +81,48 @@ static void check_objects(void)
 	objects -= state.space[HOLDER].regions;
 }
 
+/* Which space a process is in the kernel knows. One that it does not have any more pm detaches. */
+static void check_user(unsigned n)
+{
+	struct proc_info_request req = { .slot = n };
+	struct user *u = &state.user[n];
+	struct proc_info_reply info;
+
+	if (n >= FIRST_PROGRAM && sys_proc_info(&req, &info) == 0 &&
+	    !endpoint_eq(info.proc, ENDPOINT_NONE))
+		*u = (struct user){ .proc = info.proc, .space = info.space };
+	if (!space_is_live(u->space) || endpoint_slot(u->proc) != n)
+		*u = (struct user){ .space = 0 };
+}
+
+/* A space whose last process we did not see go ends now. One that has had none yet says so. */
 static void check_processes(void)
 {
 	static uint16_t count[NR_SPACES];
 
 	memset(count, 0, sizeof(count));
-	for (unsigned n = 0; n < NR_PROCS; n++)
-		if (state.user[n].space < NR_SPACES)
-			count[state.user[n].space]++;
-		else
-			state.user[n] = (struct user){ .space = 0 };
+	for (unsigned n = 0; n < NR_PROCS; n++) {
+		check_user(n);
+		count[state.user[n].space]++;
+	}
 	for (unsigned n = FIRST_SPACE; n < NR_SPACES; n++) {
 		if (state.space[n].processes == count[n])
 			continue;
 		state.space[n].processes = count[n];
 		counts++;
+		if (count[n] == 0 && state.space[n].phase == SPACE_LIVE)
+			space_end(n);
 	}
 }
 
-err_t vm_check(void)
+static void scavenge(void)
 {
 	unsigned lists;
 
 	half_made = orphans = swept = counts = 0;
 	scratch_close();
 	lists = regions_rebuild();
-	if (!waits_rebuild())
-		return -EINVAL;
+	waits_rebuild();
 	cache_scan();
 	sweep(HOLDER);
 	for (unsigned n = FIRST_SPACE; n < NR_SPACES; n++)
@@ -119,5 +135,41 @@ err_t vm_check(void)
 		print("recovered: made %u lists of regions anew\n", lists);
 	if (swept != 0 || counts != 0)
 		print("recovered: swept %u ranges, corrected %u counts\n", swept, counts);
+	state.strangers = 1;
+	ipc_notify(FIRST_ENDPOINT(ID_PM));
+}
+
+err_t vm_check(void)
+{
+	scavenge();
 	return 0;
+}
+
+/* Frames, spaces and what services have the kernel tells. Of no program is known what its memory
+ * means: all are strangers. */
+void vm_begin_again(void)
+{
+	index_scan();
+	pressure();                     /* vfs finds out that we are another */
+	scavenge();
+}
+
+static bool is_stranger(unsigned slot, endpoint_t *proc)
+{
+	struct proc_info_request req = { .slot = slot };
+	struct proc_info_reply info;
+
+	if (sys_proc_info(&req, &info) != 0)
+		return false;
+	*proc = info.proc;
+	return !endpoint_eq(info.proc, ENDPOINT_NONE) && space_of(info.proc) == 0;
+}
+
+bool stranger_next(endpoint_t *proc)
+{
+	for (unsigned n = FIRST_PROGRAM; state.strangers && n < NR_PROCS; n++)
+		if (is_stranger(n, proc))
+			return true;
+	state.strangers = 0;
+	return false;
 }

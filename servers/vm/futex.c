@@ -79,21 +79,27 @@ void futex_move(unsigned slot, struct futex_key key)
 }
 
 /* The queues again, by order of arrival. */
-bool futex_rebuild(void)
+/* Has a come before b? 0 is before all. Of two that say the same the slot decides. */
+static bool is_earlier(unsigned a, unsigned b)
 {
-	uint64_t done = 0;
+	uint64_t of_a = state.wait[a].order, of_b = state.wait[b].order;
+
+	return b != 0 && (a == 0 || of_a < of_b || (of_a == of_b && a < b));
+}
+
+void futex_rebuild(void)
+{
+	unsigned done = 0, first;
 
 	memset(state.futex_bucket, 0, sizeof(state.futex_bucket));
-	for (;;) {
-		unsigned first = 0;
-
+	do {
+		first = 0;
 		for (unsigned n = 1; n < NR_PROCS; n++)
-			if (state.wait[n].kind == WAIT_FUTEX && state.wait[n].order > done &&
-			    (first == 0 || state.wait[n].order < state.wait[first].order))
+			if (state.wait[n].kind == WAIT_FUTEX && is_earlier(done, n) &&
+			    (first == 0 || is_earlier(n, first)))
 				first = n;
-		if (first == 0)
-			return true;
-		done = state.wait[first].order;
-		append(first);
-	}
+		if (first != 0)
+			append(first);
+		done = first;
+	} while (first != 0);
 }

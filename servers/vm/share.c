@@ -3,16 +3,55 @@
  *
  * Job:      remembers what is lent; maps it for the borrower at the place that belongs to the row.
  * Speaks:   contracts/vm, lend and borrow.
- * Touches:  state.share; page tables of services, above SHARE_VA only.
+ * Touches:  its rows at SHARES_VA; page tables of services, above SHARE_VA only.
  * Trusts:   the lender for what it wants to lend: it may lend its own writable memory only.
- * On crash: rows are committed before anything is mapped, mapping again changes nothing.
+ * On crash: rows stay, also over a fresh start; one that is half made is unused, and lending again
+ *           or mapping again changes nothing.
  *
  * A restart keeps a service's frames, so shares outlive both ends; the contents are the ring
  * library's business (lib/ring.h).
  */
 #include "vm.h"
 
+#include <lib/assert.h>
 #include <lib/service_ids.h>
+
+enum { SHARES_PAGES = (NR_SHARES * sizeof(struct share) + PAGE_SIZE - 1) / PAGE_SIZE };
+
+static struct share *const share = (struct share *)SHARES_VA;
+
+/* ---- start ---- */
+
+static bool is_sound(const struct share *s)
+{
+	return s->used == 1 && s->from < PRIV_PROGRAM && s->to < PRIV_PROGRAM &&
+	       s->from != s->to && (s->address | s->len) % PAGE_SIZE == 0 && s->len != 0 &&
+	       s->len <= SHARE_MAX && s->address < SHARE_VA;
+}
+
+void shares_init(void)
+{
+	struct space_query_reply page;
+	struct map_run run[SHARES_PAGES];
+	unsigned have;
+	const pfn_t *next = frames_peek(SHARES_PAGES, &have);
+	err_t err;
+
+	for (unsigned n = 0; n < SHARES_PAGES; n++)
+		run[n] = (struct map_run){
+			(SHARES_VA + n * (uint64_t)PAGE_SIZE) | MAP_WRITE | MAP_ZERO, next[n], 1,
+		};
+	if (!page_query(ID_VM, SHARES_VA, &page)) {
+		assert(have == SHARES_PAGES);
+		err = pages_map(ID_VM, run, SHARES_PAGES, SHARES_PAGES);
+		assert(err == 0);
+	}
+	for (unsigned n = 0; n < NR_SHARES; n++)
+		if (!is_sound(&share[n]))
+			share[n].used = 0;
+}
+
+/* ---- rows ---- */
 
 static uint64_t place_of(unsigned n)
 {
@@ -23,8 +62,8 @@ static unsigned share_find(unsigned from, unsigned to, uint32_t key)
 {
 	unsigned n = 0;
 
-	while (n < NR_SHARES && !(state.share[n].used && state.share[n].from == from &&
-				  state.share[n].to == to && state.share[n].key == key))
+	while (n < NR_SHARES && !(share[n].used && share[n].from == from &&
+				  share[n].to == to && share[n].key == key))
 		n++;
 	return n;
 }
@@ -33,7 +72,7 @@ static unsigned share_unused(void)
 {
 	unsigned n = 0;
 
-	while (n < NR_SHARES && state.share[n].used)
+	while (n < NR_SHARES && share[n].used)
 		n++;
 	return n;
 }
@@ -66,15 +105,21 @@ err_t do_vm_lend(const struct call *c, const struct vm_lend_request *req)
 		n = share_unused();
 	if (n == NR_SHARES)
 		return -ENOSPC;
-	s = &state.share[n];
+	s = &share[n];
 	if (!s->used)                   /* of a lender that was removed */
 		pages_unmap(to, place_of(n), place_of(n) + SHARE_MAX);
 	else if (s->address != req->address || s->len != req->len)
 		pages_unmap(s->to, place_of(n), place_of(n) + s->len);
-	*s = (struct share){
-		.used = 1, .from = (uint8_t)from, .to = (uint8_t)to, .key = req->key,
-		.address = req->address, .len = req->len, .owner = c->client,
-	};
+	s->used = 0;
+	__asm__ volatile("" : : : "memory");
+	s->from = (uint8_t)from;
+	s->to = (uint8_t)to;
+	s->key = req->key;
+	s->owner = c->client;
+	s->address = req->address;
+	s->len = req->len;
+	__asm__ volatile("" : : : "memory");
+	s->used = 1;
 	return 0;
 }
 
@@ -83,7 +128,7 @@ err_t do_vm_borrow(const struct call *c, const struct vm_borrow_request *req,
 {
 	unsigned to = endpoint_slot(c->client);
 	unsigned n = share_find(endpoint_slot(req->from), to, req->key);
-	const struct share *s = &state.share[n % NR_SHARES];
+	const struct share *s = &share[n % NR_SHARES];
 
 	if (to >= PRIV_PROGRAM || n == NR_SHARES)
 		return -ENOENT;
@@ -108,6 +153,6 @@ err_t do_vm_borrow(const struct call *c, const struct vm_borrow_request *req,
 void shares_forget(unsigned service)
 {
 	for (unsigned n = 0; n < NR_SHARES; n++)
-		if (state.share[n].from == service || state.share[n].to == service)
-			state.share[n] = (struct share){ .used = 0 };
+		if (share[n].from == service || share[n].to == service)
+			share[n] = (struct share){ .used = 0 };
 }

@@ -47,8 +47,8 @@ pfn_t clock_page(void)
 	return clock_pfn;
 }
 
-/* HOLDER exists from now on. Doing it again changes nothing. */
-static void make_holder(void)
+/* HOLDER exists from now on. True: it did before. */
+static bool make_holder(void)
 {
 	struct space_create_request req = { .space = HOLDER, .priv = PRIV_PROGRAM };
 	struct space_query_request probe = { .space = HOLDER };
@@ -57,21 +57,24 @@ static void make_holder(void)
 	err_t err;
 
 	if (sys_space_query(&probe, &page) != -EINVAL)
-		return;
+		return true;
 	req.root = *frames_peek(1, &have);
 	assert(have == 1);
 	err = sys_space_create(&req);
 	assert(err == 0);
 	frames_taken(1, 1, 0);
+	return false;
 }
 
-void spaces_init(enum start_kind kind)
+bool spaces_init(enum start_kind kind)
 {
+	bool again;
+
 	find_fixed();
-	make_holder();
-	if (kind != START_FRESH)
-		return;
-	state.space[HOLDER] = (struct space){ .phase = SPACE_LIVE, .search = MMAP_TOP };
+	again = make_holder();
+	if (kind == START_FRESH)
+		state.space[HOLDER] = (struct space){ .phase = SPACE_LIVE, .search = MMAP_TOP };
+	return again;
 }
 
 /* ---- pages ---- */

@@ -122,7 +122,8 @@ struct wait {
 
 struct queue { uint16_t head, tail; };
 
-/* Memory that a service lends to another; its place with the borrower follows from its index. */
+/* Memory that a service lends to another; its place with the borrower follows from its index. The
+ * rows lie at SHARES_VA, which no fresh start clears: who lent lives on, and lends once. */
 struct share {
 	uint8_t used;
 	uint8_t from, to;               /* slots */
@@ -157,9 +158,9 @@ struct state {
 	uint32_t tickets;
 	uint64_t arrivals;
 	uint64_t faults;
-	struct share share[NR_SHARES];
 	struct done done;
 	uint8_t index;                  /* vfs's page index is mapped at INDEX_VA */
+	uint8_t strangers;              /* there may be programs that we do not know: they end */
 	endpoint_t vfs;                 /* who pulled the tickets that are told */
 };
 

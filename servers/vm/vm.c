@@ -12,7 +12,9 @@
 static void init(enum start_kind kind)
 {
 	frames_init();
-	spaces_init(kind);
+	shares_init();
+	if (spaces_init(kind) && kind == START_FRESH)
+		vm_begin_again();
 }
 
 /* Notifications of other services mean nothing to vm: they call. */

@@ -86,7 +86,7 @@ uint32_t frames_cache(void);
 
 /* ---- space.c ---- */
 
-void spaces_init(enum start_kind kind);
+bool spaces_init(enum start_kind kind);   /* true: they are of an earlier life */
 /* The space of a process, 0: none. */
 unsigned space_of(endpoint_t proc);
 bool space_is_live(unsigned space);
@@ -155,7 +155,7 @@ void waits_alarm(void);
 void audit(void);                       /* audit.c */
 void audit_fault(const struct delivery *d);
 void waits_cancel(void);
-bool waits_rebuild(void);
+void waits_rebuild(void);
 /* Do a call again that has waited, and answer it. */
 void call_again(const struct wait *w);
 
@@ -166,7 +166,7 @@ void futex_dequeue(unsigned slot);
 /* The first wait on key from `after` on (0: the first of all) whose bitset meets bits. */
 unsigned futex_next(struct futex_key key, uint32_t bits, unsigned after);
 void futex_move(unsigned slot, struct futex_key key);
-bool futex_rebuild(void);
+void futex_rebuild(void);
 
 /* ---- futex_call.c ---- */
 
@@ -226,6 +226,7 @@ err_t do_vm_region(const struct call *c, const struct vm_region_request *req,
 uint32_t cache_find(uint64_t file, uint64_t offset);
 bool cache_frame(uint32_t slot, pfn_t *pfn);
 void cache_scan(void);
+void index_scan(void);                  /* is vfs's index mapped? */
 void pressure(void);
 err_t do_vm_cache_take(const struct call *c, const struct vm_cache_take_request *req,
 		       struct vm_cache_take_reply *reply);
@@ -254,10 +255,13 @@ err_t do_vm_service_unmap(const struct call *c, const struct vm_service_unmap_re
 err_t do_vm_service_end(const struct call *c, const struct vm_service_end_request *req);
 /* What was lent to it, and by it, is forgotten. */
 void shares_forget(unsigned service);
+void shares_init(void);
 
 /* ---- check.c ---- */
 
 err_t vm_check(void);
+void vm_begin_again(void);              /* fresh, and not for the first time */
+bool stranger_next(endpoint_t *proc);   /* a program that we know nothing of */
 
 /* ---- scratch.c: a page of somebody else in vm's own space ---- */
 

@@ -415,18 +415,19 @@ static void requeue(unsigned slot)
 		wait_set_deadline(slot, w->deadline);
 }
 
-bool waits_rebuild(void)
+/* A row that is none is forgotten: who waits is found by audit(). */
+void waits_rebuild(void)
 {
 	state.pages = (struct queue){ 0, 0 };
 	state.soonest = state.latest = 0;
 	state.hungry = 0;
 	for (unsigned n = 1; n < NR_PROCS; n++)
 		if (state.wait[n].kind > WAIT_POPULATE)
-			return false;
+			state.wait[n].kind = WAIT_NONE;
 	for (unsigned n = FIRST_PROGRAM; n < NR_PROCS; n++)
 		if (state.wait[n].kind != WAIT_NONE)
 			requeue(n);
 	if (state.pages.head != 0)
 		notify(ID_VFS);
-	return futex_rebuild();
+	futex_rebuild();
 }
