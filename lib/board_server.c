@@ -44,7 +44,10 @@ err_t board_begin(struct board *b, struct board_log *log, unsigned n, endpoint_t
 		begun[n].number = number;
 		begun[n].deaths = 0;
 	}
-	return begun[n].deaths < DEATHS_OF_ONE ? 0 : -EIO;
+	if (begun[n].deaths < DEATHS_OF_ONE)
+		return 0;
+	server_refused();
+	return -EIO;
 }
 
 /* Whoever was being done when this life began: we died of it. */
@@ -66,6 +69,7 @@ void board_done(struct board *b, struct board_log *log, unsigned n, endpoint_t a
 	log->done[n] = b->number[n];
 	undo_commit();
 	doing = 0;
+	server_served();
 	answer(b, n, asker);
 }
 

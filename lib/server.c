@@ -59,6 +59,11 @@ static struct {
 extern const char ipc_receive_begin[], ipc_receive_end[];
 extern const char ipc_replyreceive_begin[], ipc_replyreceive_end[];
 
+/* In a row; not taken back. */
+static uint32_t refusals SECTION_UNDO;          /* and nothing was done in between */
+static uint32_t unfinished SECTION_UNDO;        /* recoveries: we died before their end */
+static bool refused;                            /* what is done next is that */
+
 static const struct server *self;
 static struct { uint64_t messages, refused; } count;   /* since the start, or the last recovery */
 
@@ -70,6 +75,20 @@ uint64_t server_message(void)
 unsigned server_attempt(void)
 {
 	return row.nr.attempt;
+}
+
+void server_refused(void)
+{
+	refusals++;
+	refused = true;
+	row.nr.attempt = 0;             /* what else the notification is about has done nothing */
+}
+
+void server_served(void)
+{
+	if (!refused)
+		refusals = 0;
+	refused = false;
 }
 
 /* ---- the row ---- */
@@ -437,7 +456,11 @@ void server_settle(int64_t result)
 
 static void step(const struct server *s)
 {
-	if (handle(s, request(), &other()->m)) {
+	bool answer = handle(s, request(), &other()->m);
+
+	if (request()->m.type != TYPE_NOTIFY)
+		server_served();
+	if (answer) {
 		reply_and_receive(s);
 	} else {
 		close_unanswered();
@@ -459,6 +482,7 @@ static void resume(const struct server *s)
 		return;
 	}
 	print("refuses a request of type 0x%x that has crashed it twice\n", d->m.type);
+	refusals++;
 	if (d->serial == 0) {
 		close_unanswered();
 		receive();
@@ -517,12 +541,14 @@ static void recover(const struct server *s)
 	if (phase() != RUNNING && has_come())
 		received();
 	start(s, START_RECOVER);
-	if (s->check != NULL && s->check() != 0)
+	if (unfinished++ == UNFINISHED_IN_A_ROW || refusals > REFUSALS_IN_A_ROW ||
+	    (s->check != NULL && s->check() != 0))
 		state_lost();
 	undo_enable(true);
 	if (s->recovered != NULL)
 		s->recovered();
 	server_commit();
+	unfinished = 0;
 	beat(s);
 	if (phase() == RUNNING) {
 		resume(s);

@@ -127,6 +127,13 @@ void server_reply(const struct message *m, uint32_t serial);
  * requests on boards: it is heard until that one has been found out (board_server.c). */
 enum { DEATHS_OF_ONE = 4 };
 
+/* A request on a board is refused for its deaths; one is done (after the former: that one). If more
+ * than REFUSALS_IN_A_ROW are refused and none is done, it is not the requests: the state is given
+ * up. Also if so many recoveries did not come to their end. */
+void server_refused(void);
+void server_served(void);
+enum { REFUSALS_IN_A_ROW = 16, UNFINISHED_IN_A_ROW = 3 };
+
 /* How often the request being handled has crashed us already: 0 or 1, of a notification up to
  * DEATHS_OF_ONE. */
 unsigned server_attempt(void);

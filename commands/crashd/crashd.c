@@ -24,7 +24,7 @@
 #include <contract/rs.h>
 #include <lib/service_ids.h>
 
-enum { COUNT_DEFAULT = 16, PART = 64 * 1024 };
+enum { PAUSE_S = 10, COUNT_DEFAULT = 16, PART = 64 * 1024 };
 
 #define NEW ".new"                      /* ends the name of a file that is not whole */
 
@@ -169,17 +169,21 @@ static int write_file(unsigned long n, const char *kind, int (*content)(FILE *))
 	return -1;
 }
 
+/* If that fails its server may have died of it, and that would be the next crash: not at once. */
 static void keep(void)
 {
 	unsigned long n;
 
 	if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
 		complain(folder);
+		sleep(PAUSE_S);
 		return;
 	}
 	n = latest() + 1;
-	if (write_file(n, "core", write_core) != 0 || write_file(n, "txt", write_report) != 0)
+	if (write_file(n, "core", write_core) != 0 || write_file(n, "txt", write_report) != 0) {
 		complain(folder);
+		sleep(PAUSE_S);
+	}
 	remove_old(n);
 }
 

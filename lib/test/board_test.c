@@ -38,6 +38,10 @@ err_t sys_grant_copy(const struct grant_copy_request *req, struct grant_copy_rep
 	return req && reply ? -EPERM : -EPERM;
 }
 
+static unsigned refusals, served;
+void server_refused(void) { refusals++; }
+void server_served(void) { served++; }
+
 /* ---- the tests ---- */
 
 static void ask(unsigned n)
@@ -83,7 +87,10 @@ static void dies_of(unsigned n, bool waits)
 		CHECK(!life(n, waits));
 		CHECK_EQ(board->phase[n], BOARD_ASKED);
 	}
+	refusals = served = 0;
 	CHECK(life(n, waits));
+	CHECK_EQ(refusals, 1);
+	CHECK(served != 0);
 	CHECK_EQ(board->phase[n], BOARD_DONE);
 	ask(n);                                         /* the next one there is another */
 	CHECK_EQ(board_begin(board, &board_log, n, asker), 0);

@@ -36,14 +36,15 @@ struct user_regs *service_last_regs(void)
 
 static int failures;
 static jmp_buf out;
+static bool lost;
 enum { SCRIPT_ENDED = 1, CRASHED = 2, LOST = 3 };
 
 /* ---- the kernel ---- */
 
 static const struct delivery *script;
 static unsigned script_left;
-static struct message replies[16];
-static uint32_t reply_serials[16];
+static struct message replies[64];
+static uint32_t reply_serials[64];
 static unsigned nr_replies, nr_beats;
 
 static void play(const struct delivery *d, unsigned count)
@@ -127,11 +128,13 @@ void assert_failed(const char *what, const char *file, int line)
 
 void state_lost(void)
 {
+	lost = true;
 	longjmp(out, LOST);
 }
 
 /* ---- the server ---- */
 
+enum { DEADLY = 6 };                            /* key of requests that crash each time */
 static unsigned crash_before, crash_after;      /* crashes left */
 static bool bad_state;
 static unsigned attempts_seen;
@@ -144,8 +147,8 @@ static err_t do_toy_put(const struct call *c, const struct toy_put_request *req,
 	attempts_seen = server_attempt();
 	reply->old = state.value;
 	state_memcpy(&state.key, &req->key, sizeof(req->key));
-	if (crash_before > 0) {
-		crash_before--;
+	if (crash_before > 0 || req->key == DEADLY) {
+		crash_before -= crash_before > 0;
 		longjmp(out, CRASHED);
 	}
 	state_memcpy(&state.value, &value, sizeof(value));
@@ -351,6 +354,32 @@ static void test_recovery_idle(void)
 	      (int64_t)replies[0].w[0] == -EIO, "a Linux call that crashes twice becomes EIO");
 }
 
+/* Lives with requests, every n-th of which is done and the others are deadly. */
+static void live(unsigned requests, unsigned every)
+{
+	struct delivery d[40];
+	uint32_t kind = START_FRESH;
+
+	for (unsigned i = 0; i < requests; i++)
+		d[i] = toy(TOY_PUT, i + 1, (i + 1) % every == 0 ? 1 : DEADLY, 5);
+	play(d, requests);
+	lost = false;
+	while (!run(kind) && !lost)
+		kind = START_RECOVER;
+}
+
+static void test_recovery_row(void)
+{
+	live(1, 1);                     /* what came before is no part of the row */
+	live(REFUSALS_IN_A_ROW + 2, 100);
+	check(lost && nr_replies == REFUSALS_IN_A_ROW + 1,
+	      "a server that refuses one request after the other gives its state up");
+	live(1, 1);
+	live(40, 8);
+	check(!lost && nr_replies == 40 && answer(7) == 0 && answer(8) == -ERECOVERED,
+	      "not if it does something in between");
+}
+
 /* ---- the client's side ---- */
 
 static void test_client(void)
@@ -400,6 +429,7 @@ int main(void)
 	test_copies();
 	test_recovery();
 	test_recovery_idle();
+	test_recovery_row();
 	test_client();
 	return failures != 0;
 }

@@ -30,7 +30,7 @@
 #define LOOP_NS (1000 * MS)             /* died so soon after its start: is it in a loop? */
 #define FORGET_NS (60000 * MS)          /* a minute of life makes up for earlier defects */
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000 };
-enum { RECOVERIES_IN_A_ROW = 8, UNREADY_WEIGHT = 4 };
+enum { RECOVERIES_IN_A_ROW = 99 };      /* the library finds out who gets nothing done: server.h */
 enum { PAGE_FAULT = 14, BELOW_STACK = 64 * 1024 };
 enum { UNASKED_MOST = 64 };
 enum { FRAMES_LEAST = 1024 };           /* that programs must find, or nothing is started */
@@ -300,10 +300,7 @@ static void note(struct service *s, uint64_t now)
 	if (s->recent == 0 || now - s->started_ns >= FORGET_NS)
 		s->recent = s->afresh = 0;
 	s->recent += cause != RS_CAUSE_NONE || s->recent == 0;  /* it may have been a wish */
-	if (s->phase == RS_STATE_STARTING)      /* what it looks at then is its state */
-		s->loops += UNREADY_WEIGHT;
-	else
-		s->loops = now - s->started_ns < LOOP_NS ? s->loops + 1 : 0;
+	s->loops = now - s->started_ns < LOOP_NS ? s->loops + 1 : 0;
 	s->defect_ns = now;
 	s->repaired_ns = 0;
 	s->cause = (uint8_t)cause;

@@ -13,6 +13,7 @@ from guest import Guest, finish, scenario
 LOST = bytes.fromhex('b8eaffffffc3')            # mov $-EINVAL, %eax; ret
 HLT = b'\xf4'
 CHECKS = {'log': 'check', 'ds': 'check', 'sched': 'check', 'pci': 'check', 'vm': 'vm_check'}
+UNFINISHED = 3                  # lib/server.h
 LOSSES = 5
 FIRST_US = 100000               # servers/rs/guard.c
 
@@ -58,7 +59,7 @@ with BootSet() as boot, Guest(initrd=image(boot), root=machine.ROOT_IMAGE,
     with scenario('devfs dies of it each time that it looks: one fresh start, soon'):
         guest.run('service kill devfs')
         restarts, recoveries, out = status(guest, 'devfs')
-        assert restarts == 1 and recoveries <= 3, out
+        assert restarts == 1 and recoveries == UNFINISHED + 1, out
     with scenario('who loses it again and again is waited for longer each time'):
         took = []
         for _ in range(LOSSES):

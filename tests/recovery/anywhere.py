@@ -32,7 +32,7 @@ AT_ONCE = len(SERVICES) if LONG else 6
 SHM = '/dev/shm'
 HLT = 0xf4                      # a program may not: exception 13
 PATIENCE_S = 0.4                # an instruction that is not reached by then is given up
-IN_A_ROW, LOOP_S = 6, 1.1       # nine deaths, each within a second of its start, give the state up
+IN_A_ROW, LOOP_S = 60, 1.1      # a hundred deaths, each within a second of its start, are too many
 GOLDEN_S = 8
 
 

@@ -12,8 +12,7 @@ import re
 from guest import Guest, finish, scenario
 
 SECONDS = 600 if os.environ.get('SKINK_LONG') else 30
-# Eight in a row, each within a second of a start, are the most that are recovered in place: half of
-# that, for a machine that is busy.
+# A few in a row, and then time for what was interrupted.
 KILLER = ('{ while [ ! -e /tmp/stop ]; do for i in 1 2 3 4; do service kill %s; '
           'echo >> /tmp/kills; usleep $((7000 * i + 20000)); done; usleep 1400000; done; } '
           '> /dev/null 2>&1 & true')
