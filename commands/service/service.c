@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <commands/ask.h>
 #include <contract/is.h>
@@ -307,46 +308,72 @@ static int show_log(const char *name)
 
 /* ---- dumps ---- */
 
+/* Where is is, when it runs: it may be about to. */
 static err_t find_is(endpoint_t *is)
 {
+	enum { TRIES = 100, TRY_US = 50 * 1000 };
 	struct rs_status_request req = { .name = "is" };
-	struct rs_status_reply r;
-	err_t err = ask(ID_RS, RS_STATUS, &req, sizeof(req), &r, sizeof(r), NULL, 0);
+	struct rs_status_reply r = { .state = RS_STATE_DEAD };
+	err_t err = 0;
 
+	for (unsigned n = 0; n < TRIES && err == 0; n++) {
+		err = ask(ID_RS, RS_STATUS, &req, sizeof(req), &r, sizeof(r), NULL, 0);
+		if (r.state != RS_STATE_STARTING && r.state != RS_STATE_DEAD)
+			break;
+		usleep(TRY_US);
+	}
 	*is = r.who;
 	return err != 0 ? err : r.who.v == ENDPOINT_NONE.v ? -ESRCH : 0;
 }
 
-static int dump_list(endpoint_t is)
+/* One call to is. It only reads and keeps nothing: if it has died over it, it is asked again. */
+static err_t ask_is(uint32_t type, const void *req, size_t req_size, void *reply,
+		    size_t reply_size, size_t room)
+{
+	endpoint_t is;
+	err_t err = find_is(&is);
+
+	for (unsigned n = 0; err == 0 && n < 2; n++) {
+		err = ask_at(is, type, req, req_size, reply, reply_size, text, room);
+		if (err != -EDEADPEER)
+			break;
+		err = n == 0 ? find_is(&is) : err;
+	}
+	return err;
+}
+
+static int dump_list(void)
 {
 	struct is_page_request req = { 0 };
 	struct is_page_reply r;
+	err_t err;
 
 	printf("service dump NAME: all about one service, or one of\n");
-	for (; ask_at(is, IS_PAGE, &req, sizeof(req), &r, sizeof(r), NULL, 0) == 0; req.index++)
+	for (;; req.index++) {
+		err = ask_is(IS_PAGE, &req, sizeof(req), &r, sizeof(r), 0);
+		if (err != 0)
+			break;
 		if (r.key != 0)
 			printf("  %-12.12s Shift+F%-2u  %.40s\n", r.name, r.key, r.about);
 		else
 			printf("  %-12.12s %9s  %.40s\n", r.name, "", r.about);
-	return 0;
+	}
+	return err == -ENOENT ? 0 : fail("is", err);
 }
 
 static int dump(const char *name)
 {
 	struct is_service_request req = { 0 };
 	struct is_service_reply r = { 0 };
-	endpoint_t is;
-	err_t err = find_is(&is);
+	err_t err;
 
-	if (err != 0)
-		return fail("is", err);
 	if (name == NULL)
-		return dump_list(is);
+		return dump_list();
 	if (!name_fits(req.name, sizeof(req.name), name))
 		return 1;
-	err = ask_at(is, IS_SERVICE, &req, sizeof(req), &r, sizeof(r), text, sizeof(text));
+	err = ask_is(IS_SERVICE, &req, sizeof(req), &r, sizeof(r), sizeof(text));
 	if (err == -ENOENT)
-		err = ask_at(is, IS_DUMP, &req, sizeof(req), &r, sizeof(r), text, sizeof(text));
+		err = ask_is(IS_DUMP, &req, sizeof(req), &r, sizeof(r), sizeof(text));
 	if (err == -ENOENT) {
 		fprintf(stderr, "service: dump: %s: no such service, and no such page\n", name);
 		return 1;
@@ -363,14 +390,11 @@ static int rights(const char *name)
 {
 	struct is_rights_request req = { 0 };
 	struct is_rights_reply r = { 0 };
-	endpoint_t is;
-	err_t err = find_is(&is);
+	err_t err;
 
-	if (err != 0)
-		return fail("is", err);
 	if (!name_fits(req.name, sizeof(req.name), name))
 		return 1;
-	err = ask_at(is, IS_RIGHTS, &req, sizeof(req), &r, sizeof(r), text, sizeof(text));
+	err = ask_is(IS_RIGHTS, &req, sizeof(req), &r, sizeof(r), sizeof(text));
 	if (err != 0)
 		return fail(name, err);
 	fwrite(text, 1, r.done, stdout);
