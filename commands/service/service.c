@@ -28,11 +28,19 @@ enum { DUMP_ROOM = 256 * 1024 };
 
 static char text[DUMP_ROOM];
 
-/* One that is never started afresh, or hardly ever: rs and log. */
+/* One that is never started afresh, or hardly ever: rs and log. A question that it has lost is
+ * asked again. */
 err_t ask(unsigned id, uint32_t type, const void *req, size_t req_size, void *reply,
 	  size_t reply_size, void *range, size_t len)
 {
-	return ask_at(FIRST_ENDPOINT(id), type, req, req_size, reply, reply_size, range, len);
+	bool asks = id == ID_LOG || type == RS_LIST || type == RS_STATUS || type == RS_STATS ||
+		    type == RS_RIGHTS;
+	err_t err = ask_at(FIRST_ENDPOINT(id), type, req, req_size, reply, reply_size, range, len);
+
+	if (err == -EDEADPEER && asks)
+		err = ask_at(FIRST_ENDPOINT(id), type, req, req_size, reply, reply_size, range,
+			     len);
+	return err;
 }
 
 static const char *error_text(err_t err)

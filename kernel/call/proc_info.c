@@ -22,7 +22,7 @@ err_t do_proc_info(struct proc *caller UNUSED, const struct proc_info_request *r
 		.state = p->state, .space = (uint16_t)(p->space - spaces),
 		.priv = (uint8_t)(p->priv - privs), .priority = p->sched.priority,
 		.user_ticks = p->user_ticks, .system_ticks = p->system_ticks,
-		.switches = p->switches,
+		.switches = p->switches, .serial = p->serial,
 	};
 	if (p->state & (STATE_SENDING | STATE_CALLING)) {
 		rep->partner = p->partner->ep;

@@ -291,6 +291,8 @@ static void t_info(void)
 	CHECK(endpoint_eq(REPLY(proc_info)->partner, vfs->ep));
 	CHECK_EQ(REPLY(proc_info)->state, STATE_SENDING);
 	CHECK_EQ(REPLY(proc_info)->type, CALL_READ);
+	CHECK_EQ(REPLY(proc_info)->serial, prog->serial);
+	CHECK(prog->serial != 0);
 	CHECK_EQ(REPLY(proc_info)->priv, PRIV_PROGRAM);
 	fake_fault(prog2, 5, 4);
 	GIVES(0, rs, proc_info, .slot = FIRST_PROGRAM + 1);

@@ -51,8 +51,12 @@ static bool stood_still(uint64_t now)
 
 static void on_notify(uint64_t services)
 {
+	bool beats = services & 1ull << ID_RSGUARD;
+
 	for (; services; services &= services - 1)
 		guard_ready((unsigned)__builtin_ctzll(services));
+	if (beats)
+		audit();
 	loading_step();                 /* vm may have done what it was asked */
 	set_alarm();
 }

@@ -75,6 +75,9 @@ void script_cancelled(endpoint_t client, uint32_t serial);
 err_t do_rs_script_next(const struct call *c, struct rs_script_next_reply *reply);
 err_t do_rs_script_done(const struct call *c, const struct rs_script_done_request *req);
 
+/* audit.c */
+void audit(void);               /* of callers that wait in vain */
+
 /* complain.c */
 err_t do_rs_complain(const struct call *c, const struct rs_complain_request *req);
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""pm, vfs and vm lose answers: who waits for one gets it, or makes its call anew.
+"""pm, vfs, vm and rs lose answers: who waits for one gets it, or makes its call anew.
 
 Limit: 200
 """
@@ -11,8 +11,8 @@ import campaign
 from guest import finish, scenario, take_seed
 
 LONG = bool(os.environ.get('SKINK_LONG'))
-SERVICES = ['pm', 'vfs', 'vm']
-FAULTS = 60 if LONG else 6
+SERVICES = ['pm', 'vfs', 'vm', 'rs']
+FAULTS = 80 if LONG else 8
 LEAST = FAULTS // 2             # that are activated
 
 
@@ -22,7 +22,7 @@ def main():
                                             service=SERVICES),
                          lambda text: print('    ' + text, flush=True))
     active = [fault for fault in found.done if fault.begun]
-    with scenario('pm, vfs and vm do not send answers: nobody waits for ever'):
+    with scenario('pm, vfs, vm and rs do not send answers: nobody waits for ever'):
         assert len(active) >= LEAST, '%d of %d activated' % (len(active), len(found.done))
         stuck = [fault.name() + ' ' + fault.line() for fault in active if fault.end or fault.lasts]
         assert not stuck, '\n        '.join(stuck)
