@@ -16,7 +16,7 @@
 static struct manifest manifests[NR_SERVICES];
 static const struct manifest *by_id[NR_SERVICES];
 static const struct manifest *all[NR_SERVICES];
-static unsigned count;
+static unsigned count, nr_boot;         /* all; those of the archive, which come first */
 
 const struct manifest *manifest_of(unsigned id)
 {
@@ -27,6 +27,11 @@ const struct manifest *const *manifest_set(unsigned *n)
 {
 	*n = count;
 	return all;
+}
+
+bool manifest_is_loaded(unsigned id)
+{
+	return by_id[id] != NULL && by_id[id] - manifests >= nr_boot;
 }
 
 int service_by_name(const char *name)
@@ -92,6 +97,7 @@ void manifests_read(void)
 		if (is_manifest(a->entry[i].name))
 			read_one(a->entry[i].name, (const char *)a + a->entry[i].offset,
 				 a->entry[i].size);
+	nr_boot = count;
 	read_loaded();
 	if (manifest_check(all, count, &error) != 0) {
 		say("%s.svc:%u: %s", all[error.which]->name, error.line, error.text);

@@ -115,7 +115,7 @@ void outbox_flush(void)
 	for (unsigned id = 0; id < NR_SERVICES; id++) {
 		struct service *s = &state.service[id];
 
-		if (!s->name[0])
+		if (manifest_of(id) == NULL)
 			continue;
 		if (!s->named && !log_busy) {
 			s->named = post_name(s, id);

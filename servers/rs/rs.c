@@ -70,7 +70,10 @@ static void on_guard(void)
 static void on_alarm(void)
 {
 	uint64_t now = clock_monotonic_ns();
-	bool any = guard_events();
+	bool any;
+
+	lost_look();                    /* before others are answered, which is sent later */
+	any = guard_events();
 
 	guard_due(now);
 	if (stood_still(now))
@@ -90,6 +93,7 @@ static void on_cancel(void)
 		loading_cancelled(who.client, who.serial);
 		waiters_cancelled(who.client, who.serial);
 		script_cancelled(who.client, who.serial);
+		call_reply(who.client, who.serial, -EINTR, NULL, 0);    /* or nobody knew of it */
 	}
 	set_alarm();
 }
@@ -122,6 +126,7 @@ static void fill_table(void)
 	state.loading.client = ENDPOINT_NONE;
 	state.service[ID_RS].generation = FIRST_GENERATION;
 	state.service[ID_RS].phase = RS_STATE_RUNNING;
+	state.service[ID_RS].built = true;
 }
 
 /* The kernel prints nothing while all is well; the log begins with what it has found. */
@@ -142,6 +147,8 @@ static void say_machine(void)
 
 static void init(enum start_kind kind)
 {
+	if (kind == START_RECOVER)
+		check_loaded();
 	manifests_read();
 	if (kind != START_FRESH)
 		return;
@@ -156,15 +163,9 @@ static void init(enum start_kind kind)
  * its row, or is found by guard_look(), at the next alarm. */
 static err_t check(void)
 {
-	for (unsigned id = 0; id < NR_SERVICES; id++) {
-		const struct service *s = &state.service[id];
-
-		if (s->phase > RS_STATE_LAST || (s->name[0] != '\0') != (manifest_of(id) != NULL))
-			return -EINVAL;
-	}
+	check_state();
 	injected_check();
 	guard_self();
-	state.retry = true;
 	set_alarm();
 	return 0;
 }

@@ -15,12 +15,18 @@
 void manifests_read(void);
 const struct manifest *manifest_of(unsigned id);
 const struct manifest *const *manifest_set(unsigned *n);
+bool manifest_is_loaded(unsigned id);            /* it is not of the boot set */
 int service_by_name(const char *name);          /* id, or -1 */
 
 enum { NOBODY = -1 };
 /* Instead of the one with this id, or of NOBODY. */
 err_t manifest_admit(const char *text, size_t len, struct manifest *m, int instead) MUST_CHECK;
 err_t refuse(unsigned line, const char *text, ...) __attribute__((format(printf, 2, 3)));
+
+/* check.c: after a death. */
+void check_loaded(void);                        /* before the manifests are read */
+void check_state(void);
+void lost_look(void);
 
 /* rights.c: manifest to privilege structure and routes. */
 err_t rights_set(unsigned id) MUST_CHECK;       /* by its manifest and what was granted */
@@ -94,6 +100,8 @@ bool post(unsigned to, uint32_t type, const void *payload, size_t size);
 
 /* window.c: programs and manifests from elsewhere, and memory from vm. */
 enum memory { MEMORY_THERE, MEMORY_COMES, MEMORY_NONE };
+uint64_t window_text(unsigned id, unsigned place);          /* addresses in rs */
+uint64_t window_program(unsigned id, unsigned place);
 const char *loaded_text(unsigned id, size_t *len);      /* NULL: it is the archive's */
 bool loaded_image(unsigned id, struct image *i);        /* false: likewise */
 struct image window_image(unsigned id, unsigned place, uint64_t size);

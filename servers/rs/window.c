@@ -14,12 +14,12 @@
 
 enum { PIECE = 256, ASKS_MAX = 3 };     /* pages in one message */
 
-static uint64_t window_text(unsigned id, unsigned place)
+uint64_t window_text(unsigned id, unsigned place)
 {
 	return RS_WINDOW_VA + (id * NR_PLACES + place) * RS_WINDOW_AREA;
 }
 
-static uint64_t window_program(unsigned id, unsigned place)
+uint64_t window_program(unsigned id, unsigned place)
 {
 	return window_text(id, place) + TEXT_MAX;
 }

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * check.c - what rs remembers, when it has died: as the kernel and the manifests say?
+ *
+ * Job:      makes right what cannot be: names from the manifests, who lives and since when from the
+ *           kernel; what nobody knows is as after a start. Each repair is a line in the log.
+ * Speaks:   kernel calls proc_info, space_query; pm.again, as a message that wants no reply.
+ * Touches:  all of state.
+ * Trusts:   the kernel, the boot archive; what lies in rs's window.
+ * On crash: begins anew; what is right already stays.
+ *
+ * A row is also as a request left it that was rolled back: its process may have ended meanwhile, or
+ * its successor have begun (guard_look and begin see to both), which the generations tell.
+ */
+#include "rs.h"
+#include <contract/kernel.h>
+#include <contract/pm.h>
+#include <lib/clock.h>
+#include <lib/service_ids.h>
+
+#define SECOND 1000000000ull
+enum { SUCCESSORS = 2 };                /* processes that a request makes at most */
+enum { DUE_MOST_S = 60, IN_A_ROW_MOST = 1000 };
+
+static uint64_t now;
+
+static void repaired(const char *name, const char *what)
+{
+	say("<4>rs: recovery: %s of %s", what, name);
+}
+
+/* A byte that was overwritten is no bool to the compiler. */
+static uint8_t byte_of(const bool *b)
+{
+	return *(const volatile uint8_t *)b;
+}
+
+static bool is_bool(const bool *b)
+{
+	return byte_of(b) <= 1;
+}
+
+/* ---- who is there ---- */
+
+struct process {
+	bool lives, frozen;
+	uint32_t generation;
+};
+
+static struct process process_in(unsigned slot)
+{
+	struct proc_info_request req = { .slot = slot };
+	struct proc_info_reply info;
+
+	if (sys_proc_info(&req, &info) != 0 || endpoint_eq(info.proc, ENDPOINT_NONE))
+		return (struct process){ .lives = false };
+	return (struct process){
+		.lives = true, .frozen = info.state & STATE_FROZEN,
+		.generation = info.proc.v >> SLOT_BITS,
+	};
+}
+
+static void check_waiter(endpoint_t *waiter, const char *of)
+{
+	struct proc_info_reply info;
+
+	if (endpoint_eq(*waiter, ENDPOINT_NONE) ||
+	    (call_waits(endpoint_slot(*waiter), ID_RS, &info) && endpoint_eq(info.proc, *waiter)))
+		return;
+	*waiter = ENDPOINT_NONE;
+	repaired(of, "who waits for a word");
+}
+
+/* ---- a row ---- */
+
+static bool is_phase(const struct service *s, const struct process *p)
+{
+	return s->phase <= RS_STATE_LAST && s->cause <= RS_CAUSE_LAST && s->told <= 1 &&
+	       is_bool(&s->built) && is_bool(&s->published) && is_bool(&s->named) &&
+	       is_bool(&s->scheduled) && (s->built || (!p->lives && s->generation == 0));
+}
+
+/* Who lives is asked whether it is ready; who does not is started, unless it has yet to be. */
+static void phase_anew(struct service *s, const struct process *p)
+{
+	bool began = p->lives || s->generation != 0;
+
+	s->phase = p->lives ? RS_STATE_STARTING : began ? RS_STATE_DEAD : RS_STATE_STOPPED;
+	s->cause = RS_CAUSE_NONE;
+	s->told = 0;
+	s->beats_out = 1;
+	s->built = began;
+	s->published = s->named = s->scheduled = false;
+	s->beat_ns = now + SECOND;
+	s->defect_ns = s->repaired_ns = s->due_ns = 0;
+	if (p->lives)
+		ipc_notify(ENDPOINT(p->generation, (unsigned)(s - state.service)));
+	repaired(s->name, "phase");
+}
+
+static bool is_generation(const struct service *s, const struct process *p)
+{
+	uint32_t later = p->generation - s->generation;
+
+	if (!p->lives)
+		return s->generation != 0 || (!alive(s) && s->phase != RS_STATE_DEAD);
+	return later == 0 || (alive(s) && s->generation != 0 && later <= SUCCESSORS);
+}
+
+static void check_times(struct service *s, const struct manifest *m)
+{
+	uint64_t beat = m->heartbeat_ms * (SECOND / 1000);
+
+	if (s->started_ns > now)
+		s->started_ns = now;
+	if (s->defect_ns > now)
+		s->defect_ns = s->repaired_ns = 0;
+	if (s->due_ns > now + DUE_MOST_S * SECOND)
+		s->due_ns = now;
+	if (s->beat_ns > now + beat || (s->phase == RS_STATE_RUNNING && s->beat_ns == 0))
+		s->beat_ns = now + beat;
+}
+
+static void check_row(unsigned id, const struct manifest *m)
+{
+	struct service *s = &state.service[id];
+	struct process p = process_in(id);
+
+	if (strncmp(s->name, m->name, sizeof(s->name)) != 0) {
+		strlcpy(s->name, m->name, sizeof(s->name));
+		s->published = s->named = false;
+		repaired(s->name, "name");
+	}
+	if (!is_phase(s, &p))
+		phase_anew(s, &p);
+	if (!is_generation(s, &p)) {
+		s->generation = p.lives ? p.generation : FIRST_GENERATION;
+		repaired(s->name, "generation");
+	}
+	if (!is_bool(&s->fresh))
+		s->fresh = false;
+	if (byte_of(&s->hung) != 0 && !p.frozen)
+		s->hung = false;
+	if (s->why.cause > RS_CAUSE_LAST)
+		s->why = (struct defect){ 0 };
+	if (s->recent > IN_A_ROW_MOST || s->loops > IN_A_ROW_MOST) {
+		s->recent = s->loops = 0;
+		repaired(s->name, "defects");
+	}
+	s->unasked = 0;
+	check_times(s, m);
+	check_waiter(&s->waiter, s->name);
+}
+
+/* Nobody can start it again, for its manifest is gone. */
+static void forget(unsigned id)
+{
+	struct process p = process_in(id);
+	struct proc_destroy_request req = { .proc = ENDPOINT(p.generation, id) };
+	struct service *s = &state.service[id];
+
+	if (s->name[0] == '\0' && !p.lives)
+		return;
+	if (p.lives && sys_proc_destroy(&req) == 0)
+		say("<3>rs: recovery: service %u has no manifest, and ends", id);
+	state.loaded[id] = (struct loaded){ .is_guest = false };
+	*s = (struct service){ .generation = p.generation, .waiter = ENDPOINT_NONE };
+}
+
+/* ---- what was loaded ---- */
+
+static bool is_mapped(uint64_t va)
+{
+	struct space_query_request req = { .space = ID_RS, .va = va };
+	struct space_query_reply reply;
+
+	return sys_space_query(&req, &reply) == 0 && reply.va == va && reply.pfn != 0;
+}
+
+static bool is_loading(const struct loading *l)
+{
+	return l->phase <= LOAD_TIDY && l->kind <= LOAD_RELOAD && l->id < NR_SERVICES &&
+	       l->text_place < NR_PLACES && l->program_place < NR_PLACES &&
+	       l->old_program <= NR_PLACES && l->text_len <= TEXT_MAX &&
+	       l->program_len <= PROGRAM_MAX;
+}
+
+/* place + 1 of what is there. Only while another one is tried both are. */
+static uint8_t place_of(uint64_t at, unsigned said)
+{
+	if (said != 0 && said <= NR_PLACES && is_mapped(at + (said - 1) * RS_WINDOW_AREA))
+		return (uint8_t)said;
+	for (unsigned place = 0; place < NR_PLACES && state.loading.phase == LOAD_IDLE; place++)
+		if (is_mapped(at + place * RS_WINDOW_AREA))
+			return (uint8_t)(place + 1);
+	return 0;
+}
+
+/* Behind a text there are zeros; a program says itself how long it is. */
+static void check_place(unsigned id, struct loaded *l)
+{
+	uint8_t text = place_of(window_text(id, 0), l->text);
+	uint8_t program = place_of(window_program(id, 0), l->program);
+	uint32_t *text_len = &l->text_len[text != 0 ? text - 1 : 0];
+	uint32_t *program_len = &l->program_len[program != 0 ? program - 1 : 0];
+
+	if (text != l->text || program != l->program)
+		say("<4>rs: recovery: where the program of service %u is", id);
+	l->text = text;
+	l->program = program;
+	if (text != 0 && (*text_len == 0 || *text_len > TEXT_MAX))
+		*text_len = (uint32_t)strnlen(window_manifest(id, text - 1u), TEXT_MAX);
+	if (program != 0 && (*program_len == 0 || *program_len > PROGRAM_MAX))
+		*program_len = PROGRAM_MAX;
+}
+
+/* Something of a load may be left in the window, nobody knows of which: it is looked for. */
+static void load_anew(struct loading *l)
+{
+	*l = (struct loading){ .client = l->client, .serial = l->serial, .result = -EIO };
+	for (unsigned id = 0; id < NR_SERVICES; id++)
+		for (unsigned place = 0; place < NR_PLACES; place++)
+			if ((is_mapped(window_text(id, place)) &&
+			     state.loaded[id].text != place + 1) ||
+			    (is_mapped(window_program(id, place)) &&
+			     state.loaded[id].program != place + 1))
+				l->id = (uint8_t)id;
+	l->phase = LOAD_TIDY;
+	repaired("a load", "phase");
+}
+
+void check_loaded(void)
+{
+	struct loading *l = &state.loading;
+	bool sound = is_loading(l);
+
+	for (unsigned id = 0; id < NR_SERVICES; id++)
+		check_place(id, &state.loaded[id]);
+	if (!sound)
+		load_anew(l);
+	l->asked_for = 0;               /* it only saves looks */
+}
+
+/* ---- all of it ---- */
+
+void check_state(void)
+{
+	now = clock_monotonic_ns();
+	for (unsigned id = 0; id < NR_SERVICES; id++) {
+		if (manifest_of(id) == NULL) {
+			forget(id);
+			continue;
+		}
+		state.loaded[id].is_guest = manifest_is_loaded(id);
+		check_row(id, manifest_of(id));
+	}
+	state.service[ID_RS].phase = RS_STATE_RUNNING;
+	check_waiter(&state.crash_waiter, "crashes");
+	check_waiter(&state.script_waiter, "scripts");
+	check_waiter(&state.loading.client, "a load");
+	if (endpoint_eq(state.script_client, ENDPOINT_NONE))
+		state.script_client = state.script_waiter;
+	if (state.crashes_done > state.crashes)
+		state.crashes_done = state.crashes;
+	if (!is_bool(&state.starved))
+		state.starved = false;
+	if (!is_bool(&state.injected.is_open) || state.injected.count > sizeof(state.injected.old))
+		state.injected.is_open = false;
+	state.retry = true;
+}
+
+/* ---- who waits for what we have forgotten ---- */
+
+static bool is_known(endpoint_t client)
+{
+	bool known = endpoint_eq(client, state.crash_waiter) ||
+		     endpoint_eq(client, state.script_waiter) ||
+		     endpoint_eq(client, state.loading.client);
+
+	for (unsigned id = 0; id < NR_SERVICES && !known; id++)
+		known = endpoint_eq(client, state.service[id].waiter);
+	return known;
+}
+
+/* pm cancels the call, which tells us its serial, so that it can be refused (on_cancel). Once in a
+ * life; what was interrupted by our death is answered by now. */
+void lost_look(void)
+{
+	static unsigned slot = FIRST_PROGRAM;
+	struct proc_info_reply info;
+
+	for (; slot < NR_PROCS; slot++) {
+		struct pm_again_request req;
+
+		if (!call_waits(slot, ID_RS, &info) || is_known(info.proc))
+			continue;
+		req = (struct pm_again_request){ .proc = info.proc };
+		if (!post(ID_PM, PM_AGAIN, &req, sizeof(req)))
+			return;         /* pm is busy: at the next alarm */
+		say("<4>rs: recovery: a call that slot %u waits for", slot);
+	}
+}
