@@ -134,6 +134,7 @@ static void check_row(unsigned id, const struct manifest *m)
 		phase_anew(s, &p);
 	if (!is_generation(s, &p)) {
 		s->generation = p.lives ? p.generation : FIRST_GENERATION;
+		s->published = s->scheduled = false;    /* others may have heard of the wrong one */
 		repaired(s->name, "generation");
 	}
 	if (!is_bool(&s->fresh))
@@ -142,8 +143,8 @@ static void check_row(unsigned id, const struct manifest *m)
 		s->hung = false;
 	if (s->why.cause > RS_CAUSE_LAST)
 		s->why = (struct defect){ 0 };
-	if (s->recent > IN_A_ROW_MOST || s->loops > IN_A_ROW_MOST) {
-		s->recent = s->loops = 0;
+	if (s->recent > IN_A_ROW_MOST || s->loops > IN_A_ROW_MOST || s->afresh > IN_A_ROW_MOST) {
+		s->recent = s->loops = s->afresh = 0;
 		repaired(s->name, "defects");
 	}
 	s->unasked = 0;
@@ -266,6 +267,26 @@ void check_state(void)
 	if (!is_bool(&state.injected.is_open) || state.injected.count > sizeof(state.injected.old))
 		state.injected.is_open = false;
 	state.retry = true;
+}
+
+bool others_live(void)
+{
+	return process_in(ID_RSGUARD).lives;
+}
+
+/* Rows are as at boot: who lives is as one whose phase is lost, and so is who does not, with a
+ * generation that it has not had. */
+void take_over(void)
+{
+	uint32_t later = (uint32_t)(clock_monotonic_ns() / SECOND) + FIRST_GENERATION + 1;
+
+	state.service[ID_RS].restarts++;
+	for (unsigned id = 0; id < NR_SERVICES; id++)
+		if (manifest_of(id) != NULL && !process_in(id).lives)
+			state.service[id].generation = later;
+	check_state();
+	guard_self();
+	say("<3>rs: recovery: all of its state, which it could not live with");
 }
 
 /* ---- who waits for what we have forgotten ---- */

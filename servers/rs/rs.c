@@ -147,7 +147,9 @@ static void say_machine(void)
 
 static void init(enum start_kind kind)
 {
-	if (kind == START_RECOVER)
+	bool others = others_live();
+
+	if (others)
 		check_loaded();
 	manifests_read();
 	if (kind != START_FRESH)
@@ -155,7 +157,10 @@ static void init(enum start_kind kind)
 	say_machine();
 	fill_table();
 	assert(rights_set(ID_RS) == 0);
-	start_what_can();
+	if (others)
+		take_over();
+	else
+		start_what_can();
 	set_alarm();
 }
 
@@ -164,6 +169,7 @@ static void init(enum start_kind kind)
 static err_t check(void)
 {
 	check_state();
+	rights_again();                 /* a service may have come or gone just before */
 	injected_check();
 	guard_self();
 	set_alarm();

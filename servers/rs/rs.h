@@ -24,8 +24,10 @@ err_t manifest_admit(const char *text, size_t len, struct manifest *m, int inste
 err_t refuse(unsigned line, const char *text, ...) __attribute__((format(printf, 2, 3)));
 
 /* check.c: after a death. */
+bool others_live(void);                         /* else the machine has just been started */
 void check_loaded(void);                        /* before the manifests are read */
 void check_state(void);
+void take_over(void);                           /* nothing of the state is left */
 void lost_look(void);
 
 /* rights.c: manifest to privilege structure and routes. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * rsguard.c - rs's own guardian.
  *
- * Job:      recovers rs in place when it freezes, and tells it why; freezes it when it does not
- *           answer, or answers without end. Nothing else, so that little in it can break.
+ * Job:      recovers rs in place when it freezes, and tells it why, without its state if it dies of
+ *           that; freezes it when it does not answer, or answers without end. Nothing else, so
+ *           that little in it can break.
  * Speaks:   notifications with rs, one each second both ways.
  * Touches:  rs's memory while rs is frozen.
  * Trusts:   the boot archive in memory, which nobody can write.
@@ -21,8 +22,10 @@
 #define PERIOD_NS 1000000000ull
 enum { MISSES = 3, RS_STACK = 64 * 1024, CODE_SHIFT = 16 };
 enum { UNASKED_MOST = 64 };             /* as rs has it with others */
+enum { RECOVERIES_IN_A_ROW = 8 };       /* likewise */
 
 static unsigned unanswered, unasked;
+static unsigned deaths;                 /* of rs, since it has answered */
 
 /* What rs reads where other services have the words of their manifests. */
 static struct service_args why(const struct proc_next_reply *e)
@@ -41,14 +44,31 @@ static struct service_args why(const struct proc_next_reply *e)
 	return args;
 }
 
+/* It finds out who is there. */
+static err_t begin_afresh(const struct image *i, endpoint_t p, const struct service_args *args)
+{
+	struct proc_recover_request req = {
+		.proc = p, .stack = SERVICE_ARGS_VA, .arg = START_FRESH, .entry = image_entry(i),
+	};
+	err_t err = image_write(i, p, RS_STACK, false);
+
+	if (err == 0)
+		err = image_write_args(p, args);
+	return err != 0 ? err : sys_proc_recover(&req);
+}
+
 static void recover_rs(const struct proc_next_reply *e)
 {
 	struct service_args args = why(e);
 	struct image image;
 
 	assert(image_find("rs", &image) == 0 && image_check(&image) == 0);
-	assert(image_recover(&image, e->proc, RS_STACK, &args) == 0);
+	if (++deaths <= RECOVERIES_IN_A_ROW)
+		assert(image_recover(&image, e->proc, RS_STACK, &args) == 0);
+	else
+		assert(begin_afresh(&image, e->proc, &args) == 0);
 	unanswered = unasked = 0;
+	ipc_notify(FIRST_ENDPOINT(ID_RS));      /* its answer says that it lives */
 }
 
 static void look_for_frozen(void)
@@ -91,7 +111,7 @@ static void answered(void)
 {
 	if (unanswered == 0 && ++unasked == UNASKED_MOST)
 		freeze_rs(RS_CAUSE_COMPLAINT, RS_COMPLAINT_PROTOCOL);
-	unanswered = 0;
+	unanswered = deaths = 0;
 }
 
 int main(void)

@@ -24,11 +24,12 @@ import plant
 from guest import GuestError, finish, scenario, take_seed
 
 LONG = bool(os.environ.get('SKINK_LONG'))
-SOME = 40
+SOME, HALVES = (0, 40) if LONG else (40, 3)
 SHM = '/dev/shm'
 RS = 0
 ELF = os.path.join(machine.BUILD, 'services', 'rs', 'rs.elf')
-HLT = b'\xf4'                   # a program may not: exception 13
+SYMBOLS = plant.count.Symbols(ELF).address
+HLT = b'\xf4'                   # where it begins with a message. A program may not: exception 13
 # Programs do their work; who is killed or hangs comes back, also $1, whose row it was; a service is
 # taken out and loaded. What stands still the test ends.
 CHECK = r'''
@@ -112,7 +113,7 @@ class State:
 
     def text(self, at):
         slot = self.slot(at)
-        return '%s, %s, %#x' % ('' if slot is None else self.services.get(slot, slot),
+        return '%s, %s, %#x' % ('rs itself' if slot is None else self.services.get(slot, slot),
                                 ' '.join(self.names(at)).replace('service.', ''), at)
 
 
@@ -140,26 +141,37 @@ class Trials:
         """By a kill; or, if rs does not do that any more, by what it runs into."""
         guest = self.bed.guest
         if guest.run('service kill rs', 20)[0] != 0:
-            at = plant.count.Symbols(ELF).address['ipc_receive']
             with plant.standing(guest) as stub:
-                stub.write(self.bed.memory.physical(RS, at), HLT)
+                stub.write(self.bed.memory.physical(RS, SYMBOLS['handle']), HLT)
             guest.run('sleep 2')
 
     def one(self, at, value):
         """Whether all went well, and what was said."""
-        self.bed.restore()
-        guest, who = self.bed.guest, self.state.services.get(self.state.slot(at), '')
+        who = self.state.services.get(self.state.slot(at), '')
         if who not in self.there or who == 'rs':
             who = ''
         hang = who if 'service.beat_ns' in self.state.names(at) and who != 'rsguard' else ''
+        return self.many([(at, value)], who, hang)
+
+    def many(self, changes, who='', hang='', at_once=False):
+        self.bed.restore()
+        guest = self.bed.guest
         with plant.standing(guest) as stub:
-            stub.write(self.bed.memory.physical(RS, at), value)
+            for at, value in changes + ([(SYMBOLS['handle'], HLT)] if at_once else []):
+                stub.write(self.bed.memory.physical(RS, at), value)
         try:
-            self.die()
+            if at_once:
+                guest.run('sleep 2')
+            else:
+                self.die()
             out = guest.run('sh /tmp/check "%s" %s' % (who, hang), 40)[1]
         except GuestError as error:
             return False, str(error)
         return 'BAD' not in out, '; '.join(out.split('\n'))
+
+    def unlivable(self):
+        """An undo log with more in it than there can be."""
+        return self.many([(SYMBOLS['undo_mark'], b'\xff\xff')], at_once=True)
 
 
 def main():
@@ -190,6 +202,18 @@ def main():
                     print('    ' + what, flush=True)
                     wrong += [] if fine else [what]
             assert not wrong, '\n        '.join(wrong)
+        rows = [at for at, old in trials.words.items() if any(old)
+                and trials.state.slot(at) is not None]
+        with scenario('half of what it knows of all services is wrong'):
+            for _ in range(HALVES):
+                fine, said = trials.many([(at, rnd.randbytes(8)) for at in
+                                          rnd.sample(rows, len(rows) // 2)], at_once=True)
+                assert fine, said
+        with scenario('what it cannot live with is taken from it, and it learns who is there'):
+            fine, said = trials.unlivable()
+            assert fine, said
+            said = trials.bed.guest.run('service status rs; dmesg | tail -n 90')[1]
+            assert '1 restarts' in said, said
     finally:
         trials.bed.close()
         shutil.rmtree(folder, ignore_errors=True)
