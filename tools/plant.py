@@ -30,7 +30,7 @@ from guest import Guest
 # Not those that are about time, or fill the tables that others need, too.
 NO_TESTS = ('too_many', 'root_sets', 'there_is_an_end', 'a_timer_of', 'times_of',
             'what_is_unmapped', 'vtime', 'a_read_with_a_time', 'every_call', 'threads_count',
-            'many_ends')
+            'many_ends', 'a_call_that_waits_ends')
 PARTS = ('files', 'trees', 'others', 'posix', 'flow', 'ptyload')
 STEPS = {'files': 4, 'trees': 5}        # of a round of these; the others' are a round each
 TRACE, TRACE_SIZE = 1024, 16    # abi/trace.h
