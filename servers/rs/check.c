@@ -3,7 +3,7 @@
  *
  * Job:      makes right what cannot be: names from the manifests, who lives and since when from the
  *           kernel; what nobody knows is as after a start. Each repair is a line in the log.
- * Speaks:   kernel calls proc_info, space_query; pm.again, as a message that wants no reply.
+ * Speaks:   kernel calls proc_info, space_query.
  * Touches:  all of state.
  * Trusts:   the kernel, the boot archive; what lies in rs's window.
  * On crash: begins anew; what is right already stays.
@@ -13,7 +13,6 @@
  */
 #include "rs.h"
 #include <contract/kernel.h>
-#include <contract/pm.h>
 #include <lib/clock.h>
 #include <lib/service_ids.h>
 
@@ -287,36 +286,4 @@ void take_over(void)
 	check_state();
 	guard_self();
 	say("<3>rs: recovery: all of its state, which it could not live with");
-}
-
-/* ---- who waits for what we have forgotten ---- */
-
-static bool is_known(endpoint_t client)
-{
-	bool known = endpoint_eq(client, state.crash_waiter) ||
-		     endpoint_eq(client, state.script_waiter) ||
-		     endpoint_eq(client, state.loading.client);
-
-	for (unsigned id = 0; id < NR_SERVICES && !known; id++)
-		known = endpoint_eq(client, state.service[id].waiter);
-	return known;
-}
-
-/* pm cancels the call, which tells us its serial, so that it can be refused (on_cancel). Once in a
- * life; what was interrupted by our death is answered by now. */
-void lost_look(void)
-{
-	static unsigned slot = FIRST_PROGRAM;
-	struct proc_info_reply info;
-
-	for (; slot < NR_PROCS; slot++) {
-		struct pm_again_request req;
-
-		if (!call_waits(slot, ID_RS, &info) || is_known(info.proc))
-			continue;
-		req = (struct pm_again_request){ .proc = info.proc };
-		if (!post(ID_PM, PM_AGAIN, &req, sizeof(req)))
-			return;         /* pm is busy: at the next alarm */
-		say("<4>rs: recovery: a call that slot %u waits for", slot);
-	}
 }

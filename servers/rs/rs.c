@@ -70,10 +70,7 @@ static void on_guard(void)
 static void on_alarm(void)
 {
 	uint64_t now = clock_monotonic_ns();
-	bool any;
-
-	lost_look();                    /* before others are answered, which is sent later */
-	any = guard_events();
+	bool any = guard_events();
 
 	guard_due(now);
 	if (stood_still(now))

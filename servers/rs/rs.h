@@ -28,7 +28,6 @@ bool others_live(void);                         /* else the machine has just bee
 void check_loaded(void);                        /* before the manifests are read */
 void check_state(void);
 void take_over(void);                           /* nothing of the state is left */
-void lost_look(void);
 
 /* rights.c: manifest to privilege structure and routes. */
 err_t rights_set(unsigned id) MUST_CHECK;       /* by its manifest and what was granted */

@@ -142,7 +142,7 @@ class Trials:
         guest = self.bed.guest
         if guest.run('service kill rs', 20)[0] != 0:
             with plant.standing(guest) as stub:
-                stub.write(self.bed.memory.physical(RS, SYMBOLS['handle']), HLT)
+                stub.write(self.bed.memory.physical(RS, SYMBOLS['undo_commit']), HLT)
             guest.run('sleep 2')
 
     def one(self, at, value):
@@ -157,7 +157,7 @@ class Trials:
         self.bed.restore()
         guest = self.bed.guest
         with plant.standing(guest) as stub:
-            for at, value in changes + ([(SYMBOLS['handle'], HLT)] if at_once else []):
+            for at, value in changes + ([(SYMBOLS['undo_commit'], HLT)] if at_once else []):
                 stub.write(self.bed.memory.physical(RS, at), value)
         try:
             if at_once:
