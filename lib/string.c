@@ -51,16 +51,8 @@ static void copy_down(unsigned char *to, const unsigned char *from, size_t n)
 	}
 }
 
-void *memcpy(void *restrict to, const void *restrict from, size_t n)
+static void *copy(void *to, const void *from, size_t n)
 {
-	undo_before(to, n);
-	copy_up(to, from, n);
-	return to;
-}
-
-void *memmove(void *to, const void *from, size_t n)
-{
-	undo_before(to, n);
 	if ((uintptr_t)to - (uintptr_t)from >= n)
 		copy_up(to, from, n);
 	else
@@ -68,12 +60,11 @@ void *memmove(void *to, const void *from, size_t n)
 	return to;
 }
 
-void *memset(void *to, int byte, size_t n)
+static void *fill(void *to, int byte, size_t n)
 {
 	unsigned char *p = to;
 	uint64_t pattern = 0x0101010101010101ull * (unsigned char)byte;
 
-	undo_before(to, n);
 	if (n >= BULK) {
 		size_t words = n / 8;
 
@@ -89,6 +80,37 @@ void *memset(void *to, int byte, size_t n)
 		KEEP_LOOP();
 	}
 	return to;
+}
+
+/* Functions of their own, so that the others save no registers. */
+static void *__attribute__((noinline)) logged_copy(void *to, const void *from, size_t n)
+{
+	undo_log(to, n);
+	return copy(to, from, n);
+}
+
+static void *__attribute__((noinline)) logged_fill(void *to, int byte, size_t n)
+{
+	undo_log(to, n);
+	return fill(to, byte, n);
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t n)
+{
+	if (undo_is_state(to))
+		return logged_copy(to, from, n);
+	copy_up(to, from, n);
+	return to;
+}
+
+void *memmove(void *to, const void *from, size_t n)
+{
+	return undo_is_state(to) ? logged_copy(to, from, n) : copy(to, from, n);
+}
+
+void *memset(void *to, int byte, size_t n)
+{
+	return undo_is_state(to) ? logged_fill(to, byte, n) : fill(to, byte, n);
 }
 
 int memcmp(const void *a, const void *b, size_t n)
@@ -175,11 +197,11 @@ size_t strlcpy(char *to, const char *from, size_t size)
 {
 	size_t len = strlen(from);
 
-	if (size > 0) {
-		size_t n = len < size ? len : size - 1;
-
-		memcpy(to, from, n);
-		memset(to + n, 0, 1);
+	if (len < size) {
+		memcpy(to, from, len + 1);
+	} else if (size > 0) {
+		memcpy(to, from, size - 1);
+		memset(to + size - 1, 0, 1);
 	}
 	return len;
 }

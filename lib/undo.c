@@ -33,7 +33,7 @@ _Static_assert((int)UNDO_BYTES <= (int)UNDO_USED, "they can be counted");
 
 uint64_t undo_mark SECTION_UNDO;
 uint64_t undo_bytes[UNDO_BYTES / WORD] __attribute__((section(".undo.last"), aligned(4096)));
-uint64_t undo_span;                     /* of `.state`, while stores to it are logged */
+uint64_t undo_span;
 
 static uint32_t most;
 
@@ -48,13 +48,16 @@ void undo_log(const volatile void *at, size_t n)
 	size_t room = (size_t)((const unsigned char *)state_end - from), words;
 	uint64_t *to = undo_bytes + used() / WORD;
 
-	if (undo_span == 0 || n == 0)
+	if (n == 0)
 		return;
 	words = ((n < room ? n : room) + WORD - 1) / WORD;
 	assert(words < (UNDO_BYTES - used()) / WORD);           /* U3 */
 	to[words] = (words - 1) << 32 | (uint32_t)(from - (const unsigned char *)state_start);
-	for (size_t i = 0; i < words; i++)
+	for (size_t i = words & 1; i < words; i += 2) {         /* two at a time */
 		to[i] = ((const word_t *)from)[i];
+		to[i + 1] = ((const word_t *)from)[i + 1];
+	}
+	to[0] = *(const word_t *)from;
 	__asm__ volatile("" : : : "memory");            /* U1 */
 	undo_mark += words * WORD + HEADER;
 	__asm__ volatile("" : : : "memory");

@@ -25,7 +25,7 @@ enum { UNDO_ENTRIES = 2048, UNDO_ONE = 16, UNDO_BYTES = UNDO_ENTRIES * UNDO_ONE 
 
 extern char state_start[], state_end[]; /* lib/link.ld */
 
-/* Keep what [at, at + n) holds now, as far as it is state. */
+/* Keep what [at, at + n) holds now, as far as it is state; at is, and it is logged. */
 void undo_log(const volatile void *at, size_t n);
 
 /* UNDO_NOTHING: nothing is ever logged, for tools/bench_undo.py only. */
@@ -35,10 +35,12 @@ enum { UNDO_LOGS = false };
 enum { UNDO_LOGS = true };
 #endif
 
+extern uint64_t undo_span;              /* of `.state`; 0 while stores to it are not logged */
+
+/* Is it state that is logged? */
 static inline bool undo_is_state(const volatile void *at)
 {
-	return UNDO_LOGS && (uintptr_t)at - (uintptr_t)state_start <
-	       (uintptr_t)state_end - (uintptr_t)state_start;
+	return UNDO_LOGS && (uintptr_t)at - (uintptr_t)state_start < undo_span;
 }
 
 static inline void undo_before(const volatile void *at, size_t n)

@@ -22,6 +22,7 @@ import machine
 from guest import GuestError
 
 MBENCH = ['/usr/lib/skink/mbench', '-t', '50', '-d', '/tmp', '-f', '1000']
+TIME = MBENCH.index('-t') + 1
 GUEST_SECONDS = 120             # wall-clock, for one group; the slowest takes about 5
 REPORT = os.path.join(machine.ROOT, 'docs', 'bench.md')
 BASELINE = os.path.join(machine.ROOT, 'bench', 'linux-baseline.tsv')
@@ -186,6 +187,12 @@ def counts(row, unit, skink, interval):
             for figure in (interval.messages(), interval.switches, interval.calls)]
 
 
+def messages(row, unit, results):
+    """Of one operation."""
+    interval = results.intervals[row]
+    return interval.messages() / operations(row, results.figures[row], unit, interval)
+
+
 PARTS = ('program', 'kernel', 'vfs', 'pm', 'vm', 'ext2')
 
 
@@ -293,10 +300,12 @@ def main():
     parser.add_argument('--undo', action='store_true', help='what the undo log costs; without NAMEs'
                         ' docs/undo.md is written')
     parser.add_argument('--figures', metavar='FILE', help=argparse.SUPPRESS)
+    parser.add_argument('--ms', default=MBENCH[TIME], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.undo:
         return bench_undo.report(options.prefixes)
     prefixes = tuple(options.prefixes)
+    MBENCH[TIME] = options.ms
     baseline, results = read_baseline(), Results()
     wanted = [row for row in baseline
               if not prefixes or row.startswith(prefixes) or group_of(row).startswith(prefixes)]
@@ -313,7 +322,8 @@ def main():
                 run_group(group, results, sleeping)
     if options.figures:
         with open(options.figures, 'w') as file:
-            json.dump({row: [baseline[row][0], results.figures[row]] for row in wanted
+            json.dump({row: [baseline[row][0], results.figures[row],
+                             messages(row, baseline[row][0], results)] for row in wanted
                        if row in results.figures}, file)
         return 0
     lines, ratios = table(baseline, results, wanted)

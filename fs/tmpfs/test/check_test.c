@@ -16,7 +16,8 @@ static unsigned said;
 
 /* ---- what those files use ---- */
 
-char state_start[1], state_end[1];
+char state_start[1];
+uint64_t undo_span;
 
 void print(const char *text, ...)
 {

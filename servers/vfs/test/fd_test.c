@@ -14,7 +14,8 @@ static unsigned closed;
 /* ---- what fd.c uses ---- */
 
 struct peer vm, pm, ds;
-char state_start[1], state_end[1];
+char state_start[1];
+uint64_t undo_span;
 
 void assert_failed(const char *what, const char *file, int line)
 {

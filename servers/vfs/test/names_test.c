@@ -15,7 +15,8 @@ static unsigned touched_before, most_changed;
 
 /* ---- what names.c uses ---- */
 
-char state_start[1], state_end[1];
+char state_start[1];
+uint64_t undo_span;
 
 void assert_failed(const char *what, const char *file, int line)
 {

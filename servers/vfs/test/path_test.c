@@ -65,7 +65,8 @@ void assert_failed(const char *what, const char *file, int line)
 
 void undo_commit(void) { }
 void undo_log(const volatile void *at, size_t n) { (void)at; (void)n; }
-char state_start[1], state_end[1];
+char state_start[1];
+uint64_t undo_span;
 uint64_t clock_realtime_ns(void) { return 1; }
 void op_cred(struct op *op) { (void)op; }
 bool may(struct op *op, const struct inode *i, unsigned want) { return op && i && want; }

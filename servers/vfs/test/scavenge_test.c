@@ -23,7 +23,8 @@ static char name_long[NAME_LIMIT + 1];
 
 struct peer vm, pm, ds;
 struct linux_iovec part[IOV_MAX_];
-char state_start[1], state_end[1];
+char state_start[1];
+uint64_t undo_span;
 
 void assert_failed(const char *what, const char *file, int line)
 {
