@@ -59,14 +59,17 @@ void waiters_cancelled(endpoint_t client, uint32_t serial)
 
 /* ---- start ---- */
 
+/* They run, and ds has heard of them, if there is one: who starts finds them. */
 static bool needs_are_met(unsigned id)
 {
 	const struct manifest *m = manifest_of(id);
+	bool ds_there = state.service[ID_DS].phase == RS_STATE_RUNNING;
 
 	for (unsigned i = 0; i < m->needs.count; i++) {
 		int n = service_by_name(m->needs.of[i].name);
 
-		if (n < 0 || state.service[n].phase != RS_STATE_RUNNING)
+		if (n < 0 || state.service[n].phase != RS_STATE_RUNNING ||
+		    (ds_there && !state.service[n].published))
 			return false;
 	}
 	return true;

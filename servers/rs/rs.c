@@ -30,8 +30,11 @@ static void set_alarm(void)
 	struct alarm_set_request req = { .deadline_ns = guard_next_ns() };
 	uint64_t soon = clock_monotonic_ns() + RETRY_NS;
 	uint64_t settled = loading_next_ns();
+	bool unsent = state.retry;
 
 	outbox_flush();
+	if (unsent && !state.retry)     /* somebody may have waited for a name to be published */
+		start_what_can();
 	if (settled != 0 && (req.deadline_ns == 0 || req.deadline_ns > settled))
 		req.deadline_ns = settled;
 	if ((state.retry || loading_waits()) && (req.deadline_ns == 0 || req.deadline_ns > soon))
