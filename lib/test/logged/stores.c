@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * stores.c - every form of store to every kind of field, compiled as a service's files are:
- * gcc -fsanitize=thread and the filter (docs/notes/0005). Run by undo_test.c.
+ * stores.c - every form of store to every kind of field, compiled as a service's files are, through
+ * tools/undo_stores (docs/notes/0005). Run by undo_test.c.
  *
- * The one form that gcc does not announce is missing here: `state.x = f()` where f returns a
- * struct. tools/undo_check refuses it in every file that is built with the undo log.
+ * One form is missing here: `state.x = f()` where f, of another file, returns a struct.
+ * tools/undo_check refuses it in every file that is built with the undo log.
  */
 #include "stores.h"
 
@@ -195,7 +195,7 @@ static void store_switch(uint64_t s)
 	}
 }
 
-/* What tools/undo_filter may leave out, and what it may not. */
+/* What tools/undo_stores may leave out, and what it may not. */
 static void store_either(uint64_t s)
 {
 	uint64_t local = 0, *at = opaque(1) ? &F.u64 : &local;
