@@ -316,7 +316,7 @@ static int show_log(const char *name)
 
 /* ---- dumps ---- */
 
-/* Where is is, when it runs: it may be about to. */
+/* Where is is, when it runs: it is waited for 5 s, if it is about to. rs tells nobody when. */
 static err_t find_is(endpoint_t *is)
 {
 	enum { TRIES = 100, TRY_US = 50 * 1000 };

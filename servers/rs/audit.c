@@ -34,7 +34,8 @@ void audit(void)
 
 	server_commit();                /* answers that are made are on their way */
 	for (uint32_t slot = 0; slot < NR_PROCS; slot++) {
-		if (!call_waits(slot, ID_RS, &info) || is_held(&info))
+		if (!call_waits(slot, ID_RS, &info) || is_held(&info) ||
+		    info.state & STATE_FROZEN)          /* it has ended itself, by a call */
 			continue;
 		say("<4>rs: repaired: slot %u waited for an answer to call 0x%x", slot, info.type);
 		call_reply(info.proc, info.serial, -EDEADPEER, NULL, 0);

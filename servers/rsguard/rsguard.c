@@ -22,7 +22,7 @@
 #define PERIOD_NS 1000000000ull
 enum { MISSES = 3, RS_STACK = 64 * 1024, CODE_SHIFT = 16 };
 enum { UNASKED_MOST = 64 };             /* as rs has it with others */
-enum { RECOVERIES_IN_A_ROW = 8 };       /* likewise */
+enum { RECOVERIES_IN_A_ROW = 8 };       /* with no answer in between: its state goes then */
 
 static unsigned unanswered, unasked;
 static unsigned deaths;                 /* of rs, since it has answered */
