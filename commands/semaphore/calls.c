@@ -29,7 +29,7 @@ static err_t find(void)
 
 	if (err == 0)
 		service = reply.who;
-	return err == 0 ? 0 : -ESRCH;
+	return err == -ENOENT ? -ESRCH : err;
 }
 
 /* One call; an id of an earlier life is no semaphore's, so that one can be asked again. */

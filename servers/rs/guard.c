@@ -59,17 +59,22 @@ void waiters_cancelled(endpoint_t client, uint32_t serial)
 
 /* ---- start ---- */
 
-/* They run, and ds has heard of them, if there is one: who starts finds them. */
+/* It runs, and ds has heard of it, if ds lives: who asks for its name finds it. */
+bool can_be_found(unsigned id)
+{
+	const struct service *s = &state.service[id];
+
+	return s->phase == RS_STATE_RUNNING && (s->published || !alive(&state.service[ID_DS]));
+}
+
 static bool needs_are_met(unsigned id)
 {
 	const struct manifest *m = manifest_of(id);
-	bool ds_there = state.service[ID_DS].phase == RS_STATE_RUNNING;
 
 	for (unsigned i = 0; i < m->needs.count; i++) {
 		int n = service_by_name(m->needs.of[i].name);
 
-		if (n < 0 || state.service[n].phase != RS_STATE_RUNNING ||
-		    (ds_there && !state.service[n].published))
+		if (n < 0 || !can_be_found((unsigned)n))
 			return false;
 	}
 	return true;
@@ -215,7 +220,6 @@ void guard_ready(unsigned id)
 	late_postpone(now);
 	if (s->defect_ns != 0 && s->defect_ns >= s->repaired_ns)
 		s->repaired_ns = now - s->defect_ns;
-	waiter_answer(s, 0);
 	loading_ready(id);
 	for (unsigned i = 0; i < NR_SERVICES && id == ID_DS; i++)
 		if (state.service[i].phase == RS_STATE_RUNNING)

@@ -10,7 +10,7 @@
  * On crash: the phase says what was under way; a step looks at what is there, and is done again.
  *
  * Phases, and who makes the transition:
- *   idle --do_rs_load--> copy --step_copy--> memory --begin_trial--> trial --loading_ready--> idle
+ *   idle --do_rs_load--> copy --step_copy--> memory --begin_trial--> trial --step_trial--> idle
  *   copy, memory, trial --give_up--> leave or tidy --loading_step--> idle
  *   (update and reload: see update.c)
  *   idle --do_rs_remove--> leave --loading_step--> tidy --loading_step--> idle
@@ -182,11 +182,16 @@ static bool client_is_gone(void)
 	       sys_proc_public_get(&req, &reply) == -EDEADPEER;
 }
 
-/* Has it been started at all; does anybody wait for it? */
+/* Has it been started at all; can who waits for it find it? */
 static void step_trial(void)
 {
 	bool given_up = load->kind == LOAD_START && client_is_gone();
 
+	if (load->kind == LOAD_START && can_be_found(load->id)) {
+		load->phase = LOAD_IDLE;
+		say("<6>%s: loaded", state.service[load->id].name);
+		return load_answer(0);
+	}
 	if (state.service[load->id].phase != RS_STATE_GONE && !given_up)
 		return;
 	if (load->kind == LOAD_UPDATE)
@@ -301,15 +306,8 @@ void loading_step(void)
 
 void loading_ready(unsigned id)
 {
-	if (load->phase != LOAD_TRIAL || load->id != id)
-		return;
-	if (load->kind == LOAD_UPDATE) {
+	if (load->phase == LOAD_TRIAL && load->kind == LOAD_UPDATE && load->id == id)
 		load->phase = LOAD_SETTLE;      /* it may still die at once */
-		return;
-	}
-	load->phase = LOAD_IDLE;
-	say("<6>%s: loaded", state.service[id].name);
-	load_answer(0);
 }
 
 static bool is_on_trial(unsigned id)

@@ -20,6 +20,7 @@ enum { RING = 4096, LINE = 160 };
 
 static char ring[RING];
 static uint32_t head, tail;             /* bytes written, bytes sent */
+static bool heard = true;               /* ds has, of a name; who has just died does not know */
 
 void say(const char *text, ...)
 {
@@ -123,6 +124,7 @@ void outbox_flush(void)
 		}
 		if (s->phase == RS_STATE_RUNNING && !s->published && !ds_busy) {
 			s->published = post_publish(s, id);
+			heard |= s->published;
 			ds_busy = !s->published;
 		}
 		if (ended(s) && s->published && !ds_busy) {
@@ -133,9 +135,19 @@ void outbox_flush(void)
 			s->scheduled = post_schedule(id);
 			sched_busy = !s->scheduled;
 		}
+		if (can_be_found(id))
+			waiter_answer(s, 0);
 	}
 	while (!log_busy && head != tail)
 		log_busy = !post_text();
 	state.retry = (ds_there && ds_busy) || (log_there && log_busy) ||
 		      (sched_there && sched_busy);
+}
+
+bool outbox_published(void)
+{
+	bool any = heard;
+
+	heard = false;
+	return any;
 }

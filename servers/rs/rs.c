@@ -27,14 +27,16 @@ static unsigned late;                   /* alarms in a row that came late */
 
 static void set_alarm(void)
 {
-	struct alarm_set_request req = { .deadline_ns = guard_next_ns() };
-	uint64_t soon = clock_monotonic_ns() + RETRY_NS;
-	uint64_t settled = loading_next_ns();
-	bool unsent = state.retry;
+	struct alarm_set_request req;
+	uint64_t soon = clock_monotonic_ns() + RETRY_NS, settled;
 
 	outbox_flush();
-	if (unsent && !state.retry)     /* somebody may have waited for a name to be published */
+	if (outbox_published()) {       /* somebody may have waited for the name */
 		start_what_can();
+		loading_step();
+	}
+	req.deadline_ns = guard_next_ns();
+	settled = loading_next_ns();
 	if (settled != 0 && (req.deadline_ns == 0 || req.deadline_ns > settled))
 		req.deadline_ns = settled;
 	if ((state.retry || loading_waits()) && (req.deadline_ns == 0 || req.deadline_ns > soon))

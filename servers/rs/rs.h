@@ -57,7 +57,8 @@ void guard_heartbeats(uint64_t now);
 void guard_postpone(uint64_t now);
 void start_what_can(void);
 bool alive(const struct service *s);            /* also who is just being recovered */
-void waiter_answer(struct service *s, err_t err);       /* who waits for it to be ready, if any */
+void waiter_answer(struct service *s, err_t err);       /* who waits for it to be found, if any */
+bool can_be_found(unsigned id);
 void waiters_cancelled(endpoint_t client, uint32_t serial);
 uint64_t guard_next_ns(void);
 
@@ -95,6 +96,7 @@ err_t do_rs_inject(const struct call *c, const struct rs_inject_request *req,
 
 /* outbox.c: what rs tells others, who may never make it wait. */
 void outbox_flush(void);
+bool outbox_published(void);           /* anything, since it was asked last */
 void say(const char *text, ...) __attribute__((format(printf, 1, 2)));
 
 bool post(unsigned to, uint32_t type, const void *payload, size_t size);

@@ -88,6 +88,14 @@ def look_at_deaths(guest):
                    'wait; semaphore list', text='m: Identifier removed')
 
 
+def look_at_names(guest):
+    with scenario('who has started it finds it, though ds was busy: nobody could tell it the name'):
+        run(guest, 'service stop semaphore; service kill -STOP ds; service start semaphore && '
+                   'semaphore list')
+        run(guest, 'service stop semaphore; service remove semaphore; service kill -STOP ds; '
+                   'service start semaphore && semaphore list')
+
+
 def look_at_boot(guest):
     with scenario('what lies in services.d is loaded at a boot'):
         run(guest, 'ln -s ../services/semaphore.svc /etc/skink/services.d && sync')
@@ -103,6 +111,7 @@ def main():
         guest.run(TOOLS.strip().replace('\n', '; ').replace('{;', '{'))
         look_at_calls(guest)
         look_at_deaths(guest)
+        look_at_names(guest)
         look_at_boot(guest)
     finish()
 
