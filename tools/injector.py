@@ -404,14 +404,17 @@ class Injector:
 
     def seen(self, code, fault, before=''):
         """A look. Without an answer: do programs call services? Then it is the console that does
-        not work; else, if there is no answer for long, the system."""
+        not work; else, if there is no answer for long, the system. What was typed may have come
+        in part only, and wait for the end of a quotation."""
         seen = self.look(ANSWER_S, before)
         if not seen:
-            fault.end, fault.lasts = 'console', True
-            if self.programs_run():
-                raise Ended(fault.end)
+            fault.end = 'console'
+            run = self.programs_run()
             self.bed.guest.send('\x03\n')
-            seen = self.look(WATCHDOG_S)
+            seen = self.look(ANSWER_S if run else WATCHDOG_S)
+            fault.lasts = seen is None
+            if seen is None and run:
+                raise Ended(fault.end)
             if seen is None:
                 fault.end = 'console' if self.programs_run() else 'hang'
                 if fault.end == 'hang' and self.stop(code):
