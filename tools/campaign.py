@@ -223,6 +223,8 @@ class Campaign:
                 fault.end = error.args[0] or fault.end
             elif not fault.end:
                 fault.end = 'hang' if injector.bed.guest.alive() else 'panic'
+            if fault.end == 'panic':
+                fault.bad.append(injector.why_ended())
             self.keep(injector, fault)
             injector.close()
             return True

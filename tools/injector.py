@@ -16,6 +16,7 @@ import mmap
 import os
 import random
 import re
+import signal
 import struct
 import subprocess
 import time
@@ -201,6 +202,12 @@ class Injector:
     def close(self):
         self.bed.close()
         self.stub = self.payload = None
+
+    def why_ended(self):
+        """Of a guest whose console has ended: in words."""
+        status = self.bed.guest.wait(WATCHDOG_S)
+        assert status != -signal.SIGKILL, 'somebody killed QEMU'
+        return machine.explain_status(status)
 
     def finish(self):
         """The end of a guest that still works: what is left over, or wrong on the disk."""
