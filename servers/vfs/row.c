@@ -21,7 +21,7 @@ unsigned row_index(const struct row *r)
 	return (unsigned)(r - state.row);
 }
 
-static uint16_t *head_of(unsigned queue, unsigned object)
+uint16_t *queue_head(unsigned queue, unsigned object)
 {
 	switch (queue) {
 	case QUEUE_READY:
@@ -49,12 +49,12 @@ static uint16_t *head_of(unsigned queue, unsigned object)
 
 bool row_is_first(const struct row *r)
 {
-	return *head_of(r->queue, r->object) == row_index(r);
+	return *queue_head(r->queue, r->object) == row_index(r);
 }
 
 static void enqueue(struct row *r, unsigned queue, unsigned object)
 {
-	uint16_t *head = head_of(queue, object), n = (uint16_t)row_index(r);
+	uint16_t *head = queue_head(queue, object), n = (uint16_t)row_index(r);
 
 	r->queue = (uint16_t)queue;
 	r->object = (uint16_t)object;
@@ -75,7 +75,7 @@ void row_dequeue(struct row *r)
 
 	if (r->queue == QUEUE_NONE)
 		return;
-	head = state.ready == n ? &state.ready : head_of(r->queue, r->object);
+	head = state.ready == n ? &state.ready : queue_head(r->queue, r->object);
 	if (*head == n)
 		*head = r->next == n ? 0 : r->next;
 	state.row[r->prev].next = r->next;
@@ -105,7 +105,7 @@ void queue_wake(uint16_t head)
 
 	if (head == 0 || head == state.ready)
 		return;
-	*head_of(first->queue, first->object) = 0;
+	*queue_head(first->queue, first->object) = 0;
 	if (state.ready == 0) {
 		state.ready = head;
 		return;

@@ -124,6 +124,7 @@ static void init(enum start_kind kind)
 
 static err_t check(void)
 {
+	queues_check();
 	requests_recover();
 	rows_recover();
 	refs_check();

@@ -48,7 +48,8 @@ typedef int64_t handler(struct op *o);
 
 /* ---- row.c: parked calls ---- */
 enum queue { QUEUE_NONE, QUEUE_READY, QUEUE_PIPE_READ, QUEUE_PIPE_WRITE, QUEUE_LINE, QUEUE_SERVER,
-	     QUEUE_INODE, QUEUE_SHORT, QUEUE_POLL, QUEUE_SOCKET_READ, QUEUE_SOCKET_WRITE };
+	     QUEUE_INODE, QUEUE_SHORT, QUEUE_POLL, QUEUE_SOCKET_READ, QUEUE_SOCKET_WRITE,
+	     NR_QUEUES };
 struct row *row_get(struct op *o);              /* the op's row, made if it has none */
 unsigned row_index(const struct row *r);
 /* Wait in a queue. Returns -PARKED, or the result at once if the call is cancelled or timed out. */
@@ -75,6 +76,8 @@ static inline uint64_t watch_socket(unsigned socket)
 void polls_wake(uint64_t watched);              /* those that watch one of these */
 struct request *row_request(const struct row *r);       /* whose answer is being used */
 void row_ready(struct row *r);
+uint16_t *queue_head(unsigned queue, unsigned object);  /* the first row's place; 0: none */
+void queues_check(void);
 void row_free(struct row *r);
 void row_answer(struct row *r, int64_t result);
 void row_again(struct row *r);                  /* now */
