@@ -107,12 +107,23 @@ def describe(code, faults):
 
 # ---- the campaign ----
 
+class Doubt:
+    """Something was bad after several faults, and not after the last one alone."""
+
+    def __init__(self, fault, again, before, suspects):
+        self.fault, self.again = fault, again   # the last one; alone
+        self.before = before                    # names of all that were in that guest
+        self.suspects = suspects                # to be done alone, too
+        self.guilty = False                     # one of them was bad
+
+
 class Campaign:
     """Faults, in as many guests as it takes, some of them at once."""
 
     def __init__(self, say=print, written=lambda campaign: None):
         self.say, self.written = say, written
         self.done, self.ends = [], []       # faults; what was found at the end of guests
+        self.doubts = []
         self.guests = 0
         self.lock = threading.Lock()
         self.error = None                   # of ours: it ends all
@@ -161,8 +172,8 @@ class Campaign:
 
     def verify(self, injector, pending, redo):
         """Judge those that are pending: do programs go on? What is bad is done once more, alone, if
-        it was not, which tells whether it was this one; it counts in any case. Those before it are
-        done again."""
+        it was not, which tells whether it was this one. Those before it are done again; if it was
+        none of them, alone, it counts as this one's."""
         if not pending:
             return
         begun = [pair for pair in pending if pair[1].begun or pair[1].end]
@@ -173,24 +184,36 @@ class Campaign:
             with self.lock:
                 self.ends.append(('the load stood still after none was activated',
                                   [one.name() for _, one in pending]))
-            redo += [(code, one.again()) for code, one in pending]
+            redo += [(code, self.once_more(one)) for code, one in pending]
         elif fault.outcome() not in BAD or len(injector.faults) <= 1:
             for _, one in pending:
                 self.judged(one)
         else:
             before = [one.name() for one in injector.faults]
             again = self.alone(injector, code, fault)
-            self.judged(again if again.outcome() in BAD else fault)
-            if again.outcome() not in BAD:
-                with self.lock:
-                    self.say('       not alone: ' + fault.line())
-                    self.ends.append(('not alone: ' + fault.line(), before))
-            for code, one in pending:
-                if one is not fault:
-                    one = one.again()
-                    one.suspect = again.outcome() not in BAD
-                    redo.append((code, one))
+            others = [(code, one.again()) for code, one in pending if one is not fault]
+            redo += others
+            if again.outcome() in BAD:
+                self.judged(again)
+            else:
+                self.doubt(Doubt(fault, again, before, [one for _, one in others]))
         pending.clear()
+
+    def doubt(self, doubt):
+        for one in doubt.suspects:
+            one.suspect = True
+        if doubt.suspects:
+            self.doubts.append(doubt)
+        else:
+            self.decide(doubt)
+
+    def decide(self, doubt):
+        """All that may have done it have been done alone."""
+        self.judged(doubt.again if doubt.guilty else doubt.fault)
+        if not doubt.guilty:
+            with self.lock:
+                self.say('       not alone: ' + doubt.fault.line())
+                self.ends.append(('not alone: ' + doubt.fault.line(), doubt.before))
 
     def alone(self, injector, code, fault):
         """Once more, in a guest of its own: was it this one, or an earlier one that had been
@@ -201,6 +224,14 @@ class Campaign:
         if injector.bed.guest and again.begun:
             self.inject(injector, again, lambda: injector.settle(code, again))
         return again
+
+    def once_more(self, fault):
+        made = fault.again()
+        made.suspect = fault.suspect
+        for doubt in self.doubts:
+            if fault in doubt.suspects:
+                doubt.suspects[doubt.suspects.index(fault)] = made
+        return made
 
     def fresh(self, injector):
         injector.fresh()
@@ -213,6 +244,13 @@ class Campaign:
                 self.say('  %4d %s' % (len(self.done), fault.line()))
             if len(self.done) % WRITTEN == 0:
                 self.written(self)
+        for doubt in self.doubts[:]:
+            if fault in doubt.suspects:
+                doubt.suspects.remove(fault)
+                doubt.guilty |= fault.outcome() in BAD
+                if not doubt.suspects:
+                    self.doubts.remove(doubt)
+                    self.decide(doubt)
 
     def inject(self, injector, fault, act):
         """What act() says; it may end the guest."""

@@ -263,6 +263,17 @@ class Injector:
         text = self.ask('. /tmp/look; %slook' % before, seconds)
         return text and Seen(text)
 
+    def end_quotation(self):
+        """What busybox's shell does not leave by ^C."""
+        guest = self.bed.guest
+        for text in ('\x03\n', "'\n", '"\n'):
+            guest.send(text)
+            end = time.monotonic() + 2
+            while time.monotonic() < end:
+                self.receive(0.2)
+            if not guest.buffer.rpartition(b'\n')[2].startswith(b'>'):
+                return
+
     def programs_run(self):
         """Whether programs call services: the console may be what does not work."""
         time.sleep(1)
@@ -417,7 +428,7 @@ class Injector:
         if not seen:
             fault.end = 'console'
             run = self.programs_run()
-            self.bed.guest.send('\x03\n')
+            self.end_quotation()
             seen = self.look(ANSWER_S if run else WATCHDOG_S)
             fault.lasts = seen is None
             if seen is None and run:
