@@ -58,7 +58,7 @@ struct manifest {
 	struct manifest_list serves;    /* contracts; without `programs` */
 	bool serves_programs;
 	struct manifest_list talks, notifies, needs, complains, injects;
-	bool complains_all;             /* of whoever serves it in shared memory, or has a CPU */
+	bool complains_all;             /* of whoever serves it, or has a CPU */
 	bool injects_all;               /* faults into every service's code but the guardians' */
 	bool notifies_all;              /* `notifies all` */
 	bool talks_all;                 /* `talks all`: to every service of lower rank */
@@ -115,8 +115,8 @@ err_t manifest_order(const struct manifest *const *set, unsigned count, uint8_t 
  * begin with. */
 uint64_t manifest_essential(const struct manifest *const *set, unsigned count, uint64_t roots);
 
-/* Does m list the other: by name; or by `all`, if it may notify it and is served by it in shared
- * memory, or has the right to schedule it? */
+/* Does m list the other: by name; or by `all`, if it talks to it, or may notify it and is served by
+ * it in shared memory, or has the right to schedule it? */
 bool manifest_may_complain(const struct manifest *m, const struct manifest *of);
 
 /* May m put other bytes into the other's code, by rs? */

@@ -250,7 +250,8 @@ bool manifest_may_complain(const struct manifest *m, const struct manifest *of)
 		return false;
 	if (!m->complains_all)
 		return names(&m->complains, of);
-	return m->rights & RIGHT_SCHEDULE || (may_notify(m, of) && serves_such(of, is_shared));
+	return m->rights & RIGHT_SCHEDULE || names(&m->talks, of) ||
+	       (may_notify(m, of) && serves_such(of, is_shared));
 }
 
 static err_t check_complains(const struct set *s, unsigned i)

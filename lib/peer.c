@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * peer.c - the client's side of a contract.
  *
- * Job:      makes the message of a stub, sends it, finds a server again after its death.
- * Speaks:   contracts/ds.contract (wait); whatever the stubs speak.
+ * Job:      makes the message of a stub, sends it, finds a server again after its death; has one
+ *           judged that answers what its contract does not allow.
+ * Speaks:   contracts/ds.contract (wait, retrieve); whatever the stubs speak.
  * Touches:  struct peer; through the kernel, the range lent.
  * Trusts:   ds for endpoints. A server's reply is a payload, not more.
  * On crash: holds no state of its own.
@@ -30,26 +31,17 @@ static void fill(struct message *m, const struct stub *stub, const void *request
 		((unsigned char *)m->w)[__builtin_ctzll(holes)] = 0;
 }
 
-/* One attempt. */
-static err_t send(endpoint_t to, const struct stub *stub, const void *request, void *reply,
+/* One attempt: the kernel's word; the answer is in *m. */
+static err_t send(endpoint_t to, const struct stub *stub, const void *request, struct message *m,
 		  const volatile void *range, size_t len)
 {
-	struct message m;
-	err_t err;
-
 	if (len > CALL_LEND_LENGTH)
 		return -EINVAL;
 	if (stub->lend & CALL_LEND_WRITE)
 		undo_before(range, len);
-	fill(&m, stub, request);
-	m.peer = to;
-	err = ipc_sendrec(&m, range, stub->lend != 0 ? len | stub->lend : 0);
-	if (err != 0)
-		return err;
-	if (stub->reply_size != 0)
-		memcpy(reply, m.w, stub->reply_size);
-	err = (err_t)m.type;
-	return err == -EDEADPEER ? -ESRCH : err;        /* who answers lives: it means another */
+	fill(m, stub, request);
+	m->peer = to;
+	return ipc_sendrec(m, range, stub->lend != 0 ? len | stub->lend : 0);
 }
 
 /* ds itself: it recovers in place, so its endpoint changes only with a fresh restart. */
@@ -60,11 +52,12 @@ static err_t find_ds(void)
 		.type = DS_RETRIEVE, .request_size = sizeof(req),
 	};
 	unsigned first = endpoint_gen(ds.at);
+	struct message m;
 
 	for (unsigned gen = first; gen < first + DS_GENERATIONS; gen++) {
 		endpoint_t at = ENDPOINT(gen, ID_DS);
 
-		if (send(at, &probe, &req, NULL, NULL, 0) != -EDEADPEER) {
+		if (send(at, &probe, &req, &m, NULL, 0) != -EDEADPEER) {
 			ds.at = at;
 			return 0;
 		}
@@ -74,13 +67,9 @@ static err_t find_ds(void)
 
 err_t peer_refresh(struct peer *to)
 {
-	static const struct stub wait = {
-		.type = DS_WAIT, .request_size = sizeof(struct ds_wait_request),
-		.reply_size = sizeof(struct ds_wait_reply),
-	};
 	struct ds_wait_request req = { .old = to->at };
 	struct ds_wait_reply reply;
-	err_t err = -EDEADPEER;
+	err_t err;
 
 	if (strcmp(to->name, ds.name) == 0) {
 		err = find_ds();
@@ -89,11 +78,7 @@ err_t peer_refresh(struct peer *to)
 		return err;
 	}
 	strlcpy(req.name, to->name, sizeof(req.name));
-	for (unsigned i = 0; i < TRIES && err == -EDEADPEER; i++) {
-		err = send(ds.at, &wait, &req, &reply, NULL, 0);
-		if (err == -EDEADPEER && find_ds() != 0)
-			return err;
-	}
+	err = ds_wait(&ds, &req, &reply);
 	if (err == 0) {
 		to->at = reply.who;
 		to->dead = false;
@@ -103,17 +88,12 @@ err_t peer_refresh(struct peer *to)
 
 err_t peer_find(struct peer *to)
 {
-	static const struct stub retrieve = {
-		.type = DS_RETRIEVE, .idempotent = true,
-		.request_size = sizeof(struct ds_retrieve_request),
-		.reply_size = sizeof(struct ds_retrieve_reply),
-	};
 	struct ds_retrieve_request req = { .name = "" };
 	struct ds_retrieve_reply reply;
 	err_t err;
 
 	strlcpy(req.name, to->name, sizeof(req.name));
-	err = peer_call(&ds, &retrieve, &req, &reply, NULL, 0);
+	err = ds_retrieve(&ds, &req, &reply);
 	if (err == 0) {
 		to->at = reply.who;
 		to->dead = false;
@@ -121,25 +101,69 @@ err_t peer_find(struct peer *to)
 	return err;
 }
 
+/* ---- answers ---- */
+
+static bool (*judge)(endpoint_t who, uint32_t type, err_t err);
+
+void peer_judge_answers(bool (*new_judge)(endpoint_t who, uint32_t type, err_t err))
+{
+	judge = new_judge;
+}
+
+/* That it has died of the request twice any server may say. */
+static bool is_answer(const struct stub *stub, const void *request, const struct message *m,
+		      size_t len)
+{
+	err_t err = (err_t)m->type;
+
+	return judge == NULL || err == -ERECOVERED || stub->fits(err, request, m->w, len);
+}
+
+static err_t take(const struct stub *stub, void *reply, const struct message *m)
+{
+	err_t err = (err_t)m->type;
+
+	if (stub->reply_size != 0)
+		memcpy(reply, m->w, stub->reply_size);
+	return err == -EDEADPEER ? -ESRCH : err;        /* who answers lives: it means another */
+}
+
+/* The judge is told in any case. After an error nothing was done; else it may have been. */
+static bool may_be_asked_again(endpoint_t who, const struct stub *stub, const struct message *m)
+{
+	return judge(who, stub->type, (err_t)m->type) && (m->type != 0 || stub->idempotent);
+}
+
 err_t peer_call(struct peer *to, const struct stub *stub, const void *request, void *reply,
 		const volatile void *range, size_t len)
 {
-	bool known = to->at.v != 0 && !to->dead;
+	bool known = to->at.v != 0 && !to->dead, is_last = false;
 	err_t err = -EDEADPEER;
 
 	for (unsigned i = 0; i < TRIES; i++) {
+		struct message m;
+
 		if (!known) {
 			err = peer_refresh(to);
 			if (err != 0)
 				return err;
 		}
-		err = send(to->at, stub, request, reply, range, len);
-		if (err != -EDEADPEER)
+		err = send(to->at, stub, request, &m, range, len);
+		if (err == 0 && is_answer(stub, request, &m, len))
+			return take(stub, reply, &m);
+		known = err != -EDEADPEER;
+		if (err == 0) {
+			if (is_last || !may_be_asked_again(to->at, stub, &m))
+				return -EIO;
+			is_last = true;
+			err = -EIO;
+			continue;
+		}
+		if (known)
 			return err;
-		known = false;
 		if (!stub->idempotent)
 			break;
 	}
-	to->dead = true;
+	to->dead = !known;
 	return err;
 }

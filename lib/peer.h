@@ -31,6 +31,8 @@ struct stub {
 	uint8_t request_size, reply_size;
 	uint64_t padding;               /* bit n: byte n of the request is padding, sent as 0 */
 	uint64_t lend;                  /* CALL_LEND_ bits */
+	/* Does the contract allow this answer? reply counts if err is 0; lent: bytes. */
+	bool (*fits)(err_t err, const void *request, const void *reply, uint64_t lent);
 };
 
 /* Send, wait, copy the reply out. An idempotent call is sent again to the successor of a server
@@ -38,6 +40,15 @@ struct stub {
  * kernel's word alone: if a server answers so, it is -ESRCH. */
 err_t peer_call(struct peer *to, const struct stub *stub, const void *request, void *reply,
 		const volatile void *range, size_t len) MUST_CHECK;
+
+/* From now on answers that their contract does not allow are not handed on (note 0026): rs is told,
+ * which ends that life of the server, and the next one is asked, once. If that says nothing better,
+ * if a call that may not be repeated has been answered without an error, or if rs will not hear of
+ * it, the caller gets -EIO. For services whose manifest has `complains`; at each start. */
+void peer_watch_answers(void);
+
+/* The same with another judge: true if the server is asked again. */
+void peer_judge_answers(bool (*judge)(endpoint_t who, uint32_t type, err_t err));
 
 /* Find the peer's endpoint, other than the one it has now. Waits for it to be published. */
 err_t peer_refresh(struct peer *to) MUST_CHECK;

@@ -61,6 +61,7 @@ struct documented {                     /* an error, an event or a constant */
 	char name[NAME_SIZE];
 	char text[NOTE_SIZE];
 	uint64_t value;
+	bool misuse;                    /* an error that a client which is right never gets */
 	int line;
 };
 
@@ -128,7 +129,7 @@ void parse_file(const char *path, struct protocol *p);
 /* contract_item.c: the lines inside a call, and states */
 void parse_field(struct protocol *p, struct call *call, bool in, char *rest, const char *note,
 		 int line);
-void parse_err(struct protocol *p, struct call *call, char *rest, int line);
+void parse_err(struct protocol *p, struct call *call, bool misuse, char *rest, int line);
 void parse_state(struct protocol *p, char *rest, int line);
 char *next_word(char **rest);
 void take_name(const struct protocol *p, int line, const char *word, char *to);
@@ -150,6 +151,7 @@ void generate_payload(FILE *f, const struct protocol *p, const struct call *c, b
 void generate_stub_head(FILE *f, const struct protocol *p, const struct call *c);
 void generate_client(const struct protocol *p);
 void generate_answers(const struct protocol *p);
+void generate_fit(FILE *f, const struct protocol *p, const struct call *c);
 void generate_server(const struct protocol *p);
 void generate_fuzz(const struct protocol *p);
 void generate_protocols(const struct protocol *p, unsigned count);

@@ -40,8 +40,8 @@ static void check_calls(struct protocol *p)
 				refuse(p->file, c->in.field[k].line, "field '%s' twice", c->lend);
 		for (unsigned k = 0; k < c->nr_requires; k++)
 			translate_require(p, c, &c->require[k]);
-		if (c->nr_ensures != 0 && !p->shared)
-			refuse(p->file, c->ensure[0].line, "only shared protocols check answers");
+		if (c->nr_ensures != 0 && p->kernel)
+			refuse(p->file, c->ensure[0].line, "nobody checks the kernel's answers");
 		for (unsigned k = 0; k < c->nr_ensures; k++)
 			translate_ensure(p, c, &c->ensure[k]);
 	}

@@ -40,7 +40,8 @@ static void call(FILE *f, const struct protocol *p, const struct call *c)
 	if (c->nr_errs != 0)
 		fprintf(f, "\n| error | when |\n|---|---|\n");
 	for (unsigned i = 0; i < c->nr_errs; i++)
-		fprintf(f, "| %s | %s |\n", c->err[i].name, c->err[i].text);
+		fprintf(f, "| %s%s | %s |\n", c->err[i].name,
+			c->err[i].misuse ? " (misuse)" : "", c->err[i].text);
 }
 
 static void list(FILE *f, const char *what, const struct documented *d, unsigned count)

@@ -95,7 +95,8 @@ static void call_part(FILE *f, const struct protocol *p, const struct call *c)
 	for (unsigned i = 0; i < c->nr_ensures; i++)
 		fprintf(f, " * ensures %s\n", c->ensure[i].text);
 	for (unsigned i = 0; i < c->nr_errs; i++)
-		fprintf(f, " * -%s: %s\n", c->err[i].name, c->err[i].text);
+		fprintf(f, " * -%s: %s%s\n", c->err[i].name, c->err[i].text,
+			c->err[i].misuse ? " (misuse)" : "");
 	fprintf(f, " */\n");
 	generate_payload(f, p, c, true);
 	generate_payload(f, p, c, false);
@@ -189,9 +190,10 @@ static uint64_t padding(const struct payload *in)
 
 static void client_stub(FILE *f, const struct protocol *p, const struct call *c)
 {
+	generate_fit(f, p, c);
 	generate_stub_head(f, p, c);
-	fprintf(f, "\n{\n\tstatic const struct stub stub = {\n\t\t.type = %s_%s,\n",
-		p->upper, upper(c->name));
+	fprintf(f, "\n{\n\tstatic const struct stub stub = {\n\t\t.type = %s_%s,\n"
+		"\t\t.fits = fits_%s,\n", p->upper, upper(c->name), c->name);
 	if (c->idempotent)
 		fprintf(f, "\t\t.idempotent = true,\n");
 	if (c->in.count != 0)
@@ -217,8 +219,8 @@ void generate_client(const struct protocol *p)
 	fprintf(f, "/* SPDX-License-Identifier: BSD-2-Clause\n"
 		" * %s_client.c - client stubs of the %s protocol.\n"
 		" * Generated from contracts/%s.contract: do not edit.\n */\n"
-		"#include <contract/%s.h>\n#include <lib/peer.h>\n", p->name, p->name, p->name,
-		p->name);
+		"#include <string.h>\n\n#include <contract/%s.h>\n#include <lib/peer.h>\n", p->name,
+		p->name, p->name, p->name);
 	for (unsigned i = 0; i < p->nr_calls; i++) {
 		fputc('\n', f);
 		client_stub(f, p, &p->call[i]);

@@ -140,7 +140,7 @@ void parse_field(struct protocol *p, struct call *call, bool in, char *rest, con
 	place(p, call, to, f);
 }
 
-void parse_err(struct protocol *p, struct call *call, char *rest, int line)
+void parse_err(struct protocol *p, struct call *call, bool misuse, char *rest, int line)
 {
 	struct documented *d = &call->err[call->nr_errs];
 	const char *name = next_word(&rest);
@@ -155,7 +155,10 @@ void parse_err(struct protocol *p, struct call *call, char *rest, int line)
 	for (unsigned i = 0; i < call->nr_errs; i++)
 		if (strcmp(call->err[i].name, name) == 0)
 			refuse(p->file, line, "error %s twice", name);
+	if (p->kernel && misuse)
+		refuse(p->file, line, "a kernel call's errors are what they are");
 	strcpy(d->name, name);
+	d->misuse = misuse;
 	take_quoted(p, line, &rest, d->text);
 	take_end(p, line, rest);
 	d->line = line;

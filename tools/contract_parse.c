@@ -178,8 +178,8 @@ static bool parse_item(struct protocol *p, struct call *call, const char *word, 
 		       const char *note, int line)
 {
 	bool known = strcmp(word, "in") == 0 || strcmp(word, "out") == 0 ||
-		     strcmp(word, "err") == 0 || strcmp(word, "requires") == 0 ||
-		     strcmp(word, "ensures") == 0;
+		     strcmp(word, "err") == 0 || strcmp(word, "misuse") == 0 ||
+		     strcmp(word, "requires") == 0 || strcmp(word, "ensures") == 0;
 
 	if (!known)
 		return false;
@@ -187,8 +187,8 @@ static bool parse_item(struct protocol *p, struct call *call, const char *word, 
 		refuse(p->file, line, "'%s' outside a call", word);
 	if (word[0] == 'i' || word[0] == 'o')
 		parse_field(p, call, word[0] == 'i', rest, note, line);
-	else if (strcmp(word, "err") == 0)
-		parse_err(p, call, rest, line);
+	else if (strcmp(word, "err") == 0 || word[0] == 'm')
+		parse_err(p, call, word[0] == 'm', rest, line);
 	else if (word[0] == 'e')
 		parse_condition(p, call->ensure, &call->nr_ensures, rest, line);
 	else

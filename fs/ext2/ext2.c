@@ -15,6 +15,7 @@
 #include <contract/kernel.h>
 #include <lib/args.h>
 #include <lib/clock.h>
+#include <lib/peer.h>
 #include <lib/print.h>
 #include <lib/service_ids.h>
 
@@ -563,6 +564,7 @@ static void on_alarm(void)
 
 static void init(enum start_kind kind)
 {
+	peer_watch_answers();
 	if (kind == START_RECOVER) {
 		io_recovered();
 		set_alarm(SOON_MS);

@@ -305,6 +305,7 @@ static err_t do_file_rename(const struct call *c, const struct file_rename_reque
 
 static void init(enum start_kind kind)
 {
+	peer_watch_answers();
 	system_init();
 }
 

@@ -373,7 +373,7 @@ static void test_good_set(void)
 	static const char *const text[4] = {
 		"service a\nid 30\nrank 7\nmemory 64K\ntalks b\nnotifies c\nneeds b c\n"
 		"lines 5/level\nuses read\ncalls alarm_set port_io irq_claim irq_ack\nports 60\n"
-		"serves block\npci 1:2\nprogram x\nargs 1\n",
+		"serves block\npci 1:2\nprogram x\nargs 1\ncomplains all\n",
 		"service b\nid 31\nrank 6\nmemory 64K\nserves pci programs\nneeds c\n"
 		"lines 5/level\ncalls irq_claim irq_ack\nposix read\n",
 		"service c\nid 32\nrank 6\nmemory 64K\nnotifies all\n",
@@ -387,6 +387,9 @@ static void test_good_set(void)
 
 	check(manifest_check(set, n, &e) == 0, "a good set passes, level-triggered lines shared",
 	      e.text);
+	check(manifest_may_complain(set[0], set[1]) && !manifest_may_complain(set[0], set[2]) &&
+	      !manifest_may_complain(set[1], set[0]),
+	      "'complains all' is of whom it talks to, not of whom it notifies", "it is not so");
 	check(manifest_order(set, n, order) == 0 && order[0] == 2 && order[1] == 1 && order[2] == 0,
 	      "what is needed starts first", "another order");
 	manifest_priv(set[0], set, n, &d);

@@ -4,7 +4,7 @@
  * what a recovery zeroes is zeroed by hand.
  *
  * Links: lib/server.c lib/undo.c lib/peer.c gen/contract/toy_server.c gen/contract/toy_client.c
- * Links: gen/contract/summary_server.c lib/format.c
+ * Links: gen/contract/ds_client.c gen/contract/summary_server.c lib/format.c
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -421,6 +421,68 @@ static void test_client(void)
 	      "a server that dies of the call each time is given up");
 }
 
+static uint32_t next_answer;
+static bool is_ended;
+static unsigned judged;
+
+static bool judge(endpoint_t who, uint32_t type, err_t err)
+{
+	(void)type;
+	check(who.v == ENDPOINT(1, 20).v && (uint32_t)err == send_answer,
+	      "the judge is told of whom, and of what");
+	judged++;
+	send_answer = next_answer;
+	return is_ended;
+}
+
+static bool fits_errors(err_t err, const void *request, const void *reply, uint64_t lent)
+{
+	(void)request;
+	(void)reply;
+	(void)lent;
+	return err == -ENOENT;
+}
+
+/* An answer, and what is answered to the same call then. */
+static err_t ask_judged(bool idempotent, int first, int second, bool ended)
+{
+	struct peer to = { .name = "toy", .at = ENDPOINT(1, 20) };
+	struct stub stub = { .type = TOY_PUT, .idempotent = idempotent, .fits = fits_errors };
+
+	judged = nr_sends = 0;
+	memset(send_result, 0, sizeof(send_result));
+	send_answer = (uint32_t)first;
+	next_answer = (uint32_t)second;
+	is_ended = ended;
+	return peer_call(&to, &stub, NULL, NULL, NULL, 0);
+}
+
+static void test_judged(void)
+{
+	check(ask_judged(true, -ENOSYS, -ENOENT, true) == -ENOSYS && judged == 0,
+	      "without a judge an answer that the contract does not allow is handed on");
+	peer_judge_answers(judge);
+	check(ask_judged(true, -ENOENT, 0, true) == -ENOENT && judged == 0,
+	      "one that it allows is not judged");
+	check(ask_judged(true, -ERECOVERED, 0, true) == -ERECOVERED && judged == 0,
+	      "nor is a request refused that the server has died of");
+	check(ask_judged(true, -ENOSYS, -ENOENT, true) == -ENOENT && judged == 1 && nr_sends == 2,
+	      "one that it does not allow is judged, and the server asked again");
+	check(ask_judged(true, -EDEADPEER, -ENOENT, true) == -ENOENT && judged == 1,
+	      "so is the kernel's word in a server's mouth");
+	check(ask_judged(true, -ENOSYS, -ENOSYS, true) == -EIO && judged == 1 && nr_sends == 2,
+	      "the second time it is an error, and nobody is told");
+	check(ask_judged(true, -ENOSYS, -ENOENT, false) == -EIO && judged == 1 && nr_sends == 1,
+	      "if nothing comes of it it is an error at once");
+	check(ask_judged(false, -ENOSYS, -ENOENT, true) == -ENOENT && nr_sends == 2,
+	      "a call that may not be repeated is, after an error: nothing was done");
+	check(ask_judged(false, 0, -ENOENT, true) == -EIO && judged == 1 && nr_sends == 1,
+	      "but not after none");
+	check(ask_judged(true, 0, -ENOENT, true) == -ENOENT && nr_sends == 2,
+	      "one that may be is");
+	peer_judge_answers(NULL);
+}
+
 int main(void)
 {
 	test_requests();
@@ -431,5 +493,6 @@ int main(void)
 	test_recovery_idle();
 	test_recovery_row();
 	test_client();
+	test_judged();
 	return failures != 0;
 }

@@ -34,16 +34,14 @@ err_t do_pm_exec_begin(const struct call *c, const struct pm_exec_begin_request 
 	struct vm_space_new_reply space;
 	struct thread *t = thread_of(req->client);
 	struct process *p;
-	err_t err;
 
 	if (endpoint_slot(c->client) != ID_VFS)
 		return -EPERM;
 	if (!t)
 		return -ESRCH;
 	exec_space_drop(t);             /* of one that vfs began, and died */
-	err = vm_space_new(&vm, &space);
-	if (err != 0)
-		return err;
+	if (vm_space_new(&vm, &space) != 0)
+		return -ENOMEM;
 	t->exec_space = space.space;
 	p = process_of(t);
 	for (struct thread *o = next_thread(p, NULL); o; o = next_thread(p, o))

@@ -400,6 +400,7 @@ static err_t do_pm_set_tty(const struct call *c, const struct pm_set_tty_request
 
 static void init(enum start_kind kind)
 {
+	peer_watch_answers();
 	effect_recover();
 	if (kind != START_FRESH)
 		return;

@@ -105,7 +105,7 @@ static err_t do_sched_program(const struct call *c, const struct sched_program_r
 		new.ticks = r->ticks;
 	}
 	*r = new;
-	return req->reniced ? apply(r) : 0;
+	return !req->reniced || apply(r) == 0 ? 0 : -ESRCH;
 }
 
 static err_t do_sched_service(const struct call *c, const struct sched_service_request *req)

@@ -241,6 +241,7 @@ static void choose_console(void)
 
 static void init(enum start_kind kind)
 {
+	peer_watch_answers();
 	devpts_init(kind == START_FRESH);
 	if (kind != START_FRESH)
 		return;

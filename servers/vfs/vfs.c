@@ -110,6 +110,7 @@ static void alarm(void)
 
 static void init(enum start_kind kind)
 {
+	peer_watch_answers();
 	mounts_init();
 	recovered = kind == START_RECOVER;
 	if (recovered)

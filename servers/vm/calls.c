@@ -216,7 +216,7 @@ err_t do_vm_populate(const struct call *c, const struct vm_populate_request *req
 	}
 	if (err == -ENOMEM)
 		wait_for_memory_of(endpoint_slot(c->client), req->proc, w.space);
-	return err == -EACCES || err == -EINVAL ? -EFAULT : err;
+	return err == 0 || err == -ENODATA || err == -ENOMEM ? err : -EFAULT;
 }
 
 /* One page of a space without a process: write len bytes of what the client lends. */

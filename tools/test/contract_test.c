@@ -123,7 +123,9 @@ static const struct refusal {
 	{ CALL "in u32 x[2]\nrequires x == 1\n", 4, "array has no value" },
 	{ CALL "in u32 x\nrequires len(x) > 1\n", 4, "not lent" },
 	{ CALL "in u32 x\nrequires x > 1 x\n", 4, "unexpected text" },
-	{ CALL "out u32 x\nensures x > 1\n", 4, "only shared protocols" },
+	{ KERNEL "out u32 x\nensures x > 1\n", 4, "nobody checks" },
+	{ KERNEL "misuse EIO \"x\"\n", 3, "what they are" },
+	{ CALL "err EIO \"x\"\nmisuse EIO \"y\"\n", 4, "twice" },
 	{ SHARED "out u32 x\nensures y > 1\n", 4, "unknown name" },
 	{ SHARED "out u32 x\nrequires x > 1\n", 4, "unknown name" },
 	{ SHARED "out u32 x\nensures x <= len(x)\n", 4, "not lent" },
@@ -174,7 +176,13 @@ static const char good[] =
 	"        in grant buf write\n"
 	"        requires len(buf) > 0 && len(buf) % 512 == 0\n"
 	"        requires pos + len(buf) <= 0xffffffffffffffff\n"
-	"        out u32 done[13]\n"
+	"        out u32 done[12]\n"
+	"        out u32 next\n"
+	"        ensures next <= len(buf) && next >= first\n"
+	"        err ENOSPC \"full\"\n"
+	"        misuse EPERM \"not lent\"\n"
+	"    call name 5\n"
+	"        out char text[8]\n"
 	"    call nothing 3\n"
 	"    call lend 4\n"
 	"        in grant data read\n"
@@ -201,6 +209,30 @@ static const char user[] =
 	"err_t (*const stub)(struct peer *, const struct t_read_request *, void *, size_t,\n"
 	"\tstruct t_read_reply *) = t_read;\n"
 	"err_t (*const plain)(struct peer *) = t_nothing;\n";
+
+/* Which answers stubs allow. */
+static const char fits[] =
+	"#include <stdio.h>\n"
+	"#include <contract/t_client.c>\n"
+	"static const struct stub *seen;\n"
+	"err_t peer_call(struct peer *to, const struct stub *stub, const void *request,\n"
+	"\tvoid *reply, const volatile void *range, size_t len) { seen = stub; return 0; }\n"
+	"#define IS(good) if (!(good)) return printf(\"not so: \" #good \"\\n\")\n"
+	"int main(void)\n{\n"
+	"\tstruct t_read_request q = { .first = 3 };\n"
+	"\tstruct t_read_reply r = { .next = 3 };\n"
+	"\tstruct t_name_reply n = { \"1234567\" };\n\tchar buf[9];\n"
+	"\tif (t_read(0, &q, buf, 9, &r) != 0) return 1;\n"
+	"\tIS(seen->fits(0, &q, &r, 9));\n\tr.next = 9;\n\tIS(seen->fits(0, &q, &r, 9));\n"
+	"\tr.next = 10;\n\tIS(!seen->fits(0, &q, &r, 9));\n"
+	"\tIS(seen->fits(-ENOSPC, &q, &r, 9));\n\tIS(!seen->fits(-EPERM, &q, &r, 9));\n"
+	"\tIS(!seen->fits(-ENOSYS, &q, &r, 9));\n\tIS(!seen->fits(ENOSPC, &q, &r, 9));\n"
+	"\tr.next = 2;\n\tIS(!seen->fits(0, &q, &r, 9));\n"
+	"\tif (t_nothing(0) != 0) return 1;\n"
+	"\tIS(seen->fits(0, 0, 0, 0));\n\tIS(!seen->fits(-EIO, 0, 0, 0));\n"
+	"\tif (t_name(0, &n) != 0) return 1;\n"
+	"\tIS(seen->fits(0, 0, &n, 0));\n\tn.text[7] = '8';\n\tIS(!seen->fits(0, 0, &n, 0));\n"
+	"\treturn 0;\n}\n";
 
 static void test_compile(const char *cc)
 {
@@ -233,6 +265,9 @@ static void test_good(void)
 		  "! grep -q '\"block_read\"' @/out/contract/protocols.c && "
 		  "! ls @/out/contract/block_client.c 2> /dev/null") == 0,
 	      "a protocol in shared memory has no stubs, and the table of all says so", output);
+	write_file("fits.c", fits);
+	check(run(output, sizeof(output), "gcc -std=gnu17 -I. -I@/out -idirafter lib -o @/fits "
+		  "@/fits.c && @/fits") == 0, "a stub allows what its contract does", output);
 	test_compile("gcc");
 	if (run(output, sizeof(output), "command -v clang") == 0)
 		test_compile("clang");
