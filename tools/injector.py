@@ -434,7 +434,8 @@ class Injector:
             if seen is None and run:
                 raise Ended(fault.end)
             if seen is None:
-                fault.end = 'console' if self.programs_run() else 'hang'
+                fault.end = ('console' if self.programs_run() else
+                             'stall' if self.ask('true', ANSWER_S) is not None else 'hang')
                 if fault.end == 'hang' and self.stop(code):
                     fault.end = 'stuck'
                 raise Ended(fault.end)

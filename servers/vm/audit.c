@@ -54,6 +54,8 @@ void audit(void)
 	struct proc_info_reply info;
 	bool calls = false;
 
+	if (frames_wanted() != 0)
+		memory_find();
 	waits_alarm();
 	waits_for_memory_again();
 	for (unsigned slot = FIRST_PROGRAM; slot < NR_PROCS; slot++) {

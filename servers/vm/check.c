@@ -50,6 +50,11 @@ static void sweep(unsigned space)
 	sweep_part(space, at, USER_END);
 }
 
+static bool is_orphan(unsigned n)
+{
+	return state.space[n].phase == SPACE_NONE && kernel_has(n);
+}
+
 static void check_space(unsigned n)
 {
 	struct space *s = &state.space[n];
@@ -57,7 +62,7 @@ static void check_space(unsigned n)
 	if (s->phase == SPACE_BUILDING || s->phase == SPACE_DYING) {
 		space_end(n);
 		half_made++;
-	} else if (s->phase == SPACE_NONE && kernel_has(n)) {
+	} else if (is_orphan(n)) {
 		space_end(n);
 		orphans++;
 	} else if (s->phase == SPACE_LIVE) {
@@ -137,6 +142,21 @@ static void scavenge(void)
 		print("recovered: swept %u ranges, corrected %u counts\n", swept, counts);
 	state.strangers = 1;
 	ipc_notify(FIRST_ENDPOINT(ID_PM));
+}
+
+/* Without a crash: what has been lost all the same. */
+void memory_find(void)
+{
+	unsigned frames, spaces = 0;
+
+	for (unsigned n = FIRST_SPACE; n < NR_SPACES; n++)
+		if (is_orphan(n)) {
+			space_end(n);
+			spaces++;
+		}
+	frames = frames_find();
+	if (frames != 0 || spaces != 0)
+		print("repaired: %u spaces and %u frames were nobody's\n", spaces, frames);
 }
 
 err_t vm_check(void)

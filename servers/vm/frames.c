@@ -48,23 +48,37 @@ static void scan_part(uint32_t first, uint32_t count, const struct frame *f)
 	}
 }
 
-void frames_init(void)
+static void scan(void)
 {
 	static struct frame part[SCAN];
 	struct frame_info_request req = { .count = SCAN, .address = (uint64_t)(uintptr_t)part };
 	struct frame_info_reply reply;
 
 	stock_top = STOCK;
-	nr_total = nr_free = nr_cache = 0;
+	nr_total = nr_free = 0;
 	memset(free_map, 0, sizeof(free_map));
-	memset(cache_map, 0, sizeof(cache_map));
 	while (req.first < MAX_FRAMES && sys_frame_info(&req, &reply) == 0 && reply.done != 0) {
 		scan_part(req.first, reply.done, part);
 		req.first += reply.done;
 	}
 	nr_words = (req.first + 63) / 64;
 	next_word = 0;
+}
+
+void frames_init(void)
+{
+	nr_cache = 0;
+	memset(cache_map, 0, sizeof(cache_map));
+	scan();
 	told_at = low_mark();
+}
+
+uint32_t frames_find(void)
+{
+	uint32_t known = nr_free;
+
+	scan();
+	return nr_free - known;
 }
 
 uint32_t frames_total(void)

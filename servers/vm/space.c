@@ -11,6 +11,7 @@
 
 #include <abi/boot.h>
 #include <lib/assert.h>
+#include <lib/print.h>
 #include <lib/service_ids.h>
 
 extern const char vdso_start[], vdso_end[];     /* vdso_image.S */
@@ -215,20 +216,39 @@ static unsigned find_unused(void)
 	return 0;
 }
 
+static err_t create(unsigned space)
+{
+	unsigned have;
+	struct space_create_request req = {
+		.space = (uint16_t)space, .root = *frames_peek(1, &have), .priv = PRIV_PROGRAM,
+	};
+
+	return have == 0 ? -ENOMEM : sys_space_create(&req);
+}
+
+/* The kernel has it still: it was forgotten. If a process uses it, it goes later. */
+static void reclaim(unsigned space)
+{
+	print("repaired: space %u was nobody's\n", space);
+	state.space[space].phase = space_destroy(space) ? SPACE_NONE : SPACE_DYING;
+	undo_commit();
+}
+
 err_t space_begin(unsigned *space)
 {
-	struct space_create_request req = { .priv = PRIV_PROGRAM };
-	unsigned n = find_unused(), have;
-	const pfn_t *root = frames_peek(1, &have);
+	unsigned n;
 	err_t err;
 
-	if (n == 0 || have == 0 || !frames_plenty(SPARES))
-		return -ENOMEM;
-	state.space[n] = (struct space){ .phase = SPACE_BUILDING, .search = MMAP_TOP };
-	undo_commit();
-	req.space = (uint16_t)n;
-	req.root = *root;
-	err = sys_space_create(&req);
+	do {
+		n = find_unused();
+		if (n == 0 || !frames_plenty(SPARES))
+			return -ENOMEM;
+		state.space[n] = (struct space){ .phase = SPACE_BUILDING, .search = MMAP_TOP };
+		undo_commit();
+		err = create(n);
+		if (err == -EEXIST)
+			reclaim(n);
+	} while (err == -EEXIST);
 	if (err != 0) {
 		state.space[n].phase = SPACE_NONE;
 		return -ENOMEM;

@@ -66,6 +66,7 @@ err_t do_vm_limit(const struct call *c, const struct vm_limit_request *req);
 enum { SPARES = 4 };                    /* a page needs three tables at most */
 
 void frames_init(void);
+uint32_t frames_find(void);             /* as the kernel has them; how many more are free */
 uint32_t frames_total(void);            /* that could ever be vm's */
 uint32_t frames_free(void);
 /* The next free frames in the order they will be used; *have: how many, `want` if there are. */
@@ -260,6 +261,7 @@ void shares_init(void);
 /* ---- check.c ---- */
 
 err_t vm_check(void);
+void memory_find(void);
 void vm_begin_again(void);              /* fresh, and not for the first time */
 bool stranger_next(endpoint_t *proc);   /* a program that we know nothing of */
 

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""vm forgets what it has, and nobody dies: memory and address spaces are found again.
+
+Limit: 120
+"""
+import os
+import shutil
+import subprocess
+import tempfile
+
+import machine
+import plant
+from guest import finish, scenario
+
+SHM = '/dev/shm'
+VM = 3
+ELF = os.path.join(machine.BUILD, 'services', 'vm', 'vm.elf')
+FEW = 300                       # frames, below vm's low mark
+NOBODYS = bytes(1)              # SPACE_NONE
+
+
+def gdb(*words):
+    return [int(line) for line in subprocess.run(
+        ['gdb', '-q', '-nx', '-batch', ELF] + [
+            w for word in words for w in ('-ex', 'output/d (long)(%s)' % word, '-ex', 'echo \\n')],
+        capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout.split()]
+
+
+class Vm:
+    def __init__(self, bed):
+        self.bed = bed
+        symbols = plant.count.Symbols(ELF).address
+        self.free_map, self.nr_free = (symbols[name] for name in ('free_map', 'nr_free'))
+        self.phase, self.size, self.number, self.live = gdb(
+            "&((struct state *)&'state.c'::state)->space[0].phase", 'sizeof(struct space)',
+            'sizeof(((struct state *)0)->space) / sizeof(struct space)', '(int)SPACE_LIVE')
+
+    def word(self, at, size):
+        place = self.bed.memory.physical(VM, at)
+        return self.bed.memory.word(place, size)
+
+    def write(self, stub, at, data):
+        while data:
+            part = min(len(data), 4096 - at % 4096, 512)
+            place = self.bed.memory.physical(VM, at)
+            if place is not None:
+                stub.write(place, data[:part])
+            at, data = at + part, data[part:]
+
+    def spaces(self):
+        return {n for n in range(1, self.number)
+                if self.word(self.phase + n * self.size, 1) == self.live}
+
+
+def forget_space(guest, vm):
+    """One that a program has."""
+    before = vm.spaces()
+    guest.run('sleep 1000 & sleep 0.2')
+    mine = vm.spaces() - before
+    assert len(mine) == 1, mine
+    with plant.standing(guest) as stub:
+        vm.write(stub, vm.phase + mine.pop() * vm.size, NOBODYS)
+    out = guest.run('for i in 1 2 3 4 5 6 7 8; do /bin/true || echo BAD; done; ls / | wc -l')[1]
+    assert 'BAD' not in out and 'fork' not in out, out
+    out = guest.run('dmesg | grep repaired')[1]
+    assert "was nobody's" in out, out
+    guest.run('kill -KILL $(pidof sleep); wait')
+
+
+def forget_frames(guest, vm):
+    """All but what vm has at hand."""
+    free = vm.word(vm.nr_free, 4)
+    with plant.standing(guest) as stub:
+        vm.write(stub, vm.free_map, bytes(free // 2))
+        vm.write(stub, vm.nr_free, FEW.to_bytes(4, 'little'))
+    out = guest.run('sleep 3; head -c 20000000 /dev/zero | tail -c 16000000 | wc -c; '
+                    'dmesg | tail -n 20', 60)[1]
+    assert "16000000" in out and "frames were nobody's" in out, out
+    assert vm.word(vm.nr_free, 4) > free * 9 // 10, (free, vm.word(vm.nr_free, 4))
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix='skink-forgotten-', dir=SHM if os.path.isdir(SHM) else None)
+    bed = plant.Bed(folder)
+    try:
+        bed.fresh()
+        vm = Vm(bed)
+        with scenario('vm forgets the space of a program: the next one that begins is not refused'):
+            forget_space(bed.guest, vm)
+        with scenario('vm forgets free memory: it is found before it is missed'):
+            forget_frames(bed.guest, vm)
+    finally:
+        bed.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if shutil.which('gdb') is None:
+    print('ok no gdb, no debugger')
+else:
+    main()
+finish()
