@@ -32,7 +32,7 @@ PARTS = ('files', 'trees')
 SIZE = 60000                    # of the file that the load copies
 PATIENCE_S = 1.0                # what is not reached by then is put back
 WORK_S = 0.5                    # what is reached stays at least so long, or until its service dies
-ANSWER_S = 24                   # no answer for so long, and the console does not work
+ANSWER_S = 45                   # no answer for so long, and the console does not work
 WATCHDOG_S = 40                 # nothing at all for so long after it, and the system hangs
 ROUND_S = 15                    # in which who has died is back
 LONG_S = 1 << 20                # nothing ends before it is ended
@@ -127,16 +127,19 @@ class Ended(Exception):
 
 
 # For the shell at the console, which may be a new one. settle: each part has done all its steps
-# since now. Builtins: what programs see is the load's to say. revive: a shell ends if it cannot
-# fork.
+# since now; it fails if one does none for 12 seconds. Builtins: what programs see is the load's to
+# say. revive: a shell ends if it cannot fork.
 LOOK = r'''
 now() { n=0; read n < /tmp/any/done.$1; } 2> /dev/null
 settle() {
-	files= trees= tries=0
 	until now files && now trees; do usleep 50000; done
-	now files; files=$((n + STEPS_FILES)); now trees; trees=$((n + STEPS_TREES))
-	until now files && [ $n -ge $files ] && now trees && [ $n -ge $trees ]; do
-		tries=$((tries + 1))
+	settled files STEPS_FILES && settled trees STEPS_TREES
+}
+settled() {
+	now $1; end=$((n + $2)) last=$n tries=0
+	until now $1 && [ $n -ge $end ]; do
+		[ $n = $last ] || tries=0
+		last=$n tries=$((tries + 1))
 		[ $tries -lt 250 ] || return 1
 		usleep 50000
 	done
