@@ -39,8 +39,10 @@ err_t do_vm_space_new(const struct call *c, struct vm_space_new_reply *reply)
 	if (!done_before(c->client, c->serial, &before)) {
 		spaces_reap();
 		err = space_begin(&space);
-		if (err != 0)
+		if (err != 0) {
+			doubt_shortage(0);
 			return err;
+		}
 		err = space_fixed(space);
 		if (err != 0) {
 			space_end(space);
@@ -66,8 +68,10 @@ err_t do_vm_space_fork(const struct call *c, const struct vm_space_fork_request 
 		return -ESRCH;
 	if (!done_before(c->client, c->serial, &before)) {
 		err = space_fork(parent, &child);
-		if (err != 0)
+		if (err != 0) {
+			doubt_shortage(parent);
 			return err;
+		}
 		done_now(c->client, c->serial, before = child);
 	}
 	reply->space = (uint16_t)before;

@@ -265,8 +265,10 @@ int64_t vm_fault(const struct delivery *d)
 	err_t err;
 
 	audit_fault(d);
-	if (w.space == 0 || w.address >= USER_END)
+	if (w.space == 0 || w.address >= USER_END) {
+		doubt_refusal(d->m.peer, w.space, w.address, w.access, -EFAULT);
 		return fault_refused(-EFAULT);
+	}
 	/* Not the program's own access but the CPU's, which SMAP refuses however often it is tried:
 	 * QEMU makes it in a far return. */
 	if ((code & (FAULT_PRESENT | FAULT_USER)) == FAULT_PRESENT)
@@ -282,6 +284,7 @@ int64_t vm_fault(const struct delivery *d)
 		wait_for_memory(d, w.space);
 		return NO_REPLY;
 	}
+	doubt_refusal(d->m.peer, w.space, w.address, w.access, err);
 	return fault_refused(err);
 }
 
@@ -305,6 +308,8 @@ int64_t page_for_call(const struct delivery *d, uint64_t address, bool write)
 		wait_for_page(d, w.space, address, &m);
 	else if (err == -ENOMEM)
 		wait_for_memory(d, w.space);
+	else
+		doubt_refusal(d->m.peer, w.space, address, w.access, err);
 	return err == -ENODATA || err == -ENOMEM ? NO_REPLY : -EFAULT;
 }
 

@@ -261,9 +261,14 @@ void shares_init(void);
 /* ---- check.c ---- */
 
 err_t vm_check(void);
-void memory_find(void);
+void memory_find(void);                 /* without a crash */
 void vm_begin_again(void);              /* fresh, and not for the first time */
 bool stranger_next(endpoint_t *proc);   /* a program that we know nothing of */
+
+/* ---- doubt.c: before a verdict that a program dies of ---- */
+
+void doubt_refusal(endpoint_t proc, unsigned space, uint64_t address, unsigned access, err_t err);
+void doubt_shortage(unsigned parent);           /* 0: none */
 
 /* ---- scratch.c: a page of somebody else in vm's own space ---- */
 
