@@ -2,13 +2,15 @@
  * answer.c - which answers of file servers and character devices are any (note 0026).
  *
  * Job:      looks at an answer with what the contract says and with what vfs knows itself: the
- *           file it asked about, its type, how many bytes of it there are.
+ *           file it asked about, its type, how many bytes of it there are, which names.
  * Speaks:   contracts/file, contracts/chardev (answers).
  * Touches:  nothing.
  * Trusts:   nothing in an answer: a server whose code has changed under it sends anything.
  * On crash: holds no state.
  */
 #include "vfs.h"
+
+#define DOUBT_NS 1000000000ull          /* a server's errors are doubted so often at most */
 
 enum { TYPE_SHIFT = 12, TYPES = 1 << 1 | 1 << 2 | 1 << 4 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 12,
        RENAME_EXCHANGE_ = 2 };
@@ -60,12 +62,80 @@ static bool is_all(const struct request *q, const struct file_entry *e)
 	return reply->done >= (there < q->lent ? there : q->lent);
 }
 
+static bool has_type(unsigned inode, uint32_t type)
+{
+	return (state.inode[inode].attr.mode & S_IFMT_) == type;
+}
+
+/* No other request is on its way that changes names. */
+static bool names_rest(const struct request *q)
+{
+	const struct request *of = state.request[request_server(q)];
+
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
+		if (&of[n] != q && of[n].type >= FILE_CREATE && of[n].type <= FILE_RENAME &&
+		    !of[n].taken)
+			return false;
+	return true;
+}
+
+/* Known to be there, and to be this inode; 0: known not to be there. */
+static bool is_known(const struct request *q, unsigned inode)
+{
+	unsigned n = name_find(q->dir, q->name, strlen(q->name));
+
+	return n != 0 && state.name[n].inode == inode;
+}
+
+static bool is_there(unsigned inode)
+{
+	return state.inode[inode].attr.links != 0;
+}
+
+/* Does vfs know better? All changes of such a tree go through vfs. */
+static bool contradicts(const struct request *q, err_t err)
+{
+	bool changes_names = q->type == FILE_UNLINK || q->type == FILE_RENAME;
+
+	switch (err) {
+	case -ENOTDIR:
+		return q->type == FILE_UNLINK ? has_type(q->inode, S_IFDIR_) :
+		       q->type != FILE_RENAME && has_type(q->dir, S_IFDIR_);
+	case -EISDIR:
+		return q->type == FILE_UNLINK && !has_type(q->inode, S_IFDIR_);
+	case -EINVAL:
+		return q->type == FILE_READLINK && has_type(q->inode, S_IFLNK_);
+	case -EEXIST:
+		return (q->type == FILE_CREATE || q->type == FILE_LINK) && names_rest(q) &&
+		       is_known(q, 0);
+	case -ENOENT:
+		if (changes_names)
+			return names_rest(q) && is_known(q, q->inode);
+		return q->type != FILE_LOOKUP && (q->dir == 0 || is_there(q->dir)) &&
+		       (q->inode == 0 || is_there(q->inode)) && names_rest(q);
+	default:
+		return false;
+	}
+}
+
+/* An error that vfs knows better is asked about once more, of a server with new code; then it is
+ * believed. Not each time: a server that has begun afresh has forgotten all that vfs knows. */
+static bool is_doubtful(const struct request *q, err_t err)
+{
+	const struct server_row *s = &state.server[request_server(q)];
+	unsigned inode = q->dir != 0 ? q->dir : q->inode;
+
+	return q->again == AGAIN_NO && s->bad < BAD_MOST && inode != 0 &&
+	       !(mount_flags(&state.inode[inode]) & FILE_MOUNT_VOLATILE) &&
+	       clock_monotonic_ns() >= s->doubted_ns + DOUBT_NS && contradicts(q, err);
+}
+
 bool file_answer_is(const struct request *q, const struct file_entry *e)
 {
 	if (!file_answer_fits(q->type, e->err, e->w, e->answer, q->lent))
 		return false;
 	if (e->err != 0)
-		return true;
+		return !is_doubtful(q, e->err);
 	switch (q->type) {
 	case FILE_MOUNT:
 	case FILE_LOOKUP:

@@ -12,8 +12,6 @@
 
 #include <lib/complain.h>
 
-enum { BAD_MOST = 3 };
-
 struct board_memory { char bytes[FILE_BOARD_BYTES]; } __attribute__((aligned(PAGE_SIZE)));
 _Static_assert(sizeof(struct board_memory) >= CHARDEV_BOARD_BYTES, "one size for all");
 
@@ -462,6 +460,8 @@ static void server_look(unsigned server)
 			if (!asked_again(server, n, &accused))
 				complete(server, n);
 		}
+	if (accused)
+		state.server[server].doubted_ns = clock_monotonic_ns();
 	if (state.server[server].kind == SERVER_CHAR)
 		lines_look(server);
 }

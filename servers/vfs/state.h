@@ -225,6 +225,8 @@ struct row {
 
 enum server_kind { SERVER_NONE, SERVER_FILE, SERVER_CHAR };
 
+enum { BAD_MOST = 3 };
+
 struct server_row {
 	endpoint_t who;
 	uint8_t kind;
@@ -232,6 +234,7 @@ struct server_row {
 	uint8_t board;                  /* which board memory */
 	uint8_t full;                   /* rows wait for an entry */
 	uint8_t bad;                    /* answers in a row that were none */
+	uint64_t doubted_ns;            /* when rs was told so last */
 	uint8_t gone;                   /* not started again by itself: answers are EIO */
 	uint16_t queue;
 	uint32_t seen[BOARD_WORDS];     /* seq of lines */

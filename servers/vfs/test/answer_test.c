@@ -9,7 +9,8 @@
 #include <servers/vfs/vfs.h>
 #include <tests/unit.h>
 
-enum { FILE_SERVER = 1, CHAR_SERVER, INODE = 5, NUMBER = 77, LENT = 2 * PAGE_SIZE };
+enum { FILE_SERVER = 1, CHAR_SERVER, INODE = 5, DIR_, NAME_ROW, NUMBER = 77,
+       LENT = 2 * PAGE_SIZE };
 
 static struct request *q;
 static struct file_entry e;
@@ -30,6 +31,14 @@ unsigned request_server(const struct request *of)
 unsigned inode_find(unsigned mount, uint64_t file)
 {
 	return mount == 0 && file == NUMBER ? INODE : 0;
+}
+
+static uint64_t now = 5000000000ull;
+uint64_t clock_monotonic_ns(void) { return now; }
+
+unsigned name_find(unsigned dir, const char *text, size_t len)
+{
+	return dir == DIR_ && len == 1 && text[0] == 'x' ? NAME_ROW : 0;
 }
 
 /* ---- the tests ---- */
@@ -172,12 +181,74 @@ static void t_repeated(void)
 	CHECK(!may_be_repeated(q));
 }
 
+/* A name that vfs knows to be there, and has asked about. */
+static void asked_of(uint32_t type)
+{
+	asked(FILE_SERVER, type);
+	state.inode[DIR_].attr = (struct file_attr){ .mode = S_IFDIR_ | 0755, .links = 2 };
+	state.inode[INODE].attr.links = 1;
+	state.name[NAME_ROW].inode = INODE;
+	q->dir = DIR_;
+	q->name[0] = 'x';
+}
+
+static void t_contradictions(void)
+{
+	asked_of(FILE_UNLINK);
+	CHECK(!good(-ENOENT) && !good(-EISDIR) && good(-ENOTDIR) && good(-EIO) && good(-EROFS));
+	state.name[NAME_ROW].inode = 0;
+	CHECK(good(-ENOENT));
+	asked_of(FILE_RENAME);
+	CHECK(!good(-ENOENT) && good(-ENOTDIR) && good(-ENOTEMPTY));
+	asked_of(FILE_CREATE);
+	CHECK(good(-EEXIST) && !good(-ENOTDIR) && !good(-ENOENT) && good(-ENOSPC));
+	state.name[NAME_ROW].inode = 0;
+	CHECK(!good(-EEXIST));
+	state.inode[DIR_].attr.links = 0;
+	CHECK(good(-ENOENT));
+	asked_of(FILE_LOOKUP);
+	CHECK(good(-ENOENT) && !good(-ENOTDIR));
+	asked_of(FILE_GET_ATTR);
+	CHECK(!good(-ENOENT));
+	state.inode[INODE].attr.links = 0;
+	CHECK(good(-ENOENT));
+	asked_of(FILE_READLINK);
+	CHECK(good(-EINVAL));
+	state.inode[INODE].attr.mode = S_IFLNK_ | 0777;
+	CHECK(!good(-EINVAL));
+}
+
+/* Not where others change the tree or a request may have, not twice, not all the time. */
+static void t_believed(void)
+{
+	asked_of(FILE_UNLINK);
+	state.mount[0].flags = FILE_MOUNT_VOLATILE;
+	CHECK(good(-ENOENT));
+	asked_of(FILE_UNLINK);
+	q[1].type = FILE_RENAME;
+	CHECK(good(-ENOENT));
+	q[1].taken = 1;
+	CHECK(!good(-ENOENT));
+	q->again = AGAIN_ERROR;
+	CHECK(good(-ENOENT));
+	asked_of(FILE_UNLINK);
+	state.server[FILE_SERVER].bad = BAD_MOST;
+	CHECK(good(-ENOENT));
+	asked_of(FILE_UNLINK);
+	state.server[FILE_SERVER].doubted_ns = now - 10;
+	CHECK(good(-ENOENT));
+	now += 2000000000ull;
+	CHECK(!good(-ENOENT));
+}
+
 int main(void)
 {
 	TEST("an error that the contract does not list for a call is no answer", t_errors);
 	TEST("attributes of no file, of another file, of another type are none", t_attributes);
 	TEST("more bytes than were lent, or fewer than a file has, are none", t_bytes);
 	TEST("a line, a link, a directory, a mount that cannot be is none", t_others);
+	TEST("an error that vfs knows better is none", t_contradictions);
+	TEST("it is believed where it may be right, and when it is repeated", t_believed);
 	TEST("a request that may have been done is asked again if that does no harm", t_repeated);
 	return test_result();
 }
