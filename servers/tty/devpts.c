@@ -16,7 +16,7 @@
 #include <lib/print.h>
 
 enum { TYPE_MASK = 0170000, TYPE_DIR = 0040000, TYPE_CHAR = 0020000, TYPE_FILE = 0100000,
-       DEVPTS_MAGIC_ = 0x1cd1 };
+       DEVPTS_MAGIC_ = 0x1cd1, ROOT_MODE = 0755, MODE_BITS = 07777 };
 enum { FILE_ROOT = 1, FILE_PTMX, FIRST_PTS };
 
 static uint64_t file_of(const struct pty *p)
@@ -207,6 +207,23 @@ static err_t do_file_forget(const struct call *c, const struct file_forget_reque
 	return 0;
 }
 
+static void check_node(struct node *n, uint32_t usual, const char *name, unsigned number)
+{
+	if (n->mode <= MODE_BITS)
+		return;
+	print("recovery: %s%u had mode 0%o\n", name, number, n->mode);
+	n->mode = usual;
+}
+
+/* Y3 */
+void devpts_check(void)
+{
+	check_node(&state.pts, ROOT_MODE, "/dev/pts ", 0);
+	check_node(&state.ptmx, 0, "/dev/pts/ptmx ", 0);
+	for (unsigned i = 0; i < NR_PTYS; i++)
+		check_node(&state.pty[i].node, PTS_MODE, "/dev/pts/", i);
+}
+
 void devpts_init(bool fresh)
 {
 	static const struct file_ops ops = {
@@ -222,6 +239,6 @@ void devpts_init(bool fresh)
 	file_server_init(&ops);
 	if (!fresh)
 		return;
-	state.pts = (struct node){ .mode = 0755, .atime = now, .mtime = now, .ctime = now };
+	state.pts = (struct node){ .mode = ROOT_MODE, .atime = now, .mtime = now, .ctime = now };
 	state.ptmx = (struct node){ .mode = 0, .atime = now, .mtime = now, .ctime = now };
 }

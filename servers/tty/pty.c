@@ -25,7 +25,7 @@ enum { FIONREAD_ = 0x541b, TCXONC_ = 0x540a, TCFLSH_ = 0x540b, TIOCEXCL_ = 0x540
 #define TIOCGPTLCK_ 0x80045439u
 #define TIOCGEXCL_ 0x80045440u
 
-enum { SI_KERNEL_ = 0x80, PTS_MODE = 0620 };
+enum { SI_KERNEL_ = 0x80 };
 /* A time of a terminal is known to eight seconds: it shall not tell how fast somebody types. */
 #define TIMES_NS 8000000000ll
 

@@ -277,6 +277,7 @@ static err_t check(void)
 		events(l);              /* it may have changed, and nobody was told */
 		pty_events(l, true);
 	}
+	devpts_check();
 	wire_recovered();
 	return 0;
 }

@@ -109,7 +109,9 @@ void pty_events(const struct line *l, bool always);     /* of the master, if the
 void pty_touch(const struct line *l, bool write);
 
 /* ---- devpts.c ---- */
+enum { PTS_MODE = 0620 };
 void devpts_init(bool fresh);
+void devpts_check(void);
 
 struct line *line_of(uint32_t n);
 

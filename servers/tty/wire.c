@@ -120,7 +120,7 @@ static void received(unsigned w, const struct serial_read_reply *r)
 	struct wire *x = &state.wire[w];
 
 	x->reads_out--;
-	if (r->flags & SERIAL_REBOOT)
+	if (r->flags & SERIAL_REBOOT && w == WIRE_KEYBOARD)
 		ask_reboot();
 	if (r->flags & SERIAL_GOT_BREAK)
 		input_break(line_at(w));
@@ -320,10 +320,27 @@ void wire_open(void)
 	}
 }
 
+/* Y2. What the driver holds the requests say: also what it has refused is asked again. */
+static void check_wire(unsigned w)
+{
+	struct wire *x = &state.wire[w];
+	uint32_t reads = 0;
+
+	for (uint64_t used = x->ring.used; used != 0; used &= used - 1)
+		reads += x->ring.pending[__builtin_ctzll(used)].type == SERIAL_READ;
+	x->reads_out = reads;
+	if (x->got.len > sizeof(x->got.byte) || x->got_taken > x->got.len) {
+		print("recovery: %u of %u bytes of %s were taken\n", x->got_taken, x->got.len,
+		      driver[w].name);
+		x->got.len = x->got_taken = 0;
+	}
+}
+
 /* The crash may have come before wire_served, a publication, or before the drivers were told. */
 void wire_recovered(void)
 {
 	for (unsigned w = 0; w < NR_WIRES; w++) {
+		check_wire(w);
 		submit_writes(w);
 		ring_client_publish(&state.wire[w].ring, &wire_memory[w]);
 		tell(w);
