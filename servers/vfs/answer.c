@@ -62,6 +62,62 @@ static bool is_all(const struct request *q, const struct file_entry *e)
 	return reply->done >= (there < q->lent ? there : q->lent);
 }
 
+/* ---- listings ---- */
+
+/* The name of an entry, and where the next one begins; NULL: it is none. */
+static const char *entry(const char *from, size_t left, size_t *size)
+{
+	uint64_t file;
+	uint16_t len;
+
+	if (left < DIRENT_MIN)
+		return NULL;
+	memcpy(&file, from, sizeof(file));
+	memcpy(&len, from + DIRENT_LEN, sizeof(len));
+	if (file == 0 || len < DIRENT_MIN || len > left || from[DIRENT_NAME] == '\0' ||
+	    memchr(from + DIRENT_NAME, '\0', len - DIRENT_NAME) == NULL)
+		return NULL;
+	*size = len;
+	return from + DIRENT_NAME;
+}
+
+/* Whole entries; *known: of how many of them vfs knows that they are there. */
+static bool is_listing(const struct request *q, size_t done, unsigned *known)
+{
+	const char *from = done != 0 ? request_bounce(q) : NULL, *name;
+	size_t size;
+
+	*known = 0;
+	for (size_t at = 0; at < done; at += size) {
+		unsigned n;
+
+		name = entry(from + at, done - at, &size);
+		if (name == NULL)
+			return false;
+		n = name_find(q->inode, name, strlen(name));
+		*known += n != 0 && state.name[n].inode != 0;
+	}
+	return true;
+}
+
+static unsigned names_known(unsigned dir)
+{
+	unsigned known = 0;
+
+	for (unsigned n = state.inode[dir].child; n != 0; n = state.name[n].sibling)
+		known += !state.name[n].gone && state.name[n].inode != 0;
+	return known;
+}
+
+/* One that begins at the beginning, and ends though more would have fitted, is a whole one. */
+static bool is_whole(const struct request *q, const struct file_entry *e, size_t done)
+{
+	return ((const struct file_readdir_request *)e->w)->pos == 0 &&
+	       done + DIRENT_MOST <= q->lent;
+}
+
+/* ---- errors ---- */
+
 static bool has_type(unsigned inode, uint32_t type)
 {
 	return (state.inode[inode].attr.mode & S_IFMT_) == type;
@@ -92,14 +148,28 @@ static bool is_there(unsigned inode)
 	return state.inode[inode].attr.links != 0;
 }
 
+/* Does vfs know of names that are not in it? */
+static bool lacks(const struct request *q, const struct file_entry *e)
+{
+	size_t done = ((const struct file_readdir_reply *)e->answer)->done;
+	unsigned known;
+
+	return q->type == FILE_READDIR && is_whole(q, e, done) && names_rest(q) &&
+	       state.inode[q->inode].changes == q->changes && is_listing(q, done, &known) &&
+	       known < names_known(q->inode);
+}
+
 /* Does vfs know better? All changes of such a tree go through vfs. */
-static bool contradicts(const struct request *q, err_t err)
+static bool contradicts(const struct request *q, const struct file_entry *e, err_t err)
 {
 	bool changes_names = q->type == FILE_UNLINK || q->type == FILE_RENAME;
 
 	switch (err) {
+	case 0:
+		return lacks(q, e);
 	case -ENOTDIR:
 		return q->type == FILE_UNLINK ? has_type(q->inode, S_IFDIR_) :
+		       q->type == FILE_READDIR ? has_type(q->inode, S_IFDIR_) :
 		       q->type != FILE_RENAME && has_type(q->dir, S_IFDIR_);
 	case -EISDIR:
 		return q->type == FILE_UNLINK && !has_type(q->inode, S_IFDIR_);
@@ -118,24 +188,28 @@ static bool contradicts(const struct request *q, err_t err)
 	}
 }
 
-/* An error that vfs knows better is asked about once more, of a server with new code; then it is
- * believed. Not each time: a server that has begun afresh has forgotten all that vfs knows. */
-static bool is_doubtful(const struct request *q, err_t err)
+/* What vfs knows better is asked about once more, of a server with new code; then it is believed.
+ * Not each time: a server that has begun afresh has forgotten all that vfs knows. */
+static bool is_doubtful(const struct request *q, const struct file_entry *e)
 {
 	const struct server_row *s = &state.server[request_server(q)];
 	unsigned inode = q->dir != 0 ? q->dir : q->inode;
 
 	return q->again == AGAIN_NO && s->bad < BAD_MOST && inode != 0 &&
 	       !(mount_flags(&state.inode[inode]) & FILE_MOUNT_VOLATILE) &&
-	       clock_monotonic_ns() >= s->doubted_ns + DOUBT_NS && contradicts(q, err);
+	       clock_monotonic_ns() >= s->doubted_ns + DOUBT_NS && contradicts(q, e, e->err);
 }
 
 bool file_answer_is(const struct request *q, const struct file_entry *e)
 {
+	unsigned known;
+
 	if (!file_answer_fits(q->type, e->err, e->w, e->answer, q->lent))
 		return false;
+	if (is_doubtful(q, e))
+		return false;
 	if (e->err != 0)
-		return !is_doubtful(q, e->err);
+		return true;
 	switch (q->type) {
 	case FILE_MOUNT:
 	case FILE_LOOKUP:
@@ -148,6 +222,8 @@ bool file_answer_is(const struct request *q, const struct file_entry *e)
 		return is_attr(q, e);
 	case FILE_READ:
 		return is_all(q, e);
+	case FILE_READDIR:
+		return is_listing(q, ((const struct file_readdir_reply *)e->answer)->done, &known);
 	default:
 		return true;
 	}

@@ -10,8 +10,6 @@
  */
 #include "vfs.h"
 
-enum { DIRENT_MIN = 24 };
-
 static char target[PATH_MAX_];
 
 /* ---- listing ---- */
@@ -78,6 +76,8 @@ int64_t linux_getdents64(struct op *o)
 	req = (struct file_readdir_request *)e->w;
 	req->dir = i->attr.file;
 	req->pos = f->pos;
+	q->changes = i->changes;
+	memset(request_bounce(q), 0, DIRENT_MIN);       /* if nothing is written there */
 	row_get(o)->step = 1;
 	return ask_send(o, q);
 }

@@ -224,6 +224,7 @@ void requests_recover(void);
 bool request_is_of(unsigned id, unsigned row);
 
 /* ---- answer.c: what is an answer ---- */
+enum { DIRENT_LEN = 16, DIRENT_NAME = 19, DIRENT_MIN = 24, DIRENT_MOST = 280 };   /* getdents(2) */
 bool file_answer_is(const struct request *q, const struct file_entry *e);
 bool char_answer_is(const struct request *q, const struct chardev_entry *e);
 bool may_be_repeated(const struct request *q);

@@ -33,6 +33,13 @@ unsigned inode_find(unsigned mount, uint64_t file)
 	return mount == 0 && file == NUMBER ? INODE : 0;
 }
 
+static _Alignas(8) char bounce[PAGE_SIZE];
+char *request_bounce(const struct request *of)
+{
+	(void)of;
+	return bounce;
+}
+
 static uint64_t now = 5000000000ull;
 uint64_t clock_monotonic_ns(void) { return now; }
 
@@ -218,6 +225,56 @@ static void t_contradictions(void)
 	CHECK(!good(-EINVAL));
 }
 
+/* "." and, perhaps, a name; the bytes. */
+static unsigned list(const char *name, uint64_t file, uint16_t len)
+{
+	static const uint64_t dot = 2;
+	static const uint16_t dot_len = DIRENT_MIN;
+
+	memset(bounce, 0, sizeof(bounce));
+	memcpy(bounce, &dot, sizeof(dot));
+	memcpy(bounce + DIRENT_LEN, &dot_len, sizeof(dot_len));
+	strcpy(bounce + DIRENT_NAME, ".");
+	memcpy(bounce + DIRENT_MIN, &file, sizeof(file));
+	memcpy(bounce + DIRENT_MIN + DIRENT_LEN, &len, sizeof(len));
+	strcpy(bounce + DIRENT_MIN + DIRENT_NAME, name);
+	return 2 * DIRENT_MIN;
+}
+
+static void t_listings(void)
+{
+	struct file_readdir_reply *reply = (struct file_readdir_reply *)e.answer;
+
+	asked_of(FILE_READDIR);
+	q->inode = DIR_;
+	q->lent = PAGE_SIZE;
+	state.inode[DIR_].child = NAME_ROW;
+	reply->done = list("x", 77, DIRENT_MIN);
+	CHECK(good(0));
+	reply->done = list("", 77, DIRENT_MIN);
+	CHECK(!good(0));
+	reply->done = list("x", 0, DIRENT_MIN);
+	CHECK(!good(0));
+	reply->done = list("x", 77, DIRENT_MIN + 8);
+	CHECK(!good(0));
+	reply->done = list("x", 77, 8);
+	CHECK(!good(0));
+	reply->done = list("y", 77, DIRENT_MIN);
+	CHECK(!good(0));
+	q->changes = 1;
+	CHECK(good(0));
+	q->changes = 0;
+	q->again = AGAIN_DONE;
+	CHECK(good(0));
+	q->again = AGAIN_NO;
+	q->lent = 100;
+	CHECK(good(0));
+	q->lent = PAGE_SIZE;
+	state.name[NAME_ROW].inode = 0;
+	CHECK(good(0));
+	CHECK(!good(-ENOTDIR));
+}
+
 /* Not where others change the tree or a request may have, not twice, not all the time. */
 static void t_believed(void)
 {
@@ -248,6 +305,7 @@ int main(void)
 	TEST("more bytes than were lent, or fewer than a file has, are none", t_bytes);
 	TEST("a line, a link, a directory, a mount that cannot be is none", t_others);
 	TEST("an error that vfs knows better is none", t_contradictions);
+	TEST("a listing that is torn, or lacks a name that vfs knows, is none", t_listings);
 	TEST("it is believed where it may be right, and when it is repeated", t_believed);
 	TEST("a request that may have been done is asked again if that does no harm", t_repeated);
 	return test_result();
