@@ -299,20 +299,71 @@ static void init(enum start_kind kind)
 	strlcpy(state.name[PRIV_PROGRAM], "program", NAME);
 }
 
+static unsigned repaired;               /* by check() */
+
+/* A line that cannot be is empty: its number stays. */
+static unsigned check_lines(void)
+{
+	unsigned wrong = 0;
+
+	if (state.next - state.first > LINES) {                                 /* L1 */
+		state.first = state.next > LINES ? state.next - LINES : 0;
+		wrong++;
+	}
+	for (uint64_t n = state.first; n < state.next; n++) {
+		struct line *l = &state.line[n % LINES];
+
+		if (l->len <= LOG_LINE && l->slot < SLOTS && l->level < LEVELS)
+			continue;
+		*l = (struct line){ .time_ns = l->time_ns, .level = LOG_LEVEL };
+		wrong++;
+	}
+	return wrong;
+}
+
+static unsigned check_slot(unsigned i)
+{
+	unsigned wrong = 0;
+
+	if (state.partial[i].len > LOG_LINE) {
+		state.partial[i].len = 0;
+		wrong++;
+	}
+	if (state.name[i][NAME - 1] != '\0') {
+		state.name[i][NAME - 1] = '\0';
+		wrong++;
+	}
+	return wrong;
+}
+
 static err_t check(void)
 {
-	if (state.next - state.first > LINES)                                   /* L1 */
-		return -EINVAL;
+	unsigned wrong = check_lines();
+
 	for (unsigned i = 0; i < VIEWERS; i++)
-		if (state.viewer[i].shown > state.next)                         /* L3 */
-			return -EINVAL;
+		if (state.viewer[i].shown > state.next) {                       /* L3 */
+			state.viewer[i].shown = state.next;
+			wrong++;
+		}
 	for (unsigned i = 0; i < SLOTS; i++)
-		if (state.partial[i].len > LOG_LINE || state.name[i][NAME - 1] != '\0')
-			return -EINVAL;
-	for (uint64_t n = state.first; n < state.next; n++)
-		if (state.line[n % LINES].len > LOG_LINE || state.line[n % LINES].slot >= SLOTS)
-			return -EINVAL;
+		wrong += check_slot(i);
+	if (state.console > LEVELS) {
+		state.console = LOG_LEVEL + 1;
+		wrong++;
+	}
+	repaired = wrong;
 	return 0;
+}
+
+static void recovered(void)
+{
+	static const char name[] = "<4>recovery: %u words of the log were wrong\n";
+	char text[sizeof(name) + 10];
+
+	if (repaired == 0)
+		return;
+	add(ID_LOG, text, format(text, sizeof(text), name, repaired));
+	tell();
 }
 
 static const struct log_ops ops = {
@@ -330,7 +381,8 @@ static size_t summary(char *to, size_t size)
 
 static const struct server server = {
 	.name = "log", .serves = { { .contract = &log_contract, .ops = &ops } },
-	.init = init, .check = check, .linux_call = linux_call, .summary = summary,
+	.init = init, .check = check, .recovered = recovered, .linux_call = linux_call,
+	.summary = summary,
 };
 
 int main(void)

@@ -35,6 +35,7 @@ struct fuzzed {
 	 * says what it repairs, and goes on. */
 	void (*damage)(unsigned n);
 	unsigned damages;
+	bool says_nothing;              /* log does not print */
 	/* A kernel call that it trusts the answer of: true, and that. */
 	bool (*kernel)(uint32_t number, struct message *m, err_t *err);
 	/* Likewise of another service's answer. */
