@@ -215,6 +215,15 @@ static void open_end(struct file *f, unsigned pipe)
 	}
 }
 
+/* An end has been closed, or somebody who waited for the other end does not any more. */
+void pipe_left(unsigned n)
+{
+	const struct pipe *p = &state.pipe[n];
+
+	if (p->readers == 0 && p->writers == 0 && p->read_queue == 0 && p->write_queue == 0)
+		pipe_free(n);
+}
+
 void pipe_close(struct file *f)
 {
 	struct pipe *p = &state.pipe[f->pipe];
@@ -227,8 +236,7 @@ void pipe_close(struct file *f)
 	queue_wake(p->read_queue);
 	queue_wake(p->write_queue);
 	polls_wake(watch_pipe(f->pipe));
-	if (p->readers == 0 && p->writers == 0 && p->read_queue == 0 && p->write_queue == 0)
-		pipe_free(f->pipe);
+	pipe_left(f->pipe);
 	f->pipe = 0;
 }
 
@@ -320,6 +328,7 @@ int64_t fifo_open(struct op *o, struct file *f, unsigned inode)
 	bool is_pipe = i->mount == 0 && (reader || !(f->flags & O_NONBLOCK_));
 	struct row *r = o->row;
 	unsigned n = i->pipe;
+	int64_t err;
 
 	if (n == 0) {
 		n = pipe_new(o);
@@ -328,6 +337,8 @@ int64_t fifo_open(struct op *o, struct file *f, unsigned inode)
 		i->pipe = (uint16_t)n;
 		state.pipe[n].inode = (uint16_t)inode;
 		inode_hold(inode);
+		if (r != NULL)          /* that we waited at another one means nothing here */
+			r->keep[0] = 0;
 	}
 	p = &state.pipe[n];
 	if (mode == O_RDWR_ || is_pipe || (reader ? p->writers != 0 : p->readers != 0) ||
@@ -340,8 +351,7 @@ int64_t fifo_open(struct op *o, struct file *f, unsigned inode)
 	}
 	if (f->flags & O_NONBLOCK_) {
 		if (!reader) {
-			if (p->readers == 0 && p->writers == 0)
-				pipe_free(n);
+			pipe_left(n);
 			return -ENXIO;
 		}
 		open_end(f, n);
@@ -358,5 +368,8 @@ int64_t fifo_open(struct op *o, struct file *f, unsigned inode)
 		queue_wake(p->read_queue);
 		queue_wake(p->write_queue);
 	}
-	return row_wait(o, reader ? QUEUE_PIPE_READ : QUEUE_PIPE_WRITE, n, -ERESTARTSYS);
+	err = row_wait(o, reader ? QUEUE_PIPE_READ : QUEUE_PIPE_WRITE, n, -ERESTARTSYS);
+	if (err != -PARKED)
+		pipe_left(n);
+	return err;
 }

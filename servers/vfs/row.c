@@ -137,7 +137,11 @@ void polls_wake(uint64_t watched)
 
 void row_free(struct row *r)
 {
+	bool at_pipe = r->queue == QUEUE_PIPE_READ || r->queue == QUEUE_PIPE_WRITE;
+
 	row_dequeue(r);
+	if (at_pipe)
+		pipe_left(r->object);
 	if (r->deadline != 0)
 		row_set_deadline(r, 0);
 	r->phase = ROW_FREE;

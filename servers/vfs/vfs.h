@@ -330,6 +330,7 @@ int64_t pipe_transfer(struct op *o, struct file *f, uint64_t address, size_t len
 unsigned pipe_poll(const struct file *f);
 int64_t fifo_open(struct op *o, struct file *f, unsigned inode);
 void pipe_close(struct file *f);
+void pipe_left(unsigned pipe);
 unsigned pipe_as_inode(struct op *o, const struct file *f);
 uint32_t pipe_bytes(const struct file *f);
 int64_t pipe_broken(struct op *o);                      /* SIGPIPE, EPIPE */
