@@ -15,6 +15,9 @@
  *
  * A server that keeps state remembers the number of what it has done, committed with what it did:
  * if it dies between that and DONE, the request is answered and not done twice (board_server.c).
+ *
+ * B4  The board says who asks, before anything is asked. If that is another than it was, the asker
+ *     has begun afresh: it knows nothing of what was asked before, nor of what it had in use.
  */
 #ifndef LIB_BOARD_H
 #define LIB_BOARD_H
@@ -33,7 +36,8 @@ struct chardev_poll {
 struct board {
 	uint32_t magic;
 	uint32_t entry_size;
-	uint32_t zero[14];
+	endpoint_t asker;               /* B4 */
+	uint32_t zero[13];
 	volatile uint8_t phase[64];     /* the first BOARD_ENTRIES are used */
 	volatile uint64_t number[64];   /* B3 */
 	volatile struct chardev_poll poll[BOARD_WORDS];

@@ -30,13 +30,13 @@ static void answer(struct board *b, unsigned n, endpoint_t asker)
 	ipc_notify(asker);
 }
 
-err_t board_begin(struct board *b, struct board_log *log, unsigned n, endpoint_t asker)
+err_t board_begin(struct board *b, struct board_log *log, unsigned n)
 {
 	uint64_t number = b->number[n];
 
 	board_barrier();
 	if (log->done[n] != 0 && log->done[n] == number) {
-		answer(b, n, asker);
+		answer(b, n, log->asker);
 		return -EALREADY;
 	}
 	board_again(n);
@@ -63,19 +63,36 @@ void board_later(void)
 	doing = 0;
 }
 
-void board_done(struct board *b, struct board_log *log, unsigned n, endpoint_t asker)
+bool board_is_asked(const struct board *b, unsigned n)
+{
+	return b->number[n] == begun[n].number;
+}
+
+void board_done(struct board *b, struct board_log *log, unsigned n)
 {
 	undo_before(&log->done[n], sizeof(log->done[n]));
-	log->done[n] = b->number[n];
+	log->done[n] = begun[n].number;
 	undo_commit();
 	doing = 0;
 	server_served();
-	answer(b, n, asker);
+	if (board_is_asked(b, n))
+		answer(b, n, log->asker);
 }
 
-err_t board_borrow(endpoint_t from, uint32_t key, size_t bytes, struct board **board)
+bool board_asker_changed(const struct board *b, struct board_log *log, unsigned service)
 {
-	struct vm_borrow_request req = { .from = from, .key = key };
+	endpoint_t now = { *(const volatile uint32_t *)&b->asker.v }, before = log->asker;
+
+	if (endpoint_eq(now, before) || endpoint_slot(now) != service)
+		return false;
+	undo_before(&log->asker, sizeof(log->asker));
+	log->asker = now;
+	return before.v != 0;
+}
+
+err_t board_borrow(unsigned from, uint32_t key, size_t bytes, struct board **board)
+{
+	struct vm_borrow_request req = { .from = ENDPOINT(0, from), .key = key };
 	struct vm_borrow_reply reply;
 	err_t err = vm_borrow(&vm, &req, &reply);
 

@@ -46,6 +46,9 @@ enum { CHARDEV_BOARD_BYTES = (sizeof(struct board) + BOARD_ENTRIES * sizeof(stru
 
 void chardev_server_init(const struct chardev_ops *ops);
 void chardev_server_notified(uint64_t services);
+/* Called before that by who keeps anything on vfs's account. True: vfs has begun afresh; it has
+ * nothing open. */
+bool chardev_asker_changed(void);
 
 /* What the handler called with c works on; for ioctl: arg and arg_len. */
 struct chardev_entry *chardev_entry(const struct call *c);

@@ -6,18 +6,16 @@
  * Speaks:   contracts/chardev; the rest through board_server.c.
  * Touches:  the board, which vfs lends; `data`, which vfs grants.
  * Trusts:   vfs for nothing but the board's existence: entries are copied before they are checked.
- * On crash: holds no state. The board is borrowed again; it says what is still to do.
+ * On crash: the board is borrowed again; it says what is still to do.
  */
 #include <lib/board_server.h>
 #include <lib/chardev.h>
-#include <lib/peer.h>
 #include <lib/service_ids.h>
 
 extern const struct contract chardev_contract;
 
 static const struct chardev_ops *chardev_ops;
 static struct board *board;
-static struct peer vfs = PEER("vfs");
 static struct chardev_entry work[BOARD_ENTRIES];
 static struct board_log board_log SECTION_STATE;
 
@@ -42,11 +40,13 @@ static void complete(const struct call *c, err_t err)
 	struct chardev_entry *to = shared(n);
 
 	work[n].err = err;
-	memcpy(to->answer, work[n].w, sizeof(to->answer));
-	if (err == 0)
-		memcpy(to->arg, work[n].arg, sizeof(to->arg));
-	to->err = err;
-	board_done(board, &board_log, n, vfs.at);
+	if (board_is_asked(board, n)) {
+		memcpy(to->answer, work[n].w, sizeof(to->answer));
+		if (err == 0)
+			memcpy(to->arg, work[n].arg, sizeof(to->arg));
+		to->err = err;
+	}
+	board_done(board, &board_log, n);
 }
 
 /* One request, as if it were a message: the generated decoder does the checks. */
@@ -55,9 +55,9 @@ static void serve(unsigned n, err_t refused)
 	struct chardev_entry *e = &work[n];
 	uint64_t reply[MESSAGE_WORDS] = { 0 };
 	struct call c = {
-		.client = vfs.at,
+		.client = board_log.asker,
 		.serial = n + 1,
-		.owner = vfs.at,
+		.owner = board_log.asker,
 		.lent_dir = GRANT_READ | GRANT_WRITE,
 	};
 	err_t err;
@@ -81,27 +81,29 @@ static void serve_all(bool closes)
 
 		if (board->phase[n] != BOARD_ASKED || (shared(n)->type == CHARDEV_CLOSE) != closes)
 			continue;
-		err = board_begin(board, &board_log, n, vfs.at);
+		err = board_begin(board, &board_log, n);
 		if (err != -EALREADY)
 			serve(n, err);
 	}
 }
 
+/* vfs lends the board before its first notification. */
 static bool has_board(void)
 {
 	return board != NULL ||
-	       board_borrow(vfs.at, CHARDEV_BOARD_KEY, CHARDEV_BOARD_BYTES, &board) == 0;
+	       board_borrow(ID_VFS, CHARDEV_BOARD_KEY, CHARDEV_BOARD_BYTES, &board) == 0;
+}
+
+bool chardev_asker_changed(void)
+{
+	return has_board() && board_asker_changed(board, &board_log, ID_VFS);
 }
 
 void chardev_server_notified(uint64_t services)
 {
-	if (!(services & BIT(ID_VFS)))
+	if (!(services & BIT(ID_VFS)) || !has_board())
 		return;
-	if (vfs.at.v == 0 && peer_refresh(&vfs) != 0)
-		return;
-	/* vfs lends the board before its first notification. */
-	if (!has_board())
-		return;
+	chardev_asker_changed();        /* for who need not know */
 	serve_all(true);
 	serve_all(false);
 }
@@ -123,14 +125,12 @@ err_t chardev_data_read(const struct call *c, uint64_t offset, void *to, size_t 
  * handler that dies afterwards is called again, or check() tells what is true then. */
 void chardev_event(uint32_t line, uint32_t events)
 {
-	if (vfs.at.v == 0 && peer_find(&vfs) != 0)
-		return;
 	if (line >= BOARD_WORDS || !has_board())
 		return;
 	board->poll[line].events = events;
 	board_barrier();
 	board->poll[line].seq++;
-	ipc_notify(vfs.at);
+	ipc_notify(board->asker);
 }
 
 uint32_t chardev_events(uint32_t line)

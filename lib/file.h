@@ -97,6 +97,9 @@ enum { FILE_BOARD_BYTES = (sizeof(struct board) + BOARD_ENTRIES * sizeof(struct 
 void file_server_init(const struct file_ops *ops);
 /* The server's on_notify, or called from there: handles what vfs asks. */
 void file_server_notified(uint64_t services);
+/* Called before that by who keeps anything on vfs's account. True: vfs has begun afresh; it has
+ * mounted nothing and no file in use, and what it had asked it asks no more. */
+bool file_asker_changed(void);
 
 /* What the handler called with c works on: a copy of the entry, which goes back when it is done. */
 struct file_entry *file_entry(const struct call *c);

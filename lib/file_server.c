@@ -6,11 +6,10 @@
  * Speaks:   contracts/file; the rest through board_server.c.
  * Touches:  the board, which vfs lends; `data`, which vfs grants.
  * Trusts:   vfs for nothing but the board's existence: entries are copied before they are checked.
- * On crash: holds no state. The board says what is still to do.
+ * On crash: the board says what is still to do.
  */
 #include <lib/board_server.h>
 #include <lib/file.h>
-#include <lib/peer.h>
 #include <lib/service_ids.h>
 
 enum { DIRENT_HEAD = 19 };              /* bytes of struct linux_dirent64 before the name */
@@ -19,7 +18,6 @@ extern const struct contract file_contract;
 
 static const struct file_ops *file_ops;
 static struct board *board;
-static struct peer vfs = PEER("vfs");
 static struct file_entry work[BOARD_ENTRIES];
 static struct board_log board_log SECTION_STATE;
 static bool busy[BOARD_ENTRIES];        /* taken, not answered yet */
@@ -45,13 +43,15 @@ void file_complete(const struct call *c, err_t err)
 	struct file_entry *to = shared(n);
 
 	work[n].err = err;
-	memcpy(to->answer, work[n].w, sizeof(to->answer));
-	to->attr_now = work[n].attr;
-	if (work[n].type == FILE_READLINK)
-		memcpy(to->name2, work[n].name2, sizeof(to->name2));
-	to->err = err;
+	if (board_is_asked(board, n)) {
+		memcpy(to->answer, work[n].w, sizeof(to->answer));
+		to->attr_now = work[n].attr;
+		if (work[n].type == FILE_READLINK)
+			memcpy(to->name2, work[n].name2, sizeof(to->name2));
+		to->err = err;
+	}
 	busy[n] = false;
-	board_done(board, &board_log, n, vfs.at);
+	board_done(board, &board_log, n);
 }
 
 /* As if it were a message: the generated decoder does the checks. */
@@ -79,7 +79,7 @@ static void serve(unsigned n, err_t refused)
 {
 	struct file_entry *e = &work[n];
 	struct call c = {
-		.client = vfs.at, .serial = n + 1, .owner = vfs.at,
+		.client = board_log.asker, .serial = n + 1, .owner = board_log.asker,
 		.lent_dir = GRANT_READ | GRANT_WRITE,
 	};
 
@@ -95,21 +95,32 @@ static void serve(unsigned n, err_t refused)
 		do_request(&c);
 }
 
+/* vfs lends the board before its first notification. */
+static bool has_board(void)
+{
+	return board != NULL ||
+	       board_borrow(ID_VFS, FILE_BOARD_KEY, FILE_BOARD_BYTES, &board) == 0;
+}
+
+bool file_asker_changed(void)
+{
+	if (!has_board() || !board_asker_changed(board, &board_log, ID_VFS))
+		return false;
+	memset(busy, 0, sizeof(busy));
+	return true;
+}
+
 void file_server_notified(uint64_t services)
 {
-	if (!(services & BIT(ID_VFS)))
+	if (!(services & BIT(ID_VFS)) || !has_board())
 		return;
-	if (vfs.at.v == 0 && peer_refresh(&vfs) != 0)
-		return;
-	/* vfs lends the board before its first notification. */
-	if (board == NULL && board_borrow(vfs.at, FILE_BOARD_KEY, FILE_BOARD_BYTES, &board) != 0)
-		return;
+	file_asker_changed();           /* for who need not know */
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
 		err_t err;
 
 		if (board->phase[n] != BOARD_ASKED || busy[n])
 			continue;
-		err = board_begin(board, &board_log, n, vfs.at);
+		err = board_begin(board, &board_log, n);
 		if (err != -EALREADY)
 			serve(n, err);
 	}

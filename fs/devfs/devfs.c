@@ -272,8 +272,13 @@ static err_t do_file_forget(const struct call *c, const struct file_forget_reque
 
 static void on_notify(uint64_t services)
 {
+	bool asker_changed = file_asker_changed();
+
 	if (services & BIT(ID_DS))
 		devices_changed();
+	for (unsigned i = 0; asker_changed && i < NR_NODES; i++)
+		if (state.node[i].mode != 0)
+			node_forget(&state.node[i]);
 	file_server_notified(services);
 }
 

@@ -127,6 +127,20 @@ static err_t orphans_free(void)
 	return err;
 }
 
+/* Files without a name are nobody's, and the disk does not say any more that it is whole. */
+static err_t take_over(void)
+{
+	err_t err;
+
+	if (state.volume.readonly)
+		return 0;
+	err = orphans_free();
+	if (err != 0)
+		return err;
+	op_begin();
+	return op_end(super_mark(false));
+}
+
 static err_t open_volume(const struct file_mount_request *req)
 {
 	struct block_info_reply info;
@@ -138,13 +152,7 @@ static err_t open_volume(const struct file_mount_request *req)
 	err = op_end(volume_open(info.size, req->flags & 1 || info.flags & BLOCK_READ_ONLY));
 	if (err == 0)
 		err = sums_load();
-	if (err != 0 || state.volume.readonly)
-		return err;
-	err = orphans_free();
-	if (err != 0)
-		return err;
-	op_begin();
-	return op_end(super_mark(false));
+	return err == 0 ? take_over() : err;
 }
 
 static err_t root_attr(const struct call *c, struct file_mount_reply *reply)
@@ -173,12 +181,12 @@ static err_t do_file_mount(const struct call *c, const struct file_mount_request
 	const struct file_entry *e = file_entry(c);
 	err_t err;
 
-	if (mounted() && state.volume.tree != e->tree)
+	if (mounted() && !state.volume.abandoned && state.volume.tree != e->tree)
 		return ended(c, -EBUSY);
 	if (!source_is_ours(e->name))
 		return ended(c, -EINVAL);
-	err = mounted() ? 0 : open_volume(req);
-	if (err == WAIT)
+	err = state.volume.abandoned ? take_over() : mounted() ? 0 : open_volume(req);
+	if (err == WAIT || (err != 0 && state.volume.abandoned))
 		return ended(c, err);
 	if (err != 0) {
 		close_volume();
@@ -187,6 +195,7 @@ static err_t do_file_mount(const struct call *c, const struct file_mount_request
 	}
 	state.volume.tree = e->tree;
 	state.volume.mounted = 1;
+	state.volume.abandoned = 0;
 	err = state.volume.readonly ? 0 : marked(c);
 	return ended(c, err == 0 ? root_attr(c, reply) : err);
 }
@@ -539,8 +548,20 @@ static void go_on(void)
 	io_publish();
 }
 
+/* Requests that wait are nobody's. Each was a transaction that had not begun. */
+static void vfs_changed(void)
+{
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
+		walks_end(n + 1, false);
+		progress[n] = (struct progress){ .parked = false };
+	}
+	state.volume.abandoned = state.volume.mounted;
+}
+
 static void on_notify(uint64_t services)
 {
+	if (file_asker_changed())
+		vfs_changed();
 	if (io_notified(services))
 		run_parked();
 	file_server_notified(services | BIT(ID_VFS));   /* whoever it was: nothing is forgotten */

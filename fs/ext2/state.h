@@ -38,6 +38,7 @@ struct buffer {
 /* The mounted volume; `mounted` last of all. */
 struct volume {
 	uint32_t mounted, tree;
+	uint32_t abandoned;             /* vfs has begun afresh and not mounted it yet */
 	uint32_t readonly, filetype;
 	uint32_t size, shift;           /* of a block */
 	uint32_t blocks, first_data, blocks_per_group, groups, group_blocks;

@@ -52,6 +52,7 @@ struct state {
 	uint32_t free_node, free_dirent, free_page;
 	uint32_t nodes, pages;          /* in use */
 	uint64_t next_pos;
+	uint32_t abandoned;             /* vfs has begun afresh and not mounted a tree yet */
 };
 
 extern struct state state;

@@ -36,36 +36,11 @@ static struct node *root_new(void)
 	return n;
 }
 
-/* The source `rootfs` is what the boot archive holds; anything else an empty tree. */
-static err_t do_file_mount(const struct call *c, const struct file_mount_request *req,
-			   struct file_mount_reply *reply)
-{
-	const struct file_entry *e = file_entry(c);
-	uint32_t tree = e->tree, root = ROOT;
-
-	if (tree >= NR_TREES)
-		return -EINVAL;
-	if (strcmp(e->name, "rootfs") != 0) {
-		if (state.root_of[tree] == 0) {
-			struct node *n = root_new();
-
-			if (n == NULL)
-				return -ENOSPC;
-			state.root_of[tree] = node_number(n);
-		}
-		root = state.root_of[tree];
-	}
-	reply->root = root;
-	reply->block = PAGE_SIZE;
-	reply->flags = FILE_MOUNT_MEMORY;
-	return found(c, &state.node[root]);
-}
-
 /* All of it goes, from the leaves on; nothing is in use any more. Committed entry by entry: the
  * rest goes when the request is done again. */
-static err_t do_file_unmount(const struct call *c)
+static void tree_end(uint32_t tree)
 {
-	uint32_t tree = file_entry(c)->tree, at = tree < NR_TREES ? state.root_of[tree] : 0;
+	uint32_t at = tree < NR_TREES ? state.root_of[tree] : 0;
 
 	while (at != 0) {
 		struct node *n = &state.node[at], *child;
@@ -91,6 +66,60 @@ static err_t do_file_unmount(const struct call *c)
 		}
 		undo_commit();
 	}
+}
+
+/* vfs has begun afresh. What had been written was in its pages alone: of the archive's tree names
+ * stay, the others go as if they had been unmounted. */
+static void begin_again(void)
+{
+	for (uint32_t tree = 0; tree < NR_TREES; tree++)
+		tree_end(tree);
+	for (uint32_t i = 1; i < NR_NODES; i++) {
+		struct node *n = &state.node[i];
+
+		if (n->mode == 0)
+			continue;
+		if ((n->mode & TYPE_MASK) == TYPE_FILE && n->source == 0) {
+			pages_cut(n, 0);
+			n->size = 0;
+		}
+		n->used = i == ROOT;
+		node_release(n);
+		undo_commit();
+	}
+	state.abandoned = 0;
+}
+
+/* The source `rootfs` is what the boot archive holds; anything else an empty tree. */
+static err_t do_file_mount(const struct call *c, const struct file_mount_request *req,
+			   struct file_mount_reply *reply)
+{
+	const struct file_entry *e = file_entry(c);
+	uint32_t tree = e->tree, root = ROOT;
+
+	if (tree >= NR_TREES)
+		return -EINVAL;
+	if (state.abandoned)
+		begin_again();
+	if (strcmp(e->name, "rootfs") != 0) {
+		if (state.root_of[tree] == 0) {
+			struct node *n = root_new();
+
+			if (n == NULL)
+				return -ENOSPC;
+			state.root_of[tree] = node_number(n);
+		}
+		root = state.root_of[tree];
+	}
+	reply->root = root;
+	reply->block = PAGE_SIZE;
+	reply->flags = FILE_MOUNT_MEMORY;
+	return found(c, &state.node[root]);
+}
+
+static err_t do_file_unmount(const struct call *c)
+{
+	tree_end(file_entry(c)->tree);
 	return 0;
 }
 
@@ -500,6 +529,13 @@ static err_t do_file_forget(const struct call *c, const struct file_forget_reque
 
 /* ---- start ---- */
 
+static void on_notify(uint64_t services)
+{
+	if (file_asker_changed())
+		state.abandoned = 1;
+	file_server_notified(services);
+}
+
 static void init(enum start_kind kind)
 {
 	struct image cpio;
@@ -528,7 +564,7 @@ int main(void)
 	};
 	static const struct server server = {
 		.name = "tmpfs", .init = init, .check = tree_check,
-		.on_notify = file_server_notified,
+		.on_notify = on_notify,
 	};
 
 	file_server_init(&ops);

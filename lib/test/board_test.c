@@ -18,7 +18,7 @@ enum { FIRST = 3, OTHER = 5, EACH = 8 };
 static struct { struct board board; char entries[BOARD_ENTRIES * EACH]; } memory;
 static struct board *board = &memory.board;
 static struct board_log board_log;
-static const endpoint_t asker = { 77 };
+static const endpoint_t asker = ENDPOINT(1, 6);
 static uint64_t numbers = 1000;
 
 /* ---- what board_server.c uses ---- */
@@ -60,12 +60,12 @@ static bool life(unsigned dies, bool waits)
 
 		if (board->phase[n] != BOARD_ASKED)
 			continue;
-		err = board_begin(board, &board_log, n, asker);
+		err = board_begin(board, &board_log, n);
 		if (err == -EALREADY)
 			continue;
 		if (err == -EIO) {
 			CHECK_EQ(n, dies);
-			board_done(board, &board_log, n, asker);
+			board_done(board, &board_log, n);
 			return true;
 		}
 		CHECK_EQ(err, 0);
@@ -74,7 +74,7 @@ static bool life(unsigned dies, bool waits)
 		if (n == dies)
 			board_later();
 		else
-			board_done(board, &board_log, n, asker);
+			board_done(board, &board_log, n);
 	}
 	board_again(dies);
 	return false;
@@ -94,8 +94,8 @@ static void dies_of(unsigned n, bool waits)
 	CHECK(served != 0);
 	CHECK_EQ(board->phase[n], BOARD_DONE);
 	ask(n);                                         /* the next one there is another */
-	CHECK_EQ(board_begin(board, &board_log, n, asker), 0);
-	board_done(board, &board_log, n, asker);
+	CHECK_EQ(board_begin(board, &board_log, n), 0);
+	board_done(board, &board_log, n);
 }
 
 static void t_at_once(void)
@@ -113,10 +113,10 @@ static void t_waited(void)
 static void t_once(void)
 {
 	ask(FIRST);
-	CHECK_EQ(board_begin(board, &board_log, FIRST, asker), 0);
-	board_done(board, &board_log, FIRST, asker);
+	CHECK_EQ(board_begin(board, &board_log, FIRST), 0);
+	board_done(board, &board_log, FIRST);
 	board->phase[FIRST] = BOARD_ASKED;              /* as if we had died before that was seen */
-	CHECK_EQ(board_begin(board, &board_log, FIRST, asker), -EALREADY);
+	CHECK_EQ(board_begin(board, &board_log, FIRST), -EALREADY);
 	CHECK_EQ(board->phase[FIRST], BOARD_DONE);
 }
 
@@ -125,9 +125,36 @@ static void t_innocent(void)
 {
 	ask(FIRST);
 	for (unsigned lives = 0; lives < 3 * DEATHS_OF_ONE; lives++) {
-		CHECK_EQ(board_begin(board, &board_log, FIRST, asker), 0);
+		CHECK_EQ(board_begin(board, &board_log, FIRST), 0);
 		board_later();
 	}
+}
+
+static void t_another(void)
+{
+	board->asker = asker;
+	CHECK(!board_asker_changed(board, &board_log, endpoint_slot(asker)));   /* the first one */
+	board->asker = ENDPOINT(2, endpoint_slot(asker));
+	CHECK(board_asker_changed(board, &board_log, endpoint_slot(asker)));
+	CHECK(!board_asker_changed(board, &board_log, endpoint_slot(asker)));
+	board->asker = ENDPOINT(3, endpoint_slot(asker) + 1);
+	CHECK(!board_asker_changed(board, &board_log, endpoint_slot(asker)));
+	CHECK_EQ(board_log.asker.v, ENDPOINT(2, endpoint_slot(asker)).v);
+}
+
+static void t_not_asked(void)
+{
+	ask(FIRST);
+	CHECK_EQ(board_begin(board, &board_log, FIRST), 0);
+	board_later();
+	CHECK(board_is_asked(board, FIRST));
+	ask(FIRST);                                     /* by another life, and something else */
+	CHECK(!board_is_asked(board, FIRST));
+	board_done(board, &board_log, FIRST);
+	CHECK_EQ(board->phase[FIRST], BOARD_ASKED);
+	CHECK_EQ(board_begin(board, &board_log, FIRST), 0);
+	board_done(board, &board_log, FIRST);
+	CHECK_EQ(board->phase[FIRST], BOARD_DONE);
 }
 
 int main(void)
@@ -135,6 +162,8 @@ int main(void)
 	TEST("what a server dies of at once four times is refused, nothing else", t_at_once);
 	TEST("what it dies of when it goes on, likewise", t_waited);
 	TEST("what is done is not done again", t_once);
+	TEST("who asks is another when its endpoint is, and of that service", t_another);
+	TEST("what another life asks is not answered with what its predecessor asked", t_not_asked);
 	TEST("a request that waits while its server dies otherwise is not refused", t_innocent);
 	return test_result();
 }

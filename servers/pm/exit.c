@@ -4,7 +4,7 @@
  * Job:      ends threads and processes, has vfs close descriptors, reports to the parent.
  * Speaks:   kernel call proc_destroy; vm.detach, vm.futex_wake; contracts/pm jobs.
  * Touches:  state.job; the memory words that thread exit clears.
- * Trusts:   vfs to finish a job; a vfs that restarts afresh asks for all of them again.
+ * Trusts:   vfs to finish a job; for one that has begun afresh all programs have ended.
  * On crash: a process in EXITING has its job row; ending a thread twice is harmless.
  * Spec:     wait(2), waitid(2), set_tid_address(2), get_robust_list(2).
  */
@@ -121,7 +121,7 @@ void job_add(unsigned kind, const struct thread *t, const struct process *p)
 			   .thread = (uint16_t)thread_index(t),
 			   .process = (uint16_t)process_index(p) };
 	state.job_next++;
-	ipc_notify(FIRST_ENDPOINT(ID_VFS));
+	ipc_notify(state.vfs);
 }
 
 static void report_exit(struct process *p)
@@ -253,6 +253,26 @@ static void job_finish(uint32_t number)
 		state.job_first++;
 }
 
+/* vfs has begun afresh: it knows no program, nor what any has had open. Nobody else runs a program
+ * until it has this answer, so all is new at once. */
+static void another_vfs(endpoint_t vfs)
+{
+	bool was_there = state.vfs.v != 0;
+
+	for (unsigned i = 0; was_there && i < NR_PROCESSES; i++)
+		process_exit(&state.process[i], SIG_KILL);
+	for (unsigned i = 0; was_there && i < NR_PROCESSES; i++)
+		if (state.process[i].state != PROCESS_FREE) {
+			process_free(&state.process[i]);
+			undo_commit();
+		}
+	state.vfs = vfs;
+	if (!was_there || state.halted)
+		return;
+	state.job_first = state.job_next;       /* what there was to do there */
+	first_process();
+}
+
 /* The oldest that is not finished: given again to a vfs that has died over it. */
 err_t do_pm_job_next(const struct call *c, const struct pm_job_next_request *req,
 		     struct pm_job_next_reply *reply)
@@ -261,7 +281,9 @@ err_t do_pm_job_next(const struct call *c, const struct pm_job_next_request *req
 
 	if (endpoint_slot(c->client) != ID_VFS)
 		return -EPERM;
-	if (req->done)
+	if (!endpoint_eq(c->client, state.vfs))
+		another_vfs(c->client);
+	else if (req->done)
 		job_finish(req->done);
 	if (state.job_first == state.job_next)
 		return -ENOENT;

@@ -406,6 +406,7 @@ static void init(enum start_kind kind)
 		return;
 	strlcpy(state.host, "skink", sizeof(state.host));
 	strlcpy(state.domain, "(none)", sizeof(state.domain));
+	programs_sweep();
 	first_process();
 }
 

@@ -155,6 +155,7 @@ void limits_to_vm(const struct process *p, uint16_t space);
 /* space.c: spaces that no process uses yet */
 void exec_space_drop(struct thread *t);
 void spaces_sweep(void);
+void programs_sweep(void);
 
 /* ---- time.c ---- */
 void alarm_plan(void);

@@ -106,7 +106,7 @@ static int64_t wait_with_mask(struct thread *t, const struct delivery *d, uint64
 		if (sys_proc_stop(&stop, &reply) != 0)
 			return NO_REPLY;                /* it is being killed */
 	}
-	return ipc_forward(d->m.peer, d->serial, FIRST_ENDPOINT(ID_VFS)) == 0 ? NO_REPLY : -EIO;
+	return ipc_forward(d->m.peer, d->serial, state.vfs) == 0 ? NO_REPLY : -EIO;
 }
 
 int64_t call_ppoll(struct thread *t, const struct delivery *d)

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * space.c - what a request that failed or was rolled back had made.
  *
- * Job:      frees the space of an execve that does not come to its end, and after a recovery the
- *           processes and spaces that a rolled back fork or execve had made.
+ * Job:      frees the space of an execve that does not come to its end; after a recovery the
+ *           processes and spaces that a rolled back fork or execve had made; after a fresh start
+ *           all that there are.
  * Speaks:   vm.space_free, vm.detach; kernel calls proc_info, proc_destroy.
  * Touches:  thread.exec_space.
  * Trusts:   vm not to free a space that a process uses.
  * On crash: done again; a space that is gone is no error.
  */
 #include "pm.h"
+
+enum { GENERATION_SHIFT = 26 };            /* of ns: no slot is used so often */
 
 static err_t space_free(unsigned space)
 {
@@ -35,6 +38,20 @@ static void processes_sweep(void)
 		    reply.proc.v != ENDPOINT_NONE.v)
 			proc_end(reply.proc);
 	}
+}
+
+/* At a fresh start that is not the first one: programs of which this life knows nothing. Who held
+ * one's endpoint shall not take a new one for it. */
+void programs_sweep(void)
+{
+	struct proc_info_request req = { .slot = ID_PM };
+	struct proc_info_reply us;
+
+	if (sys_proc_info(&req, &us) != 0 || endpoint_gen(us.proc) == FIRST_GENERATION)
+		return;
+	spaces_sweep();
+	for (unsigned i = 0; i < NR_THREADS; i++)
+		state.thread[i].generation = (uint32_t)(clock_monotonic_ns() >> GENERATION_SHIFT);
 }
 
 /* Nobody else makes spaces, and nothing is under way now: what we do not know of and no process

@@ -127,6 +127,7 @@ struct state {
 	struct many many;
 	struct job job[NR_JOBS];        /* ring of those not finished */
 	uint32_t job_first, job_next;
+	endpoint_t vfs;                 /* its life that does them; 0: not known yet */
 	uint16_t next_thread;           /* where the search for a free row begins */
 	uint32_t forks;
 	uint32_t halted;                /* nothing that is parked runs again */

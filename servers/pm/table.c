@@ -69,18 +69,18 @@ struct thread *thread_new(struct process *p)
 	for (unsigned n = 0; n < NR_THREADS; n++) {
 		unsigned i = (first + n) % NR_THREADS;
 		struct thread *t = &state.thread[i];
-		uint32_t generation = t->generation + 1;
-		uint32_t tid = (generation - 1) * TID_STEP + i;
+		uint32_t generation = (t->generation + 1) & 0xfffff;
+		uint32_t tid = ((generation - 1) * TID_STEP + i) % (1u << 22);
 
 		if (t->tid != 0)
 			continue;
 		state.next_thread = (uint16_t)(i + 1);
 		if (tid == 0) {                 /* nobody is 0: the row's first use is skipped */
-			t->generation = 1;
+			t->generation = generation;
 			continue;
 		}
-		*t = (struct thread){ .generation = generation & 0xfffff, .alive = 1,
-				      .tid = tid % (1u << 22), .wait = WAIT_NOT,
+		*t = (struct thread){ .generation = generation, .alive = 1,
+				      .tid = tid, .wait = WAIT_NOT,
 				      .process = (uint16_t)process_index(p) };
 		p->threads++;
 		return t;

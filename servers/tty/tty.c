@@ -215,12 +215,29 @@ static err_t do_chardev_write(const struct call *c, const struct chardev_write_r
 	return 0;
 }
 
+/* vfs has begun afresh, and with it all programs: nothing is open. What may be read and written, it
+ * has to hear. */
+static void nobody_is_there(void)
+{
+	for (unsigned i = 0; i < NR_PTYS; i++)
+		state.pty[i].used = state.pty[i].master = 0;
+	for (unsigned i = 0; i < NR_LINES_; i++) {
+		struct line *l = &state.line[i];
+
+		l->opens = l->session = l->pgrp = l->leaver = 0;
+		l->exclusive = l->stopped = 0;
+		events(l);
+	}
+}
+
 static void on_notify(uint64_t services)
 {
 	if (services & BIT(ID_DS))
 		wire_drivers_changed();
 	if (services & (BIT(ID_UART) | BIT(ID_SCREEN) | BIT(ID_KEYBOARD)))
 		wire_pump();
+	if (chardev_asker_changed())
+		nobody_is_there();
 	chardev_server_notified(services);
 	file_server_notified(services);
 	wire_served();

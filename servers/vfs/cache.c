@@ -482,7 +482,10 @@ void cache_init(void)
 	struct vm_cache_index_request req = {
 		.address = (uint64_t)(uintptr_t)&state.index, .len = sizeof(state.index),
 	};
+	struct vm_cache_give_request left = { .first = 0, .count = NR_PAGES };
 
+	if (vm_cache_give(&vm, &left) != 0)     /* by an earlier life */
+		print("page cache not taken back\n");
 	(void)memory_limit();
 	if (vm_cache_index(&vm, &req) != 0)
 		print("page index not taken by vm\n");

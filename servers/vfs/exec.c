@@ -406,6 +406,8 @@ int64_t linux_exec_init(struct op *o)
 	int64_t err;
 
 	o->client = o->owner;
+	if (o->p == NULL)               /* killed, before it had begun */
+		return -ESRCH;
 	if (r->total == 0) {
 		err = open_console(o);
 		if (err != 0)

@@ -6,7 +6,8 @@
  * Speaks:   contracts/pm (job_next).
  * Touches:  state.process.
  * Trusts:   pm.
- * On crash: a job is finished by asking for the next one; until then pm gives it again.
+ * On crash: a job is finished by asking for the next one; until then pm gives it again. After a
+ *           fresh start of ours pm ends all programs; after one of pm's we close all they had open.
  */
 #include "vfs.h"
 
@@ -20,12 +21,34 @@ static void init_begin(endpoint_t proc, uint32_t pid)
 	init_look();
 }
 
+/* pm has begun afresh, and all that it knew of has ended. */
+static void another_pm(void)
+{
+	for (unsigned i = FIRST_PROGRAM; i < NR_PROCS; i++)
+		if (state.process[i].who.v != 0) {
+			process_gone(&state.process[i]);
+			undo_commit();
+		}
+	orphans_look();
+	table_unplan();
+	state.pm = pm.at;
+}
+
+static bool next_job(struct pm_job_next_request *req, struct pm_job_next_reply *job)
+{
+	err_t err = pm_job_next(&pm, req, job);
+
+	if ((err == 0 || err == -ENOENT) && !endpoint_eq(pm.at, state.pm))
+		another_pm();
+	return err == 0;
+}
+
 void jobs_pull(void)
 {
 	struct pm_job_next_request req = { .done = state.job_done };
 	struct pm_job_next_reply job;
 
-	while (pm_job_next(&pm, &req, &job) == 0) {
+	while (next_job(&req, &job)) {
 		struct process *p = process_of(job.proc);
 
 		if (job.kind == PM_JOB_EXIT && p != NULL) {

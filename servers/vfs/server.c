@@ -495,6 +495,8 @@ static void server_lost(unsigned server)
 
 static void server_here(unsigned server, endpoint_t who)
 {
+	struct proc_info_request us = { .slot = ID_VFS };
+	struct proc_info_reply we;
 	struct server_row *s = &state.server[server];
 	struct vm_lend_request req = {
 		.to = who,
@@ -512,6 +514,7 @@ static void server_here(unsigned server, endpoint_t who)
 	s->kind = known[server].kind;
 	s->who = who;
 	board_of(server)->magic = BOARD_MAGIC;
+	board_of(server)->asker = sys_proc_info(&us, &we) == 0 ? we.proc : ENDPOINT_NONE;
 	if (vm_lend(&vm, &req) != 0) {
 		print("board of %s not lent\n", known[server].name);
 		s->who.v = 0;

@@ -346,6 +346,7 @@ struct state {
 	uint32_t mounts_refused;        /* of those at boot: there is no such directory; bits */
 	uint32_t init_job;
 	endpoint_t init_proc;
+	endpoint_t pm;                  /* its life that told of the processes; 0: none yet */
 	uint32_t init_pid;
 	uint32_t job_done;
 	uint64_t init_wait_ns;

@@ -116,11 +116,12 @@ static void init(enum start_kind kind)
 	if (recovered)
 		return;
 	state.init_proc = ENDPOINT_NONE;
-	state.stamp = clock_monotonic_ns();     /* beyond an earlier life (lib/board.h, B3) */
-	servers_init();
+	state.stamp = clock_monotonic_ns();     /* beyond an earlier life (lib/board.h, B3), */
+	state.grant_seq = (uint16_t)(state.stamp >> 10);        /* likely also this */
+	jobs_pull();                    /* before its programs have ended nothing begins */
 	cache_init();
+	servers_init();
 	mounts_try();
-	jobs_pull();
 }
 
 static err_t check(void)

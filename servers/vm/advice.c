@@ -179,7 +179,7 @@ int64_t linux_msync(unsigned space, const struct delivery *d)
 	for (unsigned n = region_find(space, start); n != 0 && region(n)->start < end;
 	     n = region(n)->next)
 		if (region(n)->kind == REGION_FILE_SHARED)
-			return ipc_forward(d->m.peer, d->serial, FIRST_ENDPOINT(ID_VFS)) == 0
+			return ipc_forward(d->m.peer, d->serial, service_now(ID_VFS)) == 0
 				? NO_REPLY : -EIO;
 	return 0;
 }

@@ -72,5 +72,5 @@ void audit(void)
 	}
 	looked = FIRST_PROGRAM;
 	if (calls)
-		ipc_notify(FIRST_ENDPOINT(ID_PM));
+		notify(ID_PM);
 }

@@ -164,7 +164,7 @@ err_t do_vm_file_mapped(const struct call *c, const struct vm_file_mapped_reques
 
 void pressure(void)
 {
-	ipc_notify(FIRST_ENDPOINT(ID_VFS));
+	notify(ID_VFS);
 }
 
 /* ---- frames ---- */

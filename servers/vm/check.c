@@ -141,7 +141,7 @@ static void scavenge(void)
 	if (swept != 0 || counts != 0)
 		print("recovered: swept %u ranges, corrected %u counts\n", swept, counts);
 	state.strangers = 1;
-	ipc_notify(FIRST_ENDPOINT(ID_PM));
+	notify(ID_PM);
 }
 
 /* Without a crash: what has been lost all the same. */

@@ -125,7 +125,7 @@ static int64_t linux_mmap(unsigned space, const struct delivery *d)
 	int64_t at;
 
 	if (!(flags & MAP_ANONYMOUS)) {
-		err_t err = ipc_forward(d->m.peer, d->serial, FIRST_ENDPOINT(ID_VFS));
+		err_t err = ipc_forward(d->m.peer, d->serial, service_now(ID_VFS));
 
 		return err == 0 ? NO_REPLY : -ENODEV;
 	}

@@ -147,6 +147,8 @@ void wait_for_memory_of(unsigned asker, endpoint_t proc, unsigned space);
 void wait_populate(unsigned asker, endpoint_t proc, unsigned space, uint64_t address,
 		   const struct missing *m);
 void wait_end(unsigned slot);           /* out of every list */
+endpoint_t service_now(unsigned service);
+void notify(unsigned service);
 void wait_told(unsigned slot);          /* vfs has heard of the page */
 void wait_tell_again(unsigned slot);
 void wait_set_deadline(unsigned slot, uint64_t deadline);

@@ -20,9 +20,18 @@ enum { VICTIMS = 10 };                  /* times that a fault waits for one befo
 
 static uint64_t armed;                  /* what the alarm is set to; 0: not */
 
-static void notify(unsigned service)
+/* Whichever life of it there is now. */
+endpoint_t service_now(unsigned service)
 {
-	ipc_notify(FIRST_ENDPOINT(service));
+	struct proc_info_request req = { .slot = service };
+	struct proc_info_reply now;
+
+	return sys_proc_info(&req, &now) == 0 ? now.proc : ENDPOINT_NONE;
+}
+
+void notify(unsigned service)
+{
+	ipc_notify(service_now(service));
 }
 
 /* ---- deadlines ---- */

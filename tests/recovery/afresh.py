@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Services whose state cannot be repaired say so, and begin afresh at once. Limit: 120
+"""Services whose state cannot be repaired say so, and begin afresh at once. Limit: 240
 
 In this test's boot archive their check() finds nothing that it could repair.
 """
@@ -12,7 +12,8 @@ from guest import Guest, finish, scenario
 
 LOST = bytes.fromhex('b8eaffffffc3')            # mov $-EINVAL, %eax; ret
 HLT = b'\xf4'
-CHECKS = {'log': 'check', 'ds': 'check', 'sched': 'check', 'pci': 'check', 'vm': 'vm_check'}
+CHECKS = {'log': 'check', 'ds': 'check', 'sched': 'check', 'pci': 'check', 'vm': 'vm_check',
+          'vfs': 'check', 'pm': 'check'}
 UNFINISHED = 3                  # lib/server.h
 LOSSES = 5
 FIRST_US = 100000               # servers/rs/guard.c
@@ -40,10 +41,29 @@ def memory(guest):
     return int(found['MemFree']) + int(found['Cached'])
 
 
-def lose_programs(guest):
-    """vm dies; the next shell."""
-    guest.send('service kill vm\n')
+def counts(guest):
+    """What must be the same when all programs have begun anew."""
+    guest.run('sync; sleep 5')                  # all that init starts has begun
+    found = [int(re.search(r'(\d+) ' + what, guest.run('service dump ' + of)[1])[1])
+             for of, what in (('vfs', 'open files'), ('vfs', 'descriptor tables'),
+                              ('vfs', 'pipes'), ('vfs', 'sockets'), ('vfs', 'grants in use'),
+                              ('pm', 'processes with'), ('pm', 'jobs for vfs'))]
+    return found + guest.run('ls /dev/pts; mount | sort')[1].split('\n')
+
+
+def lose_programs(guest, name='vm'):
+    """The service dies; the next shell."""
+    guest.send('service kill %s\n' % name)
     guest.shell()
+    guest.run('dmesg -n 1')                     # the console is ours
+
+
+def work(guest, tag):
+    """A command that uses most of the system; what it shows."""
+    return guest.run('t=%s; cp /bin/busybox /root/$t && sync && '
+                     'cmp /bin/busybox /root/$t; rm /root/$t; '
+                     'seq 1000 | sort -n | tail -1; echo $t > /dev/shm/$t; cat /dev/shm/*; '
+                     'rm /dev/shm/*; service list | grep -c running; ls /proc/self/fd' % tag)[1]
 
 
 with BootSet() as boot, Guest(initrd=image(boot), root=machine.ROOT_IMAGE,
@@ -89,6 +109,34 @@ with BootSet() as boot, Guest(initrd=image(boot), root=machine.ROOT_IMAGE,
             assert status(guest, 'vm')[0] > restarts
         guest.run('sleep 3')
         assert memory(guest) > before - 2048, (before, memory(guest))
+    for name in ('vfs', 'pm'):
+        guest.run('rm -f /root/b; hostname skink')
+        was, shown, room = counts(guest), work(guest, 'a'), memory(guest)
+        with scenario('%s cannot: programs end, init and a shell come again' % name):
+            guest.run('sleep 1000 & sleep 1000 < /dev/ptmx & (while :; do :; done) & '
+                      'echo new > /root/disk; mkfifo /root/f; cat /root/f & sync')
+            guest.run('exec 3> /root/gone; rm /root/gone; echo open >&3')
+            lose_programs(guest, name)
+            out = status(guest, name)[2]
+            assert '1 restarts, 1 recoveries' in out and 'exit 135' in out, out
+            out = guest.run('ps')[1]
+            assert re.search(r'^ +1 root +init', out, re.M) and 'sleep' not in out, out
+            assert guest.run('cat /root/disk; rm /root/f')[1] == 'new\n'
+        with scenario('%s: all goes as before, nothing is left of what was' % name):
+            out = work(guest, 'b')
+            assert out == shown.replace('a\n', 'b\n'), (out, shown)
+            assert counts(guest) == was, (counts(guest), was)
+        with scenario('%s: a second and a third time, while programs are at work' % name):
+            for restarts in (2, 3):
+                guest.run('(while :; do cp -r /etc /root/e; rm -r /root/e; done) 2> /dev/null & '
+                          '(while :; do ls -lR / | sort | wc; done) > /dev/null 2>&1 & sleep 0.5')
+                lose_programs(guest, name)
+                assert status(guest, name)[0] == restarts
+                assert guest.run('rm -rf /root/e; sync; cat /root/disk')[1] == 'new\n'
+            out = work(guest, 'c')
+            assert out == shown.replace('a\n', 'c\n'), (out, shown)
+            assert counts(guest) == was, (counts(guest), was)
+            assert memory(guest) > room - 2048, (room, memory(guest))
     with scenario('and it ends as it should'):
         guest.send('poweroff\n')
         guest.wait(60)
