@@ -4,7 +4,8 @@
  * Job:      hands them to rs.
  * Speaks:   contracts/rs (complain).
  * Touches:  nothing.
- * Trusts:   rs.
+ * Trusts:   rs, which has the same endpoint in all its lives: it is not looked for by ds, who may
+ *           be the accused.
  * On crash: a complaint is not state: what it was about shows again, or it does not matter.
  */
 #include <lib/complain.h>
@@ -23,7 +24,7 @@ static struct rs_complain_request request(endpoint_t accused, uint32_t reason, c
 
 err_t complain(endpoint_t accused, uint32_t reason, const char *text)
 {
-	static struct peer rs = PEER("rs");
+	static struct peer rs = { .name = "rs", .at = FIRST_ENDPOINT(ID_RS) };
 	struct rs_complain_request req = request(accused, reason, text);
 
 	return rs_complain(&rs, &req);

@@ -96,7 +96,10 @@ LIES = {
            ('do_pm_times', EFAULT, 'ps | grep -q init')),
     'sched': (('do_sched_program', ENOSYS, '(echo a)'),
               ('do_sched_load', EFAULT, 'uptime | grep -q average')),
-    'ds': (('do_ds_event_next', ENOSYS, 'service restart rtc'),),
+    # A pm that has just died knows nobody: not even rs, whom it would complain to.
+    'ds': (('do_ds_event_next', ENOSYS, 'service restart rtc'),
+           ('do_ds_wait', ENOSYS, 'service kill pm; ps | grep -q init; '
+            '! dmesg | tail -n 60 | grep "pm: exception"')),
 }
 
 

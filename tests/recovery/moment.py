@@ -98,6 +98,7 @@ def begins_afresh(guest, service, slot):
     tty's: what was typed last may be lost."""
     process = dies(guest, service, slot, 'check', UNFINISHED)
     guest.send('service kill %s\n' % service)
+    guest.expect('service kill .*\n')           # and not the prompt it was typed at
     process.communicate(timeout=60)
     guest.expect('# ', 60)
 
