@@ -10,8 +10,7 @@ err_t do_grant_revoke(struct proc *caller, const struct grant_revoke_request *re
 {
 	struct grant *g = grant_row(req->grant, caller->priv);
 
-	if (!g)
-		return -EINVAL;
-	g->dir = 0;
-	return 0;
+	if (g)
+		g->dir = 0;
+	return g ? 0 : -EINVAL;
 }

@@ -10,15 +10,13 @@ err_t do_priv_set(struct proc *caller, const struct priv_set_request *req)
 {
 	static struct priv_desc d;
 
-	if (req->priv >= NR_PRIVS)
-		return -EINVAL;
 	if (copy_from_proc(caller, &d, req->address, sizeof(d)))
 		return -EFAULT;
-	if (d.rank >= 16 || d.personality >= NR_PERSONALITIES || d.guardian >= NR_PRIVS ||
-	    d.priority >= NR_PRIORITIES || d.quantum == 0 || d.quantum > QUANTUM_MAX)
+	/* I7: programs call, and nothing else. */
+	if (req->priv >= NR_PRIVS || d.guardian >= NR_PRIVS || d.quantum - 1u >= QUANTUM_MAX ||
+	    d.rank >= 16 || d.personality >= NR_PERSONALITIES || d.priority >= NR_PRIORITIES ||
+	    (req->priv == PRIV_PROGRAM && d.primitives & ~BIT(IPC_SENDREC - IPC_SENDREC)))
 		return -EINVAL;
-	if (req->priv == PRIV_PROGRAM && d.primitives & ~BIT(IPC_SENDREC - IPC_SENDREC))
-		return -EINVAL;         /* I7: programs call, and nothing else */
 
 	lines_release(&privs[req->priv]);
 	privs[req->priv].desc = d;

@@ -11,8 +11,7 @@ err_t do_proc_public_get(struct proc *caller UNUSED, const struct proc_public_ge
 {
 	const struct proc *p = proc_find(req->proc);
 
-	if (!p)
-		return -EDEADPEER;
-	memcpy(rep->word, p->word, sizeof(rep->word));
-	return 0;
+	if (p)
+		memcpy(rep->word, p->word, sizeof(rep->word));
+	return p ? 0 : -EDEADPEER;
 }

@@ -9,12 +9,11 @@
 err_t do_route_set(struct proc *caller, const struct route_set_request *req)
 {
 	uint16_t copy[64];
-	uint64_t bytes = req->count * sizeof(copy[0]);
 
 	if (req->personality >= NR_PERSONALITIES || req->first > NR_ROUTES ||
 	    req->count > NR_ROUTES - req->first || req->count > COUNT(copy))
 		return -EINVAL;
-	if (copy_from_proc(caller, copy, req->address, bytes))
+	if (copy_from_proc(caller, copy, req->address, req->count * sizeof(copy[0])))
 		return -EFAULT;
 	for (unsigned i = 0; i < req->count; i++) {
 		unsigned word = copy[i] ^ ROUTE_PUBLIC, server = copy[i] ^ ROUTE_SERVER;
@@ -23,6 +22,6 @@ err_t do_route_set(struct proc *caller, const struct route_set_request *req)
 			return -EINVAL;
 	}
 
-	memcpy(&routes[req->personality][req->first], copy, bytes);
+	memcpy(&routes[req->personality][req->first], copy, req->count * sizeof(copy[0]));
 	return 0;
 }

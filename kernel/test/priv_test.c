@@ -36,6 +36,11 @@ static void t_priv_set(void)
 	GIVES(0, rs, priv_set, .priv = 20, .address = RAM_VA);
 	CHECK_EQ(privs[20].desc.rank, 4);
 	CHECK_EQ(privs[20].desc.calls, 5);
+	*desc() = (struct priv_desc){ 0 };
+	GIVES(0, rs, priv_get, .priv = 20, .address = RAM_VA);
+	CHECK_EQ(desc()->calls, 5);
+	GIVES(EINVAL, rs, priv_get, .priv = NR_PRIVS, .address = RAM_VA);
+	GIVES(EFAULT, rs, priv_get, .priv = 20, .address = 0);
 	GIVES(EINVAL, rs, priv_set, .priv = NR_PRIVS, .address = RAM_VA);
 	GIVES(EFAULT, rs, priv_set, .priv = 20, .address = 0);
 	GIVES(EFAULT, rs, priv_set, .priv = 20, .address = RAM_VA + RAM_PAGES * PAGE_SIZE - 8);
@@ -141,7 +146,7 @@ int main(void)
 {
 	TEST("a kernel call that the manifest does not list is refused, to programs every one",
 	     t_calls_by_manifest);
-	TEST("a privilege structure is filled from the caller's memory", t_priv_set);
+	TEST("a privilege structure is filled from the caller's memory, and read", t_priv_set);
 	TEST("a privilege structure with a field out of range is refused", t_priv_set_fields);
 	TEST("routes are set all or none, within bounds", t_route_set);
 	TEST("the clock is set and boot information told", t_clock_and_boot);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * audit.c - at each of rsguard's heartbeats: does anybody wait for an answer that nobody holds?
+ * audit.c - at each of rsguard's heartbeats: does anybody wait for an answer that nobody holds? Has
+ *           anybody other rights than he should?
  *
  * Job:      finds callers of rs that wait, and whom rs does not remember; tells them that it has
- *           died, so that they ask again what may be asked again (docs/notes/0027).
+ *           died, so that they ask again what may be asked again (docs/notes/0027). Has rights
+ *           looked at (rights.c).
  * Speaks:   kernel call proc_info.
  * Touches:  nothing of its own.
  * Trusts:   the kernel's word about who waits for whom.
@@ -41,4 +43,5 @@ void audit(void)
 		call_reply(info.proc, info.serial, -EDEADPEER, NULL, 0);
 		server_commit();
 	}
+	rights_audit();
 }

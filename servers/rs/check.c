@@ -284,6 +284,7 @@ void take_over(void)
 		if (manifest_of(id) != NULL && !process_in(id).lives)
 			state.service[id].generation = later;
 	check_state();
+	rights_again(true);
 	guard_self();
 	say("<3>rs: recovery: all of its state, which it could not live with");
 }

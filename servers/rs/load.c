@@ -265,6 +265,7 @@ err_t service_recover(unsigned id)
 	struct image image;
 	err_t err = service_image(id, &image);
 
+	rights_doubt(id);
 	return err != 0 ? err
 			: image_recover(&image, service_endpoint(id), service_stack(id), &args);
 }

@@ -168,7 +168,7 @@ static void begin_trial(const struct image *i)
 	load->phase = LOAD_TRIAL;
 	manifests_read();
 	server_commit();
-	rights_again();
+	rights_again(false);
 	guard_due(clock_monotonic_ns());
 }
 
@@ -258,7 +258,7 @@ static void step_leave(void)
 	load->phase = LOAD_TIDY;
 	manifests_read();
 	server_commit();
-	rights_again();
+	rights_again(false);
 }
 
 static void step_tidy(void)

@@ -2,15 +2,17 @@
  * rights.c - what the kernel is told of a service's rights.
  *
  * Job:      sets a service's privilege structure and the routes that name it; keeps the structure
- *           that all programs share.
- * Speaks:   kernel calls priv_set and route_set.
+ *           that all programs share; looks whether the kernel has them as they should be.
+ * Speaks:   kernel calls priv_set, priv_get, route_set, proc_freeze.
  * Touches:  privilege structures, routing tables.
  * Trusts:   the manifests, checked; pci for where device memory is, the boot loader for where the
  *           framebuffer is.
- * On crash: every call is absolute; they are made again at the next start of the service.
+ * On crash: every call is absolute; they are made again at the next start of the service, and where
+ *           the kernel has something else.
  */
 #include "rs.h"
 #include <contract/kernel.h>
+#include <lib/assert.h>
 #include <lib/service_ids.h>
 
 enum { PROGRAM_RANK = 15, PROGRAM_PRIORITY = 8, PROGRAM_QUANTUM = 5 };
@@ -34,11 +36,9 @@ static err_t route_put(unsigned personality, unsigned index, unsigned route)
 }
 
 /* Programs: rendezvous with who serves them, nothing else. */
-static err_t rights_of_programs(void)
+static void rights_of_programs(struct priv_desc *d)
 {
-	static struct priv_desc d;
-
-	d = (struct priv_desc){
+	*d = (struct priv_desc){
 		.primitives = BIT(IPC_SENDREC - IPC_SENDREC),
 		.rank = PROGRAM_RANK,
 		.personality = PERSONALITY_PROGRAM,
@@ -47,10 +47,17 @@ static err_t rights_of_programs(void)
 		.guardian = ID_RS,
 	};
 	for (unsigned l = 0; l < PRIV_LINES; l++)
-		d.lines[l] = LINE_NONE;
+		d->lines[l] = LINE_NONE;
 	for (unsigned id = 0; id < NR_SERVICES; id++)
 		if (manifest_of(id) && manifest_of(id)->serves_programs)
-			d.sendrec_to |= BIT(id);
+			d->sendrec_to |= BIT(id);
+}
+
+static err_t programs_put(void)
+{
+	static struct priv_desc d;
+
+	rights_of_programs(&d);
 	return priv_put(PRIV_PROGRAM, &d);
 }
 
@@ -109,6 +116,18 @@ static err_t public_routes(void)
 
 	for (unsigned i = 0; i < COUNT(route) && err == 0; i++)
 		err = route_put(PERSONALITY_PROGRAM, route[i].number, ROUTE_PUBLIC | route[i].word);
+	return err;
+}
+
+/* Of no service of its own. */
+static err_t common_put(void)
+{
+	err_t err = programs_put();
+
+	if (err == 0)
+		err = service_routes();
+	if (err == 0)
+		err = public_routes();
 	return err;
 }
 
@@ -177,28 +196,88 @@ err_t rights_set(unsigned id)
 	err = priv_put(id, &d);
 	if (err == 0)
 		err = routes_put(manifest_of(id));
-	if (err == 0 && id == ID_RS) {
-		err = rights_of_programs();
-		if (err == 0)
-			err = service_routes();
-		if (err == 0)
-			err = public_routes();
-	}
+	if (err == 0 && id == ID_RS)
+		err = common_put();
 	return err;
 }
 
-/* The set has changed: who may call whom by `programs` and `all`. */
-void rights_again(void)
-{
-	unsigned n;
-	const struct manifest *const *set = manifest_set(&n);
-	err_t err = rights_of_programs();
+/* ---- what the kernel has ---- */
 
-	for (unsigned i = 0; i < n && err == 0; i++)
-		if (set[i]->talks_all)
-			err = rights_set(set[i]->id);
+/* But for what sched applies, when a manifest is loaded again. What would not fit was not set. */
+static bool are_right(unsigned id)
+{
+	static struct priv_desc is, should;
+	struct priv_get_request req = { .priv = id, .address = (uint64_t)&is };
+
+	if (id == PRIV_PROGRAM)
+		rights_of_programs(&should);
+	else if (!make_rights(id, &should))
+		return true;
+	if (sys_priv_get(&req) != 0)
+		return false;
+	should.priority = is.priority;
+	should.quantum = is.quantum;
+	return memcmp(&is, &should, sizeof(is)) == 0;
+}
+
+/* If they are not, either the kernel was told the wrong ones, or it is told now. So rs dies of it:
+ * new code decides (rights_again). */
+void rights_doubt(unsigned id)
+{
+	assert(are_right(id));
+}
+
+void rights_audit(void)
+{
+	rights_doubt(PRIV_PROGRAM);
+	for (unsigned id = 0; id < NR_SERVICES; id++)
+		if (manifest_of(id) != NULL && alive(&state.service[id]))
+			rights_doubt(id);
+}
+
+/* Who had wrong rights was refused what it needs, or has lost its claims of interrupt lines, and so
+ * begins anew; what was granted is asked for again. */
+static void set_again(unsigned id, bool repair)
+{
+	struct proc_freeze_request freeze = {
+		.proc = service_endpoint(id), .code = RS_CAUSE_OPERATOR << 16,
+	};
+	struct service *s = &state.service[id];
+
+	if (repair) {
+		say("<4>rs: repaired: rights of %s", s->name);
+		s->fresh |= s->granted[0].count != 0;
+		memset(s->granted, 0, sizeof(s->granted));
+	}
+	if (rights_set(id) != 0)
+		say("<3>%s: the kernel does not take its rights", s->name);
+	else if (id != ID_RS && (repair || manifest_of(id)->nr_lines != 0) &&
+		 sys_proc_freeze(&freeze) != 0)
+		say("<3>%s: cannot be frozen", s->name);
+}
+
+/* The set has changed, or rs has died: whoever has other rights than he should. What routes there
+ * are the kernel does not say. */
+void rights_again(bool repair)
+{
+	err_t err = 0;
+
+	if (repair && !are_right(PRIV_PROGRAM))
+		say("<4>rs: repaired: rights of programs");
+	for (unsigned id = 0; id < NR_SERVICES; id++) {
+		const struct manifest *m = manifest_of(id);
+
+		if (m == NULL || !alive(&state.service[id]))
+			continue;
+		if (!are_right(id))
+			set_again(id, repair);
+		else if (repair && err == 0)
+			err = routes_put(m);
+	}
+	if (err == 0)
+		err = common_put();
 	if (err != 0)
-		say("<3>not all may call a service that has come or gone: error %d", -err);
+		say("<3>the kernel does not take rights that all have, or routes: error %d", -err);
 }
 
 static bool has_range(const struct service *s, const struct pfn_range *r)

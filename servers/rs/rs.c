@@ -171,7 +171,7 @@ static void init(enum start_kind kind)
 static err_t check(void)
 {
 	check_state();
-	rights_again();                 /* a service may have come or gone just before */
+	rights_again(true);
 	injected_check();
 	guard_self();
 	set_alarm();

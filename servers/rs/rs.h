@@ -32,7 +32,9 @@ void take_over(void);                           /* nothing of the state is left 
 /* rights.c: manifest to privilege structure and routes. */
 err_t rights_set(unsigned id) MUST_CHECK;       /* by its manifest and what was granted */
 void rights_of(unsigned id, struct priv_desc *d);
-void rights_again(void);                        /* services have come or gone */
+void rights_again(bool repair);         /* services have come or gone, or rs has died */
+void rights_audit(void);                /* dies if the kernel has others */
+void rights_doubt(unsigned id);
 void routes_take(const struct manifest *m);     /* nobody answers what it answered */
 err_t rights_grant(unsigned id, const struct pfn_range *range, unsigned n) MUST_CHECK;
 

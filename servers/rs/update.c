@@ -144,7 +144,7 @@ static void apply_text(void)
 		say("<3>%s: the kernel does not take its rights", s->name);
 		load->result = -EIO;
 	}
-	rights_again();
+	rights_again(false);
 	s->scheduled = false;
 	s->beats_out = 0;
 	if (s->phase == RS_STATE_RUNNING)

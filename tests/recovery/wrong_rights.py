@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Services have other rights in the kernel than their manifests say: rs sees it, and mends that.
+
+Limit: 120
+"""
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+import machine
+import plant
+from guest import finish, scenario
+
+SHM = '/dev/shm'
+RS, PROGRAMS = 0, 63
+ELF = os.path.join(machine.BUILD, 'services', 'rs', 'rs.elf')
+RS_SYMBOLS = plant.count.Symbols(ELF).address
+RET = b'\xc3'
+
+
+class Rights:
+    """The privilege structures in the kernel, but for what it does with them (lines claimed)."""
+
+    def __init__(self, bed):
+        self.bed = bed
+        words = ('sizeof(privs[0])', 'sizeof(privs[0].desc)', '&privs[0].desc') + tuple(
+            '&((struct priv_desc *)0)->' + name for name in ('sendrec_to', 'calls', 'mmio'))
+        out = subprocess.run(['gdb', '-q', '-nx', '-batch', plant.count.KERNEL] + [
+            w for word in words for w in ('-ex', 'output/d (long)(%s)' % word, '-ex', 'echo \\n')],
+            capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
+        (self.step, self.size, self.at, self.sendrec_to, self.calls,
+         self.mmio) = (int(word) for word in out.split())
+        self.at -= plant.count.KERNEL_BASE
+        self.slot = {name: slot for slot, (name, _) in plant.count.service_names().items()}
+        self.slot['programs'] = PROGRAMS
+
+    def all(self):
+        places = {name: self.at + slot * self.step for name, slot in self.slot.items()}
+        return {name: self.bed.memory.ram[at:at + self.size] for name, at in places.items()}
+
+    def put(self, name, field, value):
+        with plant.standing(self.bed.guest) as stub:
+            stub.write(self.at + self.slot[name] * self.step + field, value.to_bytes(8, 'little'))
+
+    def until(self, good):
+        deadline = time.monotonic() + 20
+        while self.all() != good:
+            assert time.monotonic() < deadline, [n for n, d in self.all().items() if d != good[n]]
+            time.sleep(0.2)
+
+
+def lives(guest, name):
+    return sum(map(int, re.search(r'(\d+) restarts, (\d+) recoveries',
+                                  guest.run('service status ' + name)[1]).groups()))
+
+
+def work(guest):
+    guest.run('until service dump is > /dev/null 2>&1; do usleep 100000; done')     # it is found
+    out = guest.run('for s in vm pm log ds; do service dump $s > /dev/null || echo BAD $s; done;'
+                    'cp /bin/busybox /root/b && sync && cmp /root/b /bin/busybox || echo BAD cp;'
+                    'ls /dev | grep -q null || echo BAD ls', 60)[1]
+    assert 'BAD' not in out, out
+
+
+def until_back(guest, name):
+    """It has been said, and the service runs again."""
+    deadline = time.monotonic() + 20
+    while True:
+        said = guest.run('dmesg')[1].count('rs: repaired: rights of ' + name)
+        if said and (name == 'programs' or ': running' in guest.run('service status ' + name)[1]):
+            return
+        assert time.monotonic() < deadline, guest.run('dmesg; service status ' + name)[1]
+        time.sleep(0.2)
+
+
+def planted(rights, good, name, field, value):
+    guest = rights.bed.guest
+    guest.run('dmesg -c > /dev/null')
+    rights.put(name, field, value)
+    rights.until(good)
+    until_back(guest, name)
+    work(guest)
+    out = guest.run('dmesg')[1]
+    assert out.count('repaired: rights') == 1, out
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix='skink-rights-', dir=SHM if os.path.isdir(SHM) else None)
+    bed = plant.Bed(folder, root=machine.ROOT_IMAGE, root_option=',snapshot=on')
+    try:
+        bed.fresh()
+        guest, rights = bed.guest, Rights(bed)
+        good = rights.all()
+        every = (1 << 64) - 1
+        with scenario('who may call nobody may again, and begins anew'):
+            before = lives(guest, 'is')
+            planted(rights, good, 'is', rights.sendrec_to, 0)
+            assert lives(guest, 'is') == before + 1
+        with scenario('who may do all may not any more'):
+            planted(rights, good, 'hello', rights.calls, every)
+            planted(rights, good, 'programs', rights.sendrec_to, every)
+        with scenario('who has interrupt lines claims them again'):
+            planted(rights, good, 'uart', rights.calls, every)
+        with scenario('device memory that was granted is granted again'):
+            planted(rights, good, 'virtio_blk', rights.mmio, 0)
+        with scenario('rs makes rights wrongly: none are set, or the right ones after'):
+            for victim in ('rtc', 'toy'):       # one begins afresh, the other goes on
+                with plant.standing(guest) as stub:
+                    stub.write(bed.memory.physical(RS, RS_SYMBOLS['manifest_priv']), RET)
+                guest.run('service kill ' + victim)
+                rights.until(good)
+                work(guest)
+                assert 'running' in guest.run('service status ' + victim)[1]
+        with scenario('what services come and go changes is no repair'):
+            before = lives(guest, 'rs')
+            guest.run('service start semaphore && service stop semaphore && '
+                      'service remove semaphore')
+            time.sleep(3)
+            assert lives(guest, 'rs') == before
+    finally:
+        bed.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if shutil.which('gdb') is None:
+    print('ok no gdb, no debugger')
+else:
+    main()
+finish()
