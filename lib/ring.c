@@ -13,6 +13,8 @@
  * R3  The peer sees an entry when the count that covers it is published: after the commit.
  * R4  An answer counts if its id is that of an open request of this epoch, once.
  * R5  Epoch and count change in this order: epoch 0, count 0, new epoch.
+ * R6  Counts that do not fit one's own end the epoch, whosever are wrong: taken as they are, they
+ *     would make both sides wait for ever.
  *
  * Stores to the caller's state are made in files of lib/, which are not compiled with the logging
  * of stores: hence undo_before() in front of each.
@@ -141,12 +143,18 @@ err_t ring_client_next(struct ring_client *c, const volatile struct ring_memory 
 {
 	for (;;) {
 		err_t err = server_state(c, m);
+		uint32_t open = c->submitted - c->taken;
 		uint32_t ready = look32(&m->completed) - c->taken;
 		unsigned slot;
 
 		if (err != 0)
 			return err;
-		if (ready == 0 || ready > RING_ENTRIES || c->used == 0)
+		if (open > RING_ENTRIES || ready > open) {      /* R6 */
+			undo_before(&c->refused, sizeof(c->refused));
+			c->refused++;
+			return -EDEADPEER;
+		}
+		if (ready == 0)
 			return -ENOENT;
 		copy_out(answer, &m->answer[c->taken % RING_ENTRIES]);
 		undo_before(c, offsetof(struct ring_client, uses));
@@ -204,11 +212,19 @@ static void begin_epoch(struct ring_server *s, volatile struct ring_memory *m, u
 	publish64(&m->server_epoch, epoch);
 }
 
+static void refuse_epoch(struct ring_server *s, volatile struct ring_memory *m)
+{
+	uint32_t refused = s->refused + 1;
+
+	ring_server_reset(s, m);
+	s->refused = refused;
+}
+
 err_t ring_accept(struct ring_server *s, volatile struct ring_memory *m,
 		  struct ring_entry *request)
 {
 	uint64_t epoch = look64(&m->client_epoch);
-	uint32_t submitted = look32(&m->submitted);
+	uint32_t submitted = look32(&m->submitted), open = submitted - s->completed;
 
 	if (epoch == 0 || look64(&m->client_epoch) != epoch)
 		return -ENOENT;                         /* the client is at it */
@@ -216,16 +232,14 @@ err_t ring_accept(struct ring_server *s, volatile struct ring_memory *m,
 		begin_epoch(s, m, epoch);
 		return -ECONNRESET;
 	}
-	if (s->fresh || submitted == s->accepted)
+	if (s->fresh)
 		return -ENOENT;
-	if (submitted - s->completed > RING_ENTRIES) {  /* R2; also when it goes back */
-		undo_before(&s->refused, sizeof(s->refused));
-		s->refused++;
-		return -EPROTO;
+	if (open > RING_ENTRIES || submitted - s->accepted > open) {    /* R2, R6 */
+		refuse_epoch(s, m);
+		return -ECONNRESET;
 	}
-	if (s->accepted - s->completed >= RING_ENTRIES ||
-	    submitted - s->accepted > RING_ENTRIES)
-		return -EPROTO;
+	if (submitted == s->accepted)
+		return -ENOENT;
 	copy_out(request, &m->request[s->accepted % RING_ENTRIES]);
 	undo_before(&s->accepted, sizeof(s->accepted));
 	s->accepted++;

@@ -79,7 +79,8 @@ err_t ring_submit(struct ring_client *c, volatile struct ring_memory *m, uint32_
 		  const void *payload, size_t size, uint32_t *id) MUST_CHECK;
 /* Commit the state and let the server see what was submitted. Then notify it. */
 void ring_client_publish(const struct ring_client *c, volatile struct ring_memory *m);
-/* The next answer: 0; -ENOENT: none; -EDEADPEER: the server starts anew, reset. */
+/* The next answer: 0; -ENOENT: none; -EDEADPEER: the server starts anew, or its count of answers
+ * makes no sense (then `refused` has grown): reset. */
 err_t ring_client_next(struct ring_client *c, const volatile struct ring_memory *m,
 		       struct ring_entry *answer) MUST_CHECK;
 /* A request that was lost by a reset. Its id is free. False: no more. */
@@ -97,8 +98,8 @@ struct ring_server {
 
 /* At a fresh start: whatever is in the memory belongs to the past. */
 void ring_server_reset(struct ring_server *s, volatile struct ring_memory *m);
-/* The next request: 0; -ENOENT: none; -ECONNRESET: a new epoch begins, what was accepted before is
- * void; -EPROTO: the client's index is nonsense, nothing more comes until it resets. */
+/* The next request: 0; -ENOENT: none; -ECONNRESET: what was accepted before is void: a new epoch
+ * begins, or the counts make no sense and nothing more comes until the client resets: notify it. */
 err_t ring_accept(struct ring_server *s, volatile struct ring_memory *m,
 		  struct ring_entry *request) MUST_CHECK;
 /* Answer a request that was accepted in this epoch. -EINVAL: none is open, or size. */

@@ -184,9 +184,8 @@ void serial_work(void)
 		if (err == -ECONNRESET) {
 			set(&line->nr_reads, 0);
 			set(&line->has_held, 0);
+			changed = true;
 		}
-		if (err == -EPROTO)
-			break;
 		if (undo_used() > UNDO_ENTRIES / 2)
 			undo_commit();
 	}

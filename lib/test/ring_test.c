@@ -129,6 +129,39 @@ static void t_server_dies(void)
 	CHECK_EQ(ring_client_pending(&c), 0);
 }
 
+/* Of one side a count is wrong: the epoch ends, and all that was open is asked again. */
+static void t_miscounted(void)
+{
+	uint32_t *const count[] = { &s.accepted, &s.completed, &c.taken, &c.submitted };
+
+	for (unsigned which = 0; which < 4; which++) {
+		struct ring_entry e;
+		unsigned got = 0, resets = 0;
+
+		setup();
+		for (unsigned i = 0; i < 5; i++)
+			submit(i);
+		ring_client_publish(&c, &mem);
+		CHECK_EQ(serve(2), 2);
+		*count[which] += 100000;
+		for (unsigned i = 0; i < 20; i++) {
+			err_t err = ring_client_next(&c, &mem, &e);
+
+			if (err == -EDEADPEER) {
+				ring_client_reset(&c, &mem, ++now);
+				again();
+				resets++;
+			}
+			got += err == 0;
+			serve(10);
+			if (err == -ENOENT && which == 3)       /* it shows when it asks more */
+				ring_client_publish(&c, &mem);
+		}
+		CHECK(resets == 1 && got == 5);
+		CHECK_EQ(ring_client_pending(&c), 0);
+	}
+}
+
 static void t_server_dies_unseen(void)
 {
 	struct ring_entry e;
@@ -260,6 +293,7 @@ int main(void)
 	TEST("a server that dies before it was ever heard of is noticed", t_server_dies_unseen);
 	TEST("a client that starts anew gets no answers of its former life", t_client_dies);
 	TEST("what was not committed was not seen, on either side", t_recovery);
+	TEST("a wrong count of either side costs an epoch and no request", t_miscounted);
 	TEST("a client that scribbles on the memory does no harm", t_hostile_client);
 	TEST("a server that scribbles on the memory does no harm", t_hostile_server);
 	return test_result();

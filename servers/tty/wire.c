@@ -156,8 +156,8 @@ static void resubmit(unsigned w)
 }
 
 /* What cannot be an answer: rs ends this life of the driver, and the next one is asked for all that
- * is open. If that does not help, the answer is dropped. */
-static void accuse(unsigned w, const struct ring_entry *taken)
+ * is open. If that does not help (false), the answer is dropped. */
+static bool accuse(unsigned w, const struct ring_entry *taken)
 {
 	struct wire *x = &state.wire[w];
 	unsigned slot = taken != NULL ? (unsigned)(taken - x->ring.pending) : 0;
@@ -167,11 +167,12 @@ static void accuse(unsigned w, const struct ring_entry *taken)
 	if (err != 0 && err != -ESRCH) {        /* -ESRCH: it has died of something else */
 		print("%s answers nonsense\n", driver[w].name);
 		x->reads_out -= taken != NULL && taken->type == SERIAL_READ;
-		return;
+		return false;
 	}
 	x->bad++;
 	x->ring.returned |= taken != NULL ? BIT(slot) : 0;
 	resubmit(w);
+	return true;
 }
 
 static const struct ring_entry *request_of(const struct ring_client *ring,
@@ -195,7 +196,8 @@ static bool take_answer(unsigned w)
 	err_t err = ring_client_next(ring, &wire_memory[w], &e);
 
 	if (ring->refused != refused || (err == 0 && !is_answer(request_of(ring, &e), &e))) {
-		accuse(w, err == 0 ? request_of(ring, &e) : NULL);
+		if (!accuse(w, err == 0 ? request_of(ring, &e) : NULL) && err == -EDEADPEER)
+			resubmit(w);
 		return true;
 	}
 	if (err == -ENOENT)
@@ -320,7 +322,7 @@ void wire_open(void)
 	}
 }
 
-/* Y2. What the driver holds the requests say: also what it has refused is asked again. */
+/* Y4. What the driver holds the requests say: also what it has refused is asked again. */
 static void check_wire(unsigned w)
 {
 	struct wire *x = &state.wire[w];
