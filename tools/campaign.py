@@ -14,7 +14,6 @@ import os
 import random
 import re
 import shutil
-import tempfile
 import threading
 
 import machine
@@ -351,10 +350,8 @@ def run(options, say=print, written=lambda campaign: None):
     """A campaign; the Campaign. written: what is done with it now and then, and at the end."""
     check(options.service)
     os.makedirs(OUT, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix='skink-inject-',
-                              dir='/dev/shm' if os.path.isdir('/dev/shm') else None)
     campaign = Campaign(say, written)
-    try:
+    with plant.scratch('inject') as folder:
         chosen = codes(options.service, reached(folder, 1))
         injectors = []
         for number in range(options.guests):
@@ -362,6 +359,4 @@ def run(options, say=print, written=lambda campaign: None):
             os.mkdir(place)
             injectors.append(Injector(place))
         campaign.run(all_faults(options, chosen, say), injectors)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return campaign

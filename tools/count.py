@@ -45,6 +45,7 @@ NR_LINUX, IPC, KERNEL_CALLS, VECTORS, UNKNOWN = 0x400, 0x1000, 0x1010, 0x1100, 0
 FIRST_PROGRAM = 64
 MESSAGES = (1, 2, 3)             # events of the trace ring: call, reply, notification
 MARK_BYTES = 16
+IN_MEMORY = '/dev/shm' if os.path.isdir('/dev/shm') else None    # for files of a guest's memory
 
 
 class Symbols:
@@ -122,8 +123,7 @@ class Counted:
     further lines for the plugin; plugin: another one."""
 
     def __init__(self, marks, name=None, more=(), plugin=PLUGIN, **options):
-        base = '/dev/shm' if os.path.isdir('/dev/shm') else None
-        self.folder = tempfile.mkdtemp(prefix='skink-count-', dir=base)
+        self.folder = tempfile.mkdtemp(prefix='skink-count-', dir=IN_MEMORY)
         self.results = os.path.join(self.folder, 'results')
         made = machine.Machine(icount=options.pop('icount', 'off'), **options)
         ram = os.path.join(self.folder, 'ram')

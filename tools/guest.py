@@ -330,6 +330,13 @@ def take_seed(given=0):
     return found
 
 
+def need(tool):
+    """Without it there is nothing to test."""
+    if shutil.which(tool) is None:
+        print('ok no %s, no test' % tool)
+        finish()
+
+
 def finish():
     """The end of a test script: exit status 1 if a scenario failed."""
     sys.exit(1 if scenario.failed else 0)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """plant.py - bytes into the code of running services, and a load that notices.
 
-    bed = Bed(folder)
-    bed.fresh()
-    load(bed.guest, PARTS, seconds, 'vfs', rnd)
-    bed.save(); bed.restore()       # guests that begin here, without a boot
-    stub = Stub(bed.guest)
-    stub.stop(); stub.write(bed.memory.physical(slot, address), b'\xf4'); stub.go()
-    ...
-    bad, done = end_of_load(bed.guest, PARTS, 50)
+    with scratch('test') as folder, Bed(folder) as bed:
+        bed.fresh()
+        load(bed.guest, PARTS, seconds, 'vfs', rnd)
+        bed.save(); bed.restore()       # guests that begin here, without a boot
+        stub = Stub(bed.guest)
+        stub.stop(); stub.write(bed.memory.physical(slot, address), b'\xf4'); stub.go()
+        ...
+        bad, done = end_of_load(bed.guest, PARTS, 50)
 
 The guest's memory is a file that is mapped here; writes go through QEMU's gdb stub, so that QEMU
 translates again what was changed. For tests/recovery/anywhere.py and tools/inject.py.
@@ -21,6 +21,7 @@ import re
 import select
 import socket
 import subprocess
+import tempfile
 import time
 
 import count
@@ -393,6 +394,12 @@ def counts(guest, memory):
     return found, int(info['MemFree']) + int(info['Cached'])
 
 
+def scratch(name):
+    """A folder in memory for the files of a guest, as long as the `with` lasts."""
+    return tempfile.TemporaryDirectory(prefix='skink-%s-' % name, dir=count.IN_MEMORY,
+                                       ignore_cleanup_errors=True)
+
+
 class Bed:
     """A guest whose memory can be seen. more: arguments of QEMU's, made of the memory's file. disk:
     the root disk, a file in the folder of which save() keeps a copy, too."""
@@ -405,6 +412,12 @@ class Bed:
             options['root'] = disk
         self.guest = self.memory = None
         self.commands = None            # that the saved guest was given; None: nothing is saved
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     def made(self):
         made = machine.Machine(**self.options)

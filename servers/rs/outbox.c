@@ -2,7 +2,8 @@
  * outbox.c - what rs tells others, who may never make it wait.
  *
  * Job:      publishes endpoints in ds, tells log the names of services and what rs has to say, and
- *           sched their priorities. All by sendnb: if the receiver is busy, later.
+ *           sched their priorities. All by sendnb: if the receiver is busy, later. Answers who
+ *           waits for ds to know a name.
  * Speaks:   ds.publish, log.name, log.text, sched.service, as messages that want no reply.
  * Touches:  a ring of text that is not state: after a crash of rs what was unsaid is lost.
  * Trusts:   nobody.

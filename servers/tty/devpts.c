@@ -215,7 +215,7 @@ static void check_node(struct node *n, uint32_t usual, const char *name, unsigne
 	n->mode = usual;
 }
 
-/* Y3 */
+/* Y5 */
 void devpts_check(void)
 {
 	check_node(&state.pts, ROOT_MODE, "/dev/pts ", 0);

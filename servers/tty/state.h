@@ -3,10 +3,10 @@
  * driver, or the master of a pseudo-terminal.
  *
  * Y1 0 <= head - tail <= size for both buffers of a line.
- * Y2 What a driver has answered fits, and no more of it is taken than there is.
- * Y3 A node has no mode but the twelve bits of chmod(2).
  * Y2 ready counts the line ends (newline, VEOL, VEOF marks) in the input buffer, in canonical mode.
  * Y3 A pair with `used` has its master open, or its line (opens > 0), or both; one without is free.
+ * Y4 What a driver has answered fits, and no more of it is taken than there is.
+ * Y5 A node has no mode but the twelve bits of chmod(2).
  */
 #ifndef TTY_STATE_H
 #define TTY_STATE_H

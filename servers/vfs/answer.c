@@ -82,7 +82,7 @@ static const char *entry(const char *from, size_t left, size_t *size)
 }
 
 /* Whole entries; *known: of how many of them vfs knows that they are there. */
-static bool is_listing(const struct request *q, size_t done, unsigned *known)
+static bool entries_are(const struct request *q, size_t done, unsigned *known)
 {
 	const char *from = done != 0 ? request_bounce(q) : NULL, *name;
 	size_t size;
@@ -116,7 +116,7 @@ static bool is_whole(const struct request *q, const struct file_entry *e, size_t
 	       done + DIRENT_MOST <= q->lent;
 }
 
-/* ---- errors ---- */
+/* ---- what vfs knows itself ---- */
 
 static bool has_type(unsigned inode, uint32_t type)
 {
@@ -148,29 +148,25 @@ static bool is_there(unsigned inode)
 	return state.inode[inode].attr.links != 0;
 }
 
-/* Does vfs know of names that are not in it? */
-static bool lacks(const struct request *q, const struct file_entry *e)
+/* Does vfs know of names that are not in it, of which these are? */
+static bool lacks(const struct request *q, const struct file_entry *e, unsigned known)
 {
 	size_t done = ((const struct file_readdir_reply *)e->answer)->done;
-	unsigned known;
 
-	return q->type == FILE_READDIR && is_whole(q, e, done) && names_rest(q) &&
-	       state.inode[q->inode].changes == q->changes && is_listing(q, done, &known) &&
-	       known < names_known(q->inode);
+	return is_whole(q, e, done) && names_rest(q) &&
+	       state.inode[q->inode].changes == q->changes && known < names_known(q->inode);
 }
 
 /* Does vfs know better? All changes of such a tree go through vfs. */
-static bool contradicts(const struct request *q, const struct file_entry *e, err_t err)
+static bool contradicts(const struct request *q, err_t err)
 {
 	bool changes_names = q->type == FILE_UNLINK || q->type == FILE_RENAME;
 
 	switch (err) {
-	case 0:
-		return lacks(q, e);
 	case -ENOTDIR:
-		return q->type == FILE_UNLINK ? has_type(q->inode, S_IFDIR_) :
-		       q->type == FILE_READDIR ? has_type(q->inode, S_IFDIR_) :
-		       q->type != FILE_RENAME && has_type(q->dir, S_IFDIR_);
+		return q->type == FILE_UNLINK || q->type == FILE_READDIR ?
+			       has_type(q->inode, S_IFDIR_) :
+			       q->type != FILE_RENAME && has_type(q->dir, S_IFDIR_);
 	case -EISDIR:
 		return q->type == FILE_UNLINK && !has_type(q->inode, S_IFDIR_);
 	case -EINVAL:
@@ -190,26 +186,30 @@ static bool contradicts(const struct request *q, const struct file_entry *e, err
 
 /* What vfs knows better is asked about once more, of a server with new code; then it is believed.
  * Not each time: a server that has begun afresh has forgotten all that vfs knows. */
-static bool is_doubtful(const struct request *q, const struct file_entry *e)
+static bool may_be_doubted(const struct request *q)
 {
 	const struct server_row *s = &state.server[request_server(q)];
 	unsigned inode = q->dir != 0 ? q->dir : q->inode;
 
 	return q->again == AGAIN_NO && s->bad < BAD_MOST && inode != 0 &&
 	       !(mount_flags(&state.inode[inode]) & FILE_MOUNT_VOLATILE) &&
-	       clock_monotonic_ns() >= s->doubted_ns + DOUBT_NS && contradicts(q, e, e->err);
+	       clock_monotonic_ns() >= s->doubted_ns + DOUBT_NS;
+}
+
+static bool is_listing(const struct request *q, const struct file_entry *e)
+{
+	unsigned known;
+
+	return entries_are(q, ((const struct file_readdir_reply *)e->answer)->done, &known) &&
+	       !(may_be_doubted(q) && lacks(q, e, known));
 }
 
 bool file_answer_is(const struct request *q, const struct file_entry *e)
 {
-	unsigned known;
-
 	if (!file_answer_fits(q->type, e->err, e->w, e->answer, q->lent))
 		return false;
-	if (is_doubtful(q, e))
-		return false;
 	if (e->err != 0)
-		return true;
+		return !(contradicts(q, e->err) && may_be_doubted(q));
 	switch (q->type) {
 	case FILE_MOUNT:
 	case FILE_LOOKUP:
@@ -223,7 +223,7 @@ bool file_answer_is(const struct request *q, const struct file_entry *e)
 	case FILE_READ:
 		return is_all(q, e);
 	case FILE_READDIR:
-		return is_listing(q, ((const struct file_readdir_reply *)e->answer)->done, &known);
+		return is_listing(q, e);
 	default:
 		return true;
 	}

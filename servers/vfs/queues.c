@@ -89,16 +89,19 @@ static void queues_empty(void)
 void queues_check(void)
 {
 	uint32_t timed = 0;
+	unsigned strange = 0;
 
 	for (unsigned n = 0; n < NR_PROCS; n++) {
 		struct row *r = &state.row[n];
 
 		if (r->phase > ROW_READY) {
-			print("recovery: row %u was in phase %u, which cannot be\n", n, r->phase);
 			r->phase = ROW_WAITS;
+			strange++;
 		}
 		timed += r->phase != ROW_FREE && r->deadline != 0;
 	}
+	if (strange != 0)
+		print("recovery: %u rows were in phases that there are not\n", strange);
 	if (!queues_are_right()) {
 		print("recovery: queues of rows are made anew\n");
 		queues_empty();

@@ -234,13 +234,13 @@ struct server_row {
 	uint8_t board;                  /* which board memory */
 	uint8_t full;                   /* rows wait for an entry */
 	uint8_t bad;                    /* answers in a row that were none */
-	uint64_t doubted_ns;            /* when rs was told so last */
 	uint8_t gone;                   /* not started again by itself: answers are EIO */
 	uint16_t queue;
 	uint32_t seen[BOARD_WORDS];     /* seq of lines */
 	uint16_t line_queue[BOARD_WORDS];
 	uint16_t unclosed[BOARD_WORDS]; /* how often each is to be closed when there is room */
 	uint32_t owed;                  /* all of them */
+	uint64_t doubted_ns;            /* when rs was told of such answers last */
 };
 
 enum { AGAIN_NO, AGAIN_ERROR, AGAIN_DONE };    /* the wrong answer was: an error, a success */

@@ -147,16 +147,16 @@ static void scavenge(void)
 /* Without a crash: what has been lost all the same. */
 void memory_find(void)
 {
-	unsigned frames, spaces = 0;
+	unsigned spaces = 0;
 
 	for (unsigned n = FIRST_SPACE; n < NR_SPACES; n++)
 		if (is_orphan(n)) {
 			space_end(n);
 			spaces++;
 		}
-	frames = frames_find();
-	if (frames != 0 || spaces != 0)
-		print("repaired: %u spaces and %u frames were nobody's\n", spaces, frames);
+	if (spaces != 0)
+		print("repaired: %u spaces were nobody's\n", spaces);
+	frames_find();
 }
 
 err_t vm_check(void)

@@ -10,6 +10,7 @@
  * On crash: a frame taken but not mapped is free again, because the kernel says so.
  */
 #include "vm.h"
+#include <lib/print.h>
 
 #include <lib/page_index.h>
 
@@ -73,12 +74,13 @@ void frames_init(void)
 	told_at = low_mark();
 }
 
-uint32_t frames_find(void)
+void frames_find(void)
 {
 	uint32_t known = nr_free;
 
 	scan();
-	return nr_free - known;
+	if (nr_free != known)
+		print("repaired: %u frames are free, not %u\n", nr_free, known);
 }
 
 uint32_t frames_total(void)

@@ -66,7 +66,7 @@ err_t do_vm_limit(const struct call *c, const struct vm_limit_request *req);
 enum { SPARES = 4 };                    /* a page needs three tables at most */
 
 void frames_init(void);
-uint32_t frames_find(void);             /* as the kernel has them; how many more are free */
+void frames_find(void);                 /* as the kernel has them, and no other */
 uint32_t frames_total(void);            /* that could ever be vm's */
 uint32_t frames_free(void);
 /* The next free frames in the order they will be used; *have: how many, `want` if there are. */

@@ -17,19 +17,16 @@ import argparse
 import os
 import random
 import re
-import shutil
-import tempfile
 import time
 
 import plant
-from guest import GuestError, finish, scenario, take_seed
+from guest import GuestError, finish, need, scenario, take_seed
 from plant import Bed, Code, Stub, counts
 
 PARTS = plant.PARTS + ('loads',)
 LONG = bool(os.environ.get('SKINK_LONG'))
 SERVICES = 'vfs pm vm rs ds log tty ext2 tmpfs devfs procfs pci sched virtio_blk uart'.split()
 AT_ONCE = len(SERVICES) if LONG else 6
-SHM = '/dev/shm'
 HLT = 0xf4                      # a program may not: exception 13
 PATIENCE_S = 0.4                # an instruction that is not reached by then is given up
 IN_A_ROW, LOOP_S = 60, 1.1      # a hundred deaths, each within a second of its start, are too many
@@ -132,9 +129,7 @@ def main():
     parser.add_argument('service', nargs='*')
     options = parser.parse_args()
     seed = take_seed(options.seed)
-    folder = tempfile.mkdtemp(prefix='skink-any-', dir=SHM if os.path.isdir(SHM) else None)
-    bed = Bed(folder)
-    try:
+    with plant.scratch('any') as folder, Bed(folder) as bed:
         blocks = plant.golden(folder, random.Random(seed), PARTS, GOLDEN_S)
         for word in options.service or random.Random(seed).sample(SERVICES, AT_ONCE):
             name, _, where = word.partition(':')
@@ -150,13 +145,8 @@ def main():
                     bed.close()
                     raise
                 assert not wrong, '\n        '.join(wrong)
-    finally:
-        bed.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-if shutil.which('gdb') is None:
-    print('ok no gdb, no debugger')
-else:
-    main()
+need('gdb')
+main()
 finish()

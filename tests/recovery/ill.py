@@ -8,10 +8,9 @@ Limit: 300
 """
 import argparse
 import os
-import shutil
 
 import campaign
-from guest import finish, scenario, take_seed
+from guest import finish, need, scenario, take_seed
 
 LONG = bool(os.environ.get('SKINK_LONG'))
 KINDS = ['flood', 'garbage', 'leak', 'grant', 'irq', 'mute', 'livelock', 'dma']
@@ -56,8 +55,6 @@ def main():
     servers(seed)
 
 
-if shutil.which('gdb') is None:
-    print('ok no gdb, no debugger')
-else:
-    main()
+need('gdb')
+main()
 finish()

@@ -6,10 +6,9 @@ Limit: 200
 """
 import argparse
 import os
-import shutil
 
 import campaign
-from guest import finish, scenario, take_seed
+from guest import finish, need, scenario, take_seed
 
 LONG = bool(os.environ.get('SKINK_LONG'))
 DRIVERS = ['virtio_blk', 'uart']
@@ -44,8 +43,6 @@ def main():
         assert not found.ends, found.ends
 
 
-if shutil.which('gdb') is None:
-    print('ok no gdb, no debugger')
-else:
-    main()
+need('gdb')
+main()
 finish()

@@ -14,11 +14,10 @@ import random
 import re
 import shutil
 import subprocess
-import tempfile
 
 import machine
 import plant
-from guest import Guest, finish, scenario
+from guest import Guest, finish, need, scenario
 
 BLOCK, FILLER_MB, PART = 4096, 90, 200000
 NOTHING = bytes.fromhex('31c0c3')       # xor %eax,%eax; ret
@@ -194,8 +193,7 @@ def brought_along(folder):
 
 def main(folder):
     disk, content = make_disk(folder)
-    bed = plant.Bed(folder, memory=112, disks=[disk])
-    try:
+    with plant.Bed(folder, memory=112, disks=[disk]) as bed:
         bed.fresh()
         guest = bed.guest
         ok(guest, 'umount /mnt; mount -t ext2 /dev/vdb /mnt')
@@ -210,16 +208,11 @@ def main(folder):
         with scenario('a driver that writes what it had before: EIO, no wrong byte'):
             found = driver_lies(bed, 'block_fetch', content, True)
             assert 'EIO' in found and set(found) <= {'EIO', 'right'}, found
-    finally:
-        bed.close()
 
 
-if shutil.which('gdb') is None:
-    print('ok no gdb, no debugger')
-else:
-    shm = '/dev/shm' if os.path.isdir('/dev/shm') else None
-    with tempfile.TemporaryDirectory(prefix='skink-lies-', dir=shm) as where:
-        main(where)
-        shutil.rmtree(where + '/tree')
-        brought_along(where)
+need('gdb')
+with plant.scratch('lies') as where:
+    main(where)
+    shutil.rmtree(where + '/tree')
+    brought_along(where)
 finish()

@@ -5,10 +5,9 @@ Limit: 200
 """
 import argparse
 import os
-import shutil
 
 import campaign
-from guest import finish, scenario, take_seed
+from guest import finish, need, scenario, take_seed
 
 LONG = bool(os.environ.get('SKINK_LONG'))
 SERVICES = ['pm', 'vfs', 'vm', 'rs']
@@ -31,8 +30,6 @@ def main():
         assert not wrong, '\n        '.join(wrong)
 
 
-if shutil.which('gdb') is None:
-    print('ok no gdb, no debugger')
-else:
-    main()
+need('gdb')
+main()
 finish()

@@ -13,14 +13,12 @@ import argparse
 import os
 import random
 import re
-import shutil
 import subprocess
-import tempfile
 import time
 
 import plant
 import uses
-from guest import GuestError, finish, scenario, take_seed
+from guest import GuestError, finish, need, scenario, take_seed
 
 LONG = bool(os.environ.get('SKINK_LONG'))
 PARTS = ('files', 'trees') + (('posix', 'flow', 'ptyload') if LONG else ())
@@ -266,10 +264,7 @@ def main():
     known = uses.services()
     chosen = [s for s in known if s.name in options.service] or (
         known if LONG else random.Random(seed).sample(known, AT_ONCE))
-    folder = tempfile.mkdtemp(prefix='skink-manifests-',
-                              dir='/dev/shm' if os.path.isdir('/dev/shm') else None)
-    bed = Disks(folder, known)
-    try:
+    with plant.scratch('manifests') as folder, Disks(folder, known) as bed:
         for service in chosen:
             with scenario('%s is killed, hangs, leaks: who uses it goes on' % service.name):
                 wrong = trial(bed, service, known, random.Random('%d %s' % (seed, service.name)))
@@ -291,13 +286,8 @@ def main():
                 wrong = list(filter(None, (corruption(bed, service, known, rnd)
                                            for _ in range(options.words))))
                 assert not wrong, '\n        '.join(wrong)
-    finally:
-        bed.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-if shutil.which('gdb') is None:
-    print('ok no gdb, no debugger')
-else:
-    main()
+need('gdb')
+main()
 finish()

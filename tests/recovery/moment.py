@@ -11,11 +11,10 @@ Limit: 180
 """
 import os
 import re
-import shutil
 import subprocess
 
 import machine
-from guest import Guest, finish, scenario
+from guest import Guest, finish, need, scenario
 
 SERVICE = os.path.join(machine.BUILD, 'services', '%s', '%s.elf')
 UNFINISHED = 3                  # lib/server.h
@@ -103,9 +102,7 @@ def begins_afresh(guest, service, slot):
     guest.expect('# ', 60)
 
 
-if shutil.which('gdb') is None:
-    print('ok no gdb, no debugger')
-    finish()
+need('gdb')
 with Guest() as guest:
     guest.shell()
     guest.qmp('human-monitor-command', **{

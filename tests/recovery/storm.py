@@ -11,15 +11,13 @@ in flight at each kill, and how much slower the programs were than without kills
 import os
 import random
 import re
-import shutil
 import subprocess
-import tempfile
 import time
 
 import machine
 import plant
 import uses
-from guest import Guest, finish, scenario, take_seed
+from guest import Guest, finish, need, scenario, take_seed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LONG = bool(os.environ.get('SKINK_LONG'))
@@ -241,12 +239,9 @@ def tell(killed, seen):
         len(seen), sum(killed.values()), sum(n > 0 for _, n in seen)), flush=True)
 
 
-if shutil.which('gdb') is None:
-    print('ok no gdb, no debugger')
-    finish()
-with tempfile.TemporaryDirectory(prefix='skink-storm-',
-                                 dir='/dev/shm' if os.path.isdir('/dev/shm') else None) as scratch:
-    storm(scratch, take_seed())
+need('gdb')
+with plant.scratch('storm') as where:
+    storm(where, take_seed())
 # A shell that cannot fork forgets the rest of its line: the bombs kill their own before it goes on.
 BOMBS = ('/usr/lib/skink/assassin 20 %d vfs pm vm rs sched rsguard log ds tty uart tmpfs procfs '
          'ext2 virtio_blk pci devfs is acpi rtc screen keyboard & '

@@ -15,17 +15,14 @@ import argparse
 import os
 import random
 import re
-import shutil
 import subprocess
-import tempfile
 
 import machine
 import plant
-from guest import GuestError, finish, scenario, take_seed
+from guest import GuestError, finish, need, scenario, take_seed
 
 LONG = bool(os.environ.get('SKINK_LONG'))
 SOME, HALVES = (0, 40) if LONG else (40, 3)
-SHM = '/dev/shm'
 RS = 0
 ELF = os.path.join(machine.BUILD, 'services', 'rs', 'rs.elf')
 SYMBOLS = plant.count.Symbols(ELF).address
@@ -118,10 +115,8 @@ class State:
 
 
 class Trials:
-    def __init__(self, folder):
-        disk = os.path.join(folder, 'root.img')
-        plant.copy(machine.ROOT_IMAGE, disk)
-        self.bed, self.state = plant.Bed(folder, disk=disk), State()
+    def __init__(self, bed):
+        self.bed, self.state = bed, State()
         self.bed.fresh()
         guest = self.bed.guest
         plant.put(guest, '/tmp/check', CHECK)
@@ -174,7 +169,23 @@ class Trials:
         return self.many([(SYMBOLS['undo_mark'], b'\xff\xff')], at_once=True)
 
 
-def main():
+def single(trials, options, rnd):
+    every = LONG or options.field != ['']
+    words = [at for at, old in trials.words.items() if (options.zeros or any(old))
+             and any(name.startswith(tuple(options.field)) for name in trials.state.names(at))]
+    wrong = []
+    for at in words if every else rnd.sample(words, options.words):
+        two = [rnd.randbytes(8), bytes(8)]
+        for value in [options.value] if options.value else two if every else [rnd.choice(two)]:
+            fine, said = trials.one(at, value)
+            what = '%s was %s, is %s: %s' % (trials.state.text(at), trials.words[at].hex(),
+                                             value.hex(), said)
+            print('    ' + what, flush=True)
+            wrong += [] if fine else [what]
+    assert not wrong, '\n        '.join(wrong)
+
+
+def main(bed):
     parser = argparse.ArgumentParser()
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--words', type=int, default=SOME)
@@ -183,44 +194,28 @@ def main():
     parser.add_argument('field', nargs='*', default=[''])
     options = parser.parse_args()
     rnd = random.Random(take_seed(options.seed))
-    every = LONG or options.field != ['']
-    folder = tempfile.mkdtemp(prefix='skink-words-', dir=SHM if os.path.isdir(SHM) else None)
-    trials = Trials(folder)
-    try:
-        words = [at for at, old in trials.words.items() if (options.zeros or any(old))
-                 and any(name.startswith(tuple(options.field)) for name in trials.state.names(at))]
-        wrong = []
-        with scenario('rs dies with a wrong word in its state: the system works, and all that rs '
-                      'knew of services it knows again'):
-            for at in words if every else rnd.sample(words, options.words):
-                two = [rnd.randbytes(8), bytes(8)]
-                for value in ([options.value] if options.value else
-                              two if every else [rnd.choice(two)]):
-                    fine, said = trials.one(at, value)
-                    what = '%s was %s, is %s: %s' % (trials.state.text(at),
-                                                     trials.words[at].hex(), value.hex(), said)
-                    print('    ' + what, flush=True)
-                    wrong += [] if fine else [what]
-            assert not wrong, '\n        '.join(wrong)
-        rows = [at for at, old in trials.words.items() if any(old)
-                and trials.state.slot(at) is not None]
-        with scenario('half of what it knows of all services is wrong'):
-            for _ in range(HALVES):
-                fine, said = trials.many([(at, rnd.randbytes(8)) for at in
-                                          rnd.sample(rows, len(rows) // 2)], at_once=True)
-                assert fine, said
-        with scenario('what it cannot live with is taken from it, and it learns who is there'):
-            fine, said = trials.unlivable()
+    trials = Trials(bed)
+    with scenario('rs dies with a wrong word in its state: the system works, and all that rs '
+                  'knew of services it knows again'):
+        single(trials, options, rnd)
+    rows = [at for at, old in trials.words.items() if any(old)
+            and trials.state.slot(at) is not None]
+    with scenario('half of what it knows of all services is wrong'):
+        for _ in range(HALVES):
+            fine, said = trials.many([(at, rnd.randbytes(8)) for at in
+                                      rnd.sample(rows, len(rows) // 2)], at_once=True)
             assert fine, said
-            said = trials.bed.guest.run('service status rs; dmesg | tail -n 90')[1]
-            assert '1 restarts' in said, said
-    finally:
-        trials.bed.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with scenario('what it cannot live with is taken from it, and it learns who is there'):
+        fine, said = trials.unlivable()
+        assert fine, said
+        said = bed.guest.run('service status rs; dmesg | tail -n 90')[1]
+        assert '1 restarts' in said, said
 
 
-if shutil.which('gdb') is None:
-    print('ok no gdb, no debugger')
-else:
-    main()
+need('gdb')
+with plant.scratch('words') as where:
+    root = os.path.join(where, 'root.img')
+    plant.copy(machine.ROOT_IMAGE, root)
+    with plant.Bed(where, disk=root) as only:
+        main(only)
 finish()

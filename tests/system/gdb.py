@@ -3,11 +3,10 @@
 """`./skink gdb`: a guest that waits, a breakpoint in the kernel, its structures in words."""
 import os
 import re
-import shutil
 import subprocess
 
 import machine
-from guest import finish, scenario
+from guest import finish, need, scenario
 
 COMMANDS = """set confirm off
 hbreak do_sendrec if p->msg.type == 0x444
@@ -29,9 +28,7 @@ def debug():
     return process.stdout + process.stderr
 
 
-if shutil.which('gdb') is None:
-    print('ok no gdb, no debugger')
-    finish()
+need('gdb')
 with scenario('the debugger shows processes, endpoints, messages and the trace in words'):
     text = debug()
     for line in (r'Breakpoint 1, do_sendrec \(p=\w+ <procs\+\d+>\)',

@@ -25,6 +25,14 @@ err_t sys_frame_info(const struct frame_info_request *req, struct frame_info_rep
 	return 0;
 }
 
+static unsigned printed;
+
+void print(const char *text, ...)
+{
+	(void)text;
+	printed++;
+}
+
 static unsigned setup(void)
 {
 	unsigned free = 0;
@@ -100,6 +108,19 @@ static void t_random(void)
 	CHECK_EQ(frames_free(), 0);
 }
 
+static void t_find(void)
+{
+	unsigned free = setup(), have;
+
+	printed = 0;
+	frames_find();
+	CHECK(frames_free() == free && printed == 0);
+	frames_peek(40, &have);
+	frames_taken(40, 40, 0);        /* the kernel knows nothing of it */
+	frames_find();
+	CHECK(frames_free() == free && printed == 1);
+}
+
 static void t_low(void)
 {
 	unsigned have, told = 0;
@@ -120,6 +141,7 @@ int main(void)
 {
 	TEST("what the kernel says is free is vm's", t_scan);
 	TEST("no frame is given out twice, none is lost", t_random);
+	TEST("what vm has forgotten is found where the kernel says so", t_find);
 	TEST("want of memory is told at the mark and at halves of it", t_low);
 	return test_result();
 }
