@@ -199,18 +199,23 @@ class Memory:
         return [(self.word(at, 2), self.word(at + 2, 2)) for at in
                 (self.ring + n % TRACE * TRACE_SIZE for n in range(max(first, end - TRACE), end))]
 
-    def physical(self, slot, at):
-        """Where a service has this address; None: nowhere, as when it is being started."""
+    def entry(self, slot, at):
+        """Where the page tables of a process have this address's page; None: nowhere."""
         space = self.word(self.procs + slot * self.proc_size + self.space_at)
         if space == 0:
             return None
         table = self.word(space - count.KERNEL_BASE + self.root_at, self.root_size) * 4096
         for shift in (39, 30, 21, 12):
-            entry = self.word(table + (at >> shift & 511) * 8)
-            if not entry & 1 or table == 0:
+            place = table + (at >> shift & 511) * 8
+            if not self.word(place) & 1 or table == 0:
                 return None
-            table = entry & 0x000ffffffffff000
-        return table + (at & 4095)
+            table = self.word(place) & 0x000ffffffffff000
+        return place
+
+    def physical(self, slot, at):
+        """Where a service has this address; None: nowhere, as when it is being started."""
+        place = self.entry(slot, at)
+        return None if place is None else (self.word(place) & 0x000ffffffffff000) + (at & 4095)
 
 
 class Stub:

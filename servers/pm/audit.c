@@ -2,13 +2,15 @@
  * audit.c - at each heartbeat: what should have gone on, and did not?
  *
  * Job:      hears again what the kernel tells once; looks whether each thread that waits for an
- *           answer of pm's is remembered, and has it ask anew if not (docs/notes/0027).
- * Speaks:   kernel calls proc_info, proc_stop.
+ *           answer of pm's is remembered, and has it ask anew if not (docs/notes/0027); whether
+ *           each thread has a process in the kernel, and the reverse.
+ * Speaks:   kernel calls proc_info, proc_stop, proc_destroy.
  * Touches:  nothing of its own.
  * Trusts:   the kernel's word about who waits for whom.
  * On crash: looks again at the next heartbeat.
  */
 #include "pm.h"
+#include "signals.h"
 
 /* The kernel cancels the call: who holds it refuses it with ERESTARTNOINTR, the thread parks with
  * that, and unpark() has it made anew. */
@@ -33,9 +35,58 @@ static bool is_lost(const struct thread *t)
 	return t->wait == WAIT_NOT && call_waits(FIRST_PROGRAM + thread_index(t), ID_PM, &info);
 }
 
+/* That of process 1, until vfs has it begin. */
+static bool has_to_begin(const struct thread *t)
+{
+	return t->tid == 1 && !process_of(t)->did_exec;
+}
+
+/* Between two messages each process in the kernel is a thread's, and the reverse. Who waits for
+ * what is only half there would wait for ever. */
+static void compare(unsigned i)
+{
+	struct proc_info_request req = { .slot = FIRST_PROGRAM + i };
+	struct thread *t = &state.thread[i];
+	struct proc_info_reply info;
+
+	if (sys_proc_info(&req, &info) != 0 || (t->alive && has_to_begin(t)) ||
+	    endpoint_eq(info.proc, t->alive ? endpoint_of(t) : ENDPOINT_NONE))
+		return;
+	print("repaired: slot %u: pm knows of thread %u, the kernel of endpoint 0x%x\n", req.slot,
+	      t->alive ? t->tid : 0, info.proc.v);
+	if (t->alive)
+		process_exit(process_of(t), SIG_KILL);
+	if (!endpoint_eq(info.proc, ENDPOINT_NONE))
+		proc_end(info.proc);
+	undo_commit();
+}
+
+/* Its threads are gone. */
+static bool is_empty(const struct process *p)
+{
+	for (unsigned i = 0; i < NR_THREADS; i++)
+		if (state.thread[i].alive && process_of(&state.thread[i]) == p)
+			return false;
+	return true;
+}
+
+static void processes_again(void)
+{
+	for (unsigned i = 0; i < NR_THREADS; i++)
+		compare(i);
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		struct process *p = &state.process[i];
+		const struct thread *leader = thread_by_tid(p->pid);
+
+		if (p->state == PROCESS_LIVE && !(leader && leader->alive) && is_empty(p))
+			process_exit(p, SIG_KILL);
+	}
+}
+
 void audit(void)
 {
 	server_commit();                /* answers that are made are on their way */
+	processes_again();
 	for (unsigned i = 0; i < NR_THREADS; i++)
 		if (state.thread[i].alive && is_lost(&state.thread[i]))
 			call_again(&state.thread[i]);

@@ -5,12 +5,15 @@
  * Speaks:   kernel call proc_copy; vm.populate.
  * Touches:  memory of programs that pm manages.
  * Trusts:   vm to say what a program may not access.
- * On crash: holds no state.
+ * On crash: holds no state. Of an error that the kernel has only for a wrong request pm dies, and
+ *           asks again by code that is new.
  *
  * A page of a file may have to be read first. vm orders it and notifies pm when it is there; the
  * call is done again then (pm.c).
  */
 #include "pm.h"
+
+#include <lib/assert.h>
 
 static struct { const struct thread *thread; uint64_t page; } missing;
 
@@ -34,6 +37,7 @@ static err_t copy(const struct thread *t, uint32_t dir, uint64_t remote, uint64_
 		struct proc_copy_reply reply;
 		err_t err = sys_proc_copy(&req, &reply);
 
+		assert(err != -EINVAL && err != -EPERM);
 		remote += reply.done;
 		local += reply.done;
 		len -= reply.done;

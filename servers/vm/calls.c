@@ -218,6 +218,8 @@ err_t do_vm_populate(const struct call *c, const struct vm_populate_request *req
 		if (!vfs)
 			wait_populate(endpoint_slot(c->client), req->proc, w.space, w.address, &m);
 	}
+	if (err == 0 && !doubt_done(req->proc, &w, 0, 0))
+		err = -EFAULT;
 	if (err == -ENOMEM)
 		wait_for_memory_of(endpoint_slot(c->client), req->proc, w.space);
 	return err == 0 || err == -ENODATA || err == -ENOMEM ? err : -EFAULT;

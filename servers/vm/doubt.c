@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * doubt.c - before a program is killed, or may not fork: is it so?
+ * doubt.c - before a program is killed, or may not fork, or when it faults for ever: is it so?
  *
  * Job:      comes to the same verdict another way: by the kernel's word on the process and by the
  *           list of regions instead of their tree; by counts instead of what was tried. If that
@@ -50,4 +50,52 @@ void doubt_shortage(unsigned parent)
 		return;
 	for (unsigned n = FIRST_SPACE; n < NR_SPACES; n++)
 		assert(state.space[n].phase != SPACE_NONE);
+}
+
+/* ---- faults without end ---- */
+
+enum { REPEATS = 8 };
+
+static struct latest {
+	endpoint_t proc;
+	uint32_t times;
+	uint64_t address, code, ip;
+} latest[NR_PROCS];
+
+static bool is_repeated(endpoint_t proc, uint64_t address, uint64_t code, uint64_t ip)
+{
+	struct latest *l = &latest[endpoint_slot(proc) % NR_PROCS];
+
+	if (!endpoint_eq(l->proc, proc) || l->address != address || l->code != code || l->ip != ip)
+		*l = (struct latest){ proc, 0, address, code, ip };
+	if (++l->times < REPEATS)
+		return false;
+	l->times = 0;
+	return true;
+}
+
+/* By the kernel's word. */
+static bool has_page(endpoint_t proc, const struct want *w)
+{
+	unsigned need = (w->access & WRITE ? MAP_WRITE : 0u) | (w->access & EXEC ? MAP_EXEC : 0u);
+	struct proc_info_request req = { .slot = endpoint_slot(proc) };
+	struct space_query_reply page;
+	struct proc_info_reply info;
+
+	if (sys_proc_info(&req, &info) != 0 || !endpoint_eq(info.proc, proc))
+		return true;            /* it has just ended */
+	return info.space == w->space && page_query(w->space, w->address, &page) &&
+	       (need & ~page.prot) == 0 && !(page.prot & MAP_NONE);
+}
+
+/* A page was made present, as so often before: it has to be there for the program. False: also the
+ * second time it is not. */
+bool doubt_done(endpoint_t proc, const struct want *w, uint64_t code, uint64_t ip)
+{
+	bool is_new = server_attempt() == 0;
+
+	if ((is_new && !is_repeated(proc, w->address, code, ip)) || has_page(proc, w))
+		return true;
+	assert(!is_new);
+	return false;
 }

@@ -236,7 +236,7 @@ err_t page_in(const struct want *w, struct missing *missing)
 	case REGION_FILE_SHARED:
 		return file_page(w, r, missing);
 	default:
-		return w->access & WRITE ? -EACCES : 0;
+		return w->access & WRITE ? -EACCES : space_fixed_again(w->space);
 	}
 }
 
@@ -275,7 +275,7 @@ int64_t vm_fault(const struct delivery *d)
 		return fault_refused(-EFAULT);
 	err = page_in(&w, &m);
 	if (err == 0)
-		return 0;
+		return doubt_done(d->m.peer, &w, code, d->m.w[2]) ? 0 : fault_refused(-EFAULT);
 	if (err == -ENODATA) {
 		wait_for_page(d, w.space, w.address, &m);
 		return NO_REPLY;

@@ -50,12 +50,13 @@ static bool is_left_out(const struct region *r)
 	return r->flags & (REGION_NO_FORK | REGION_WIPE);
 }
 
-/* Regions that follow each other and are shared in one mode go in one range. */
-static err_t copy_pages(unsigned parent, unsigned child)
+/* Regions that follow each other and are shared in one mode go in one range. *count: those that
+ * were looked at. */
+static err_t copy_pages(unsigned parent, unsigned child, unsigned *count)
 {
 	unsigned n = state.space[parent].first;
 
-	while (n != 0) {
+	for (*count = 0; n != 0; (*count)++) {
 		const struct region *r = region(n);
 		uint64_t start = r->start, end = r->end;
 		bool shared = is_shared(r), left_out = is_left_out(r);
@@ -66,6 +67,7 @@ static err_t copy_pages(unsigned parent, unsigned child)
 		       is_left_out(region(n)) == left_out) {
 			end = region(n)->end;
 			n = region(n)->next;
+			(*count)++;
 		}
 		if (left_out)
 			continue;
@@ -103,6 +105,7 @@ err_t space_fork(unsigned parent, unsigned *child)
 {
 	const struct space *p = &state.space[parent];
 	struct space *c;
+	unsigned count = 0;
 	err_t err = space_begin(child);
 
 	if (err != 0)
@@ -110,11 +113,12 @@ err_t space_fork(unsigned parent, unsigned *child)
 	c = &state.space[*child];
 	err = region_room(*child, p->regions) ? copy_regions(parent, *child) : -ENOMEM;
 	if (err == 0)
-		err = copy_pages(parent, *child);
+		err = copy_pages(parent, *child, &count);
 	if (err != 0) {
 		space_end(*child);
 		return -ENOMEM;
 	}
+	assert(count == p->regions);    /* else the child would find zeros */
 	c->brk_start = p->brk_start;
 	c->brk = p->brk;
 	c->search = p->search;

@@ -258,21 +258,27 @@ err_t space_begin(unsigned *space)
 	return 0;
 }
 
+err_t space_fixed_again(unsigned space)
+{
+	struct map_run run[1 + VDSO_PAGES_MAX] = { { VVAR_VA, clock_pfn, 1 } };
+
+	for (unsigned i = 0; i < vdso_pages; i++)
+		run[i + 1] = (struct map_run){ (VDSO_VA + i * (uint64_t)PAGE_SIZE) | MAP_EXEC,
+					       vdso_pfn[i], 1 };
+	return pages_map(space, run, 1 + vdso_pages, 0);
+}
+
 err_t space_fixed(unsigned space)
 {
 	struct region r = {
 		.space = (uint16_t)space, .kind = REGION_FIXED,
 		.start = VVAR_VA, .end = VVAR_VA + PAGE_SIZE, .prot = READ,
 	};
-	struct map_run run[1 + VDSO_PAGES_MAX] = { { VVAR_VA, clock_pfn, 1 } };
 	err_t err;
 
-	for (unsigned i = 0; i < vdso_pages; i++)
-		run[i + 1] = (struct map_run){ (VDSO_VA + i * (uint64_t)PAGE_SIZE) | MAP_EXEC,
-					       vdso_pfn[i], 1 };
 	if (!region_room(space, 2))
 		return -ENOMEM;
-	err = pages_map(space, run, 1 + vdso_pages, 0);
+	err = space_fixed_again(space);
 	if (err != 0)
 		return err;
 	region_insert(&r);

@@ -94,6 +94,7 @@ bool space_is_live(unsigned space);
 /* A number and a root; BUILDING. */
 err_t space_begin(unsigned *space);
 err_t space_fixed(unsigned space);      /* clock page and vDSO */
+err_t space_fixed_again(unsigned space);        /* their pages: what is there stays */
 void space_end(unsigned space);         /* it goes, with all it maps */
 void spaces_reap(void);                 /* DYING ones, again */
 bool space_destroy(unsigned space);     /* false: a process still uses it */
@@ -271,6 +272,7 @@ bool stranger_next(endpoint_t *proc);   /* a program that we know nothing of */
 
 void doubt_refusal(endpoint_t proc, unsigned space, uint64_t address, unsigned access, err_t err);
 void doubt_shortage(unsigned parent);           /* 0: none */
+bool doubt_done(endpoint_t proc, const struct want *w, uint64_t code, uint64_t ip);
 
 /* ---- scratch.c: a page of somebody else in vm's own space ---- */
 

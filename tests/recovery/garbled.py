@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""vm or pm have made something of a program that it cannot go on with: it is put right, or that one
+program ends; nothing waits for ever.
+
+Limit: 120
+"""
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+import machine
+import plant
+from guest import finish, scenario
+
+SHM = '/dev/shm'
+VM, PM, FIRST_PROGRAM = 3, 5, 64
+VVAR = 0x00007fffffff8000       # abi/layout.h
+LOOP = 'while :; do date +%s > /tmp/tick; usleep 50000; done'
+
+
+def elf(service):
+    return os.path.join(machine.BUILD, 'services', service, service + '.elf')
+
+
+def numbers(service, *words):
+    out = subprocess.run(['gdb', '-q', '-nx', '-batch', elf(service)] + [
+        w for word in words for w in ('-ex', 'output/d (long)(%s)' % word, '-ex', 'echo \\n')],
+        capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
+    return [int(line) for line in out.split()]
+
+
+def state(field):
+    return "&((struct state *)&'state.c'::state)->" + field
+
+
+class Bed:
+    def __init__(self, folder):
+        self.bed = plant.Bed(folder)
+        self.bed.fresh()
+        self.guest, self.memory = self.bed.guest, self.bed.memory
+
+    def slot(self, name):
+        """Of the newest process of that name."""
+        out = self.guest.run('service dump processes')[1]
+        return max(int(n) for n in re.findall(r'^ *(\d+) %s ' % name, out, re.M))
+
+    def write(self, service, at, data):
+        with plant.standing(self.guest) as stub:
+            stub.write(self.memory.physical(service, at), data)
+
+    def lives(self, name):
+        return sum(map(int, re.search(r'(\d+) restarts, (\d+) recoveries',
+                                      self.guest.run('service status ' + name)[1]).groups()))
+
+
+def ticks(bed):
+    """Whether the loop goes on."""
+    bed.guest.run('rm -f /tmp/tick')
+    deadline = time.monotonic() + 15
+    while bed.guest.run('[ -s /tmp/tick ]')[0] != 0:
+        assert time.monotonic() < deadline, 'the program stands still'
+        time.sleep(0.2)
+
+
+def clock_page(bed):
+    """Also its children have none, until one asks for it."""
+    bed.guest.run("sh -c '%s' & sleep 1" % LOOP)
+    slot = bed.slot('sh')
+    with plant.standing(bed.guest) as stub:
+        stub.write(bed.memory.entry(slot, VVAR), bytes(8))
+    ticks(bed)
+    bed.guest.run('kill %1; wait')
+
+
+def wrong_space(bed):
+    """vm makes pages present where the program does not see them. It has pages to copy when its
+    child has ended."""
+    at, size, of = numbers('vm', state('user[0].space'), 'sizeof(struct user)',
+                           'sizeof(((struct user *)0)->space)')
+    bed.guest.run("sh -c 'sleep 4; x=1; echo $x > /tmp/tick' & sleep 1")
+    before, slot = bed.lives('vm'), bed.slot('sh')
+    init = bed.memory.physical(VM, at + (FIRST_PROGRAM + 1) * size)
+    bed.write(VM, at + slot * size, bed.memory.ram[init:init + of])
+    ticks(bed)
+    assert bed.lives('vm') > before
+
+
+def garbled_copies(bed):
+    """A length that no copy has: `mov %rax,0x20(%rsp)` becomes `mov %rsp,0x20(%rsp)`."""
+    out = subprocess.run(['objdump', '-d', '--disassemble=sys_proc_copy', elf('pm')],
+                         capture_output=True, text=True, check=True).stdout
+    at = int(re.search(r'^ *(\w+):\t48 89 44 24 20 ', out, re.M)[1], 16)
+    before = bed.lives('pm')
+    bed.write(PM, at, bytes.fromhex('4889642420'))
+    assert bed.guest.run('sh -c "trap : INT; kill -INT \\$\\$; ls / | wc -l; exit 3"')[0] == 3
+    assert bed.lives('pm') > before
+
+
+def forgotten_thread(bed):
+    at, size = numbers('pm', state('thread[0].alive'), 'sizeof(struct thread)')
+    bed.guest.run('sleep 1000 & sleep 0.5')
+    slot = bed.slot('sleep')
+    bed.write(PM, at + (slot - FIRST_PROGRAM) * size, bytes(1))
+    status, out = bed.guest.run('wait $!', 20)
+    assert status == 128 + 9, (status, out)
+    assert 'pm: repaired: slot %d' % slot in bed.guest.run('dmesg')[1]
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix='skink-garbled-', dir=SHM if os.path.isdir(SHM) else None)
+    bed = None
+    try:
+        bed = Bed(folder)
+        with scenario('a program has no clock page'):
+            clock_page(bed)
+        with scenario('vm takes a program to be in another space than it is'):
+            wrong_space(bed)
+        with scenario('pm asks the kernel for copies that cannot be: it dies of it, not they'):
+            garbled_copies(bed)
+        with scenario('pm forgets the thread of a program: the program ends, who waits hears so'):
+            forgotten_thread(bed)
+    finally:
+        if bed:
+            bed.bed.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if shutil.which('gdb') is None:
+    print('ok no gdb, no debugger')
+else:
+    main()
+finish()
