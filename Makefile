@@ -558,5 +558,5 @@ clean:
 	rm -rf $(BUILD)
 
 ifeq ($(filter clean print-tests,$(MAKECMDGOALS)),)
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/packages -prune -o -name '*.d' -print 2>/dev/null)
 endif

@@ -17,22 +17,17 @@ def main():
     parser.add_argument('-o', metavar='FILE', default='skink.img', help='(skink.img)')
     parser.add_argument('--size', metavar='SIZE', default=machine.ROOT_SIZE,
                         help='with K, M or G behind it (%s)' % machine.ROOT_SIZE)
-    parser.add_argument('--overlay', metavar='DIR', action='append', default=[],
-                        help='add the files of DIR; repeated')
-    for name in ('--packages', '--profile'):
-        parser.add_argument(name, metavar='...', help='not yet')
+    machine.add_contents(parser)
+    parser.add_argument('--profile', metavar='...', help='not yet')
     options = parser.parse_args()
-    if options.packages or options.profile:
-        raise machine.UsageError('--packages, --profile: not yet')
+    if options.profile:
+        raise machine.UsageError('--profile: not yet')
     if not re.fullmatch(r'[1-9]\d*[KMG]', options.size):
         raise machine.UsageError('--size %s: expected a size like 512M' % options.size)
-    for folder in options.overlay:
-        if not os.path.isdir(folder):
-            raise machine.UsageError('--overlay %s: no such folder' % folder)
     folder = os.path.dirname(options.o) or '.'
     if not options.o or os.path.isdir(options.o) or not os.access(folder, os.W_OK | os.X_OK):
         raise machine.UsageError('-o %s: cannot be written' % options.o)
-    machine.make_root(options.o, options.overlay, options.size)
+    machine.make_root(options.o, machine.contents(options), options.size)
     print('skink: wrote %s' % options.o)
 
 

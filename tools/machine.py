@@ -7,6 +7,7 @@ default devices, a debug-exit port at 0xf4. SKINK_QEMU in the environment: more 
 as -gdb for a test that hangs. SKINK_BUILD: the folder of another build.
 """
 import fcntl
+import hashlib
 import os
 import re
 import shlex
@@ -77,29 +78,64 @@ def add_options(parser):
     parser.add_argument('--root', metavar='FILE', help='a disk of ./skink image for the root '
                         '(/dev/vda), which keeps what is written')
     parser.add_argument('--ram-root', action='store_true', help='root file system in RAM')
-    parser.add_argument('--overlay', metavar='DIR', action='append', default=[],
-                        help='add the files of DIR to the image')
-    for name in ('--smp', '--port', '--packages', '--profile'):
+    add_contents(parser)
+    for name in ('--smp', '--port', '--profile'):
         parser.add_argument(name, metavar='...', help='not yet')
     parser.add_argument('--gui', action='store_true', help='a window with the screen')
 
 
-def from_options(options):
-    """A Machine from parsed options; UsageError for what cannot be had."""
-    for name in ('smp', 'port', 'packages', 'profile'):
-        if getattr(options, name):
-            raise UsageError('--%s: not yet' % name)
-    if options.root and (options.ram_root or options.overlay):
-        raise UsageError('--root is a disk as it is: without --ram-root and --overlay')
-    if (options.iso or options.uefi) and (options.ram_root or options.overlay):
-        raise UsageError('an ISO has its root in itself: without --ram-root and --overlay')
+def add_contents(parser):
+    """What more is on the root disk: the options that these and image share."""
+    parser.add_argument('--overlay', metavar='DIR', action='append', default=[],
+                        help='add the files of DIR; repeated')
+    parser.add_argument('--packages', metavar='"A B"', action='append', default=[],
+                        help='add Debian packages, and what they depend on')
+
+
+def contents(options):
+    """The folders that these options add. The user's own files come last: they replace others."""
     for folder in options.overlay:
         if not os.path.isdir(folder):
             raise UsageError('--overlay %s: no such folder' % folder)
+    names = ' '.join(options.packages).split()
+    return ([packages(names)] if names else []) + options.overlay
+
+
+def packages(names):
+    """A folder with the files of these Debian packages and of all they depend on. It is kept, as
+    they were when it was made."""
+    key = hashlib.sha256(' '.join(sorted(set(names))).encode()).hexdigest()[:16]
+    goal = os.path.join(BUILD, 'packages', key)
+    if not os.path.isdir(goal):
+        print('skink: fetching for the guest: ' + ' '.join(names), file=sys.stderr, flush=True)
+        done = subprocess.run([os.path.join(ROOT, 'tools', 'mkpackages'), '-o', goal, *names],
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            raise UsageError('--packages: ' + done.stderr.strip())
+    return goal
+
+
+def wanted(text):
+    """The packages that the head of a test wants: a line "Packages: A B"."""
+    found = re.search(r'^Packages: (.*)', text, re.M)
+    return found[1].split() if found else []
+
+
+def from_options(options):
+    """A Machine from parsed options; UsageError for what cannot be had."""
+    for name in ('smp', 'port', 'profile'):
+        if getattr(options, name):
+            raise UsageError('--%s: not yet' % name)
+    if options.ram_root or options.overlay or options.packages:
+        if options.root:
+            raise UsageError('--root is a disk as it is: without --ram-root, --overlay, --packages')
+        if options.iso or options.uefi:
+            raise UsageError('an ISO has its root in itself: without --ram-root, --overlay, '
+                             '--packages')
     return Machine(memory=options.memory, disks=options.disk, icount=options.icount,
                    append=options.append, iso=options.iso, uefi=options.uefi,
                    accel=options.accel, root=options.root or FRESH, ram_root=options.ram_root,
-                   overlays=options.overlay,
+                   overlays=contents(options),
                    display=find_display() if options.gui else None)
 
 
