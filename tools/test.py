@@ -5,10 +5,11 @@
 A test program prints "ok SENTENCE" or "FAIL SENTENCE: why" for each thing it checks; other output
 is kept in build/logs and shown if something failed. One that prints neither is one test, and its
 exit status counts. NAME is a group (lint host model system ...), a program (boot, host/lib/...),
-or a folder of them. In a test's source, "Limit: SECONDS" sets another time limit and "Long: yes"
-keeps it for --long. What a guest did that a test waited for in vain is in build/logs/NAME.state.
-What is chosen at random is the same each time; SKINK_SEED=N in the environment chooses otherwise,
-SKINK_SEED=random and --long each time.
+or a folder of them. In a test's source, "Limit: SECONDS" sets another time limit, "Long: yes" keeps
+it for --long, and "Packages: A B" names Debian packages that are fetched before. What a guest did
+that a test waited for in vain is in build/logs/NAME.state. What is chosen at random is the same
+each time; SKINK_SEED=N in the environment chooses otherwise, SKINK_SEED=random and --long each
+time.
 """
 import argparse
 import concurrent.futures
@@ -45,6 +46,7 @@ class Test:
         limit = re.search(r'\bLimit:\s*(\d+)', head)
         self.limit = int(limit.group(1)) if limit else LIMITS.get(group, DEFAULT_LIMIT)
         self.long = bool(re.search(r'\bLong:\s*yes\b', head))
+        self.packages = machine.wanted(head) if group in SCRIPT_GROUPS else []
         self.passed, self.failures, self.seconds = 0, [], 0.0
 
     def selected(self, names):
@@ -153,6 +155,16 @@ def build(goals):
     return status == 0
 
 
+def fetch(tests):
+    """The packages that they want: a slow network is not their time. If there is none, they say."""
+    for test in tests:
+        try:
+            if test.packages:
+                machine.packages(test.packages)
+        except machine.UsageError as error:
+            print('skink: %s: %s' % (test.name, error), flush=True)
+
+
 def report(test, verbose):
     if test.failures:
         for failure in test.failures:
@@ -228,6 +240,7 @@ def main():
         if test not in runnable:
             print('FAIL %s: its program was not built' % test.name)
             failed += 1
+    fetch(runnable)
     run_all(runnable, options)
     passed += sum(test.passed for test in runnable)
     failed += sum(len(test.failures) for test in runnable)
