@@ -180,9 +180,26 @@ static int change(uint32_t type, const char *name)
 		return 1;
 	}
 	if (type == RS_RESTART && err == -EBUSY) {
-		fprintf(stderr, "service: %s: it would forget what programs have there "
-			"(service kill %s lets it recover)\n", name, name);
+		fprintf(stderr, "service: %s: it would forget what programs have there (service "
+			"kill %s lets it recover, service refresh %s has it forget)\n",
+			name, name, name);
 		return 1;
+	}
+	return err == 0 ? 0 : fail(name, err);
+}
+
+static int refresh(const char *name)
+{
+	struct rs_refresh_request req = { 0 };
+	err_t err;
+
+	if (!name_fits(req.name, sizeof(req.name), name))
+		return 1;
+	err = ask(ID_RS, RS_RESTART, &req, sizeof(req), &req, 0, NULL, 0);
+	if (err == -EBUSY) {
+		fprintf(stderr, "service: %s: programs lose what they have there; vm, pm and vfs "
+			"have all: without them all programs end\n", name);
+		err = ask(ID_RS, RS_REFRESH, &req, sizeof(req), &req, 0, NULL, 0);
 	}
 	return err == 0 ? 0 : fail(name, err);
 }
@@ -469,8 +486,10 @@ int main(int argc, char **argv)
 		return rights(argv[2]);
 	if (argc == 3 && strcmp(verb, "stop") == 0)
 		return change(RS_STOP, argv[2]);
-	if (argc == 3 && (strcmp(verb, "restart") == 0 || strcmp(verb, "refresh") == 0))
+	if (argc == 3 && strcmp(verb, "restart") == 0)
 		return change(RS_RESTART, argv[2]);
+	if (argc == 3 && strcmp(verb, "refresh") == 0)
+		return refresh(argv[2]);
 	if (argc == 3 && strcmp(verb, "recover") == 0)
 		return change(RS_RECOVER, argv[2]);
 	if (argc == 3 && strcmp(verb, "degrade") == 0)

@@ -268,7 +268,7 @@ static err_t do_rs_degrade(const struct call *c, const struct rs_degrade_request
 	return 0;
 }
 
-static err_t do_rs_restart(const struct call *c, const struct rs_restart_request *req)
+static err_t start_afresh(const struct call *c, const struct rs_restart_request *req, bool lose)
 {
 	unsigned id;
 	struct service *s = named(req->name, &id);
@@ -281,7 +281,7 @@ static err_t do_rs_restart(const struct call *c, const struct rs_restart_request
 		return do_rs_start(c, (const struct rs_start_request *)req);
 	if (waits(s, c) && !s->hung)
 		return NO_REPLY;                /* begun, from its script; it keeps its state */
-	if (id == ID_RS || holds_programs(manifest_of(id)))
+	if (id == ID_RS || (lose ? has_root(manifest_of(id)) : holds_programs(manifest_of(id))))
 		return -EBUSY;
 	s->fresh = true;
 	wait_for(s, c);
@@ -290,6 +290,16 @@ static err_t do_rs_restart(const struct call *c, const struct rs_restart_request
 	s->fresh = false;
 	s->waiter = ENDPOINT_NONE;
 	return -EIO;
+}
+
+static err_t do_rs_restart(const struct call *c, const struct rs_restart_request *req)
+{
+	return start_afresh(c, req, false);
+}
+
+static err_t do_rs_refresh(const struct call *c, const struct rs_refresh_request *req)
+{
+	return start_afresh(c, (const struct rs_restart_request *)req, true);
 }
 
 /* Who would notice that rs has died or hangs? */
@@ -505,8 +515,8 @@ static err_t do_rs_firmware_grant(const struct call *c, struct rs_firmware_grant
 
 const struct rs_ops rs_operations = {
 	.list = do_rs_list, .status = do_rs_status, .start = do_rs_start, .stop = do_rs_stop,
-	.restart = do_rs_restart, .kill = do_rs_kill, .stats = do_rs_stats,
-	.rights = do_rs_rights, .crash_next = do_rs_crash_next,
+	.restart = do_rs_restart, .refresh = do_rs_refresh, .kill = do_rs_kill,
+	.stats = do_rs_stats, .rights = do_rs_rights, .crash_next = do_rs_crash_next,
 	.crash_read = do_rs_crash_read, .recover = do_rs_recover, .pci_grant = do_rs_pci_grant,
 	.firmware_grant = do_rs_firmware_grant, .load = do_rs_load, .remove = do_rs_remove,
 	.refusal = do_rs_refusal, .update = do_rs_update, .reload = do_rs_reload,

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Services whose state cannot be repaired say so, and begin afresh at once. Limit: 240
+"""Services whose state cannot be repaired say so, and begin afresh at once. Limit: 300
 
 In this test's boot archive their check() finds nothing that it could repair.
 """
+import os
 import re
 import time
 
@@ -51,11 +52,14 @@ def counts(guest):
     return found + guest.run('ls /dev/pts; mount | sort')[1].split('\n')
 
 
-def lose_programs(guest, name='vm'):
-    """The service dies; the next shell."""
-    guest.send('service kill %s\n' % name)
+def lose_programs(guest, name='vm', verb='kill'):
+    """The service dies; the next shell. What was said meanwhile."""
+    before = os.path.getsize(guest.log)
+    guest.send('service %s %s\n' % (verb, name))
     guest.shell()
     guest.run('dmesg -n 1')                     # the console is ours
+    with open(guest.log, 'rb') as log:
+        return log.read()[before:].decode(errors='replace')
 
 
 def work(guest, tag):
@@ -137,6 +141,22 @@ with BootSet() as boot, Guest(initrd=image(boot), root=machine.ROOT_IMAGE,
             assert out == shown.replace('a\n', 'c\n'), (out, shown)
             assert counts(guest) == was, (counts(guest), was)
             assert memory(guest) > room - 2048, (room, memory(guest))
+    for name in ('pm', 'vfs', 'vm'):
+        with scenario('%s on request: the command says what follows; restart is refused' % name):
+            restarts = status(guest, name)[0]
+            code, out = guest.run('service restart ' + name)
+            assert code == 1 and 'service refresh ' + name in out, out
+            said = lose_programs(guest, name, 'refresh')
+            assert 'all programs end' in said, said
+            assert status(guest, name)[0] == restarts + 1
+            assert guest.run('sync; cat /root/disk')[1] == 'new\n'
+    with scenario('tmpfs on request: the shell goes on; rs and the root are refused'):
+        restarts = status(guest, 'tmpfs')[0]
+        code, out = guest.run('service refresh tmpfs')
+        assert code == 0 and 'lose' in out and status(guest, 'tmpfs')[0] == restarts + 1, out
+        for name in ('rs', 'ext2'):
+            assert guest.run('service refresh ' + name)[0] == 1
+        assert guest.run('cat /root/disk')[1] == 'new\n'
     with scenario('and it ends as it should'):
         guest.send('poweroff\n')
         guest.wait(60)
