@@ -16,17 +16,28 @@
 
 static struct rs_complain_request request(endpoint_t accused, uint32_t reason, const char *text)
 {
-	struct rs_complain_request req = { .accused = accused, .reason = reason };
+	struct rs_complain_request req = {
+		.accused = accused, .reason = reason, .asked_ns = UINT64_MAX,
+	};
 
 	strlcpy(req.text, text, sizeof(req.text));
 	return req;
 }
 
+static struct peer rs = { .name = "rs", .at = FIRST_ENDPOINT(ID_RS) };
+
 err_t complain(endpoint_t accused, uint32_t reason, const char *text)
 {
-	static struct peer rs = { .name = "rs", .at = FIRST_ENDPOINT(ID_RS) };
 	struct rs_complain_request req = request(accused, reason, text);
 
+	return rs_complain(&rs, &req);
+}
+
+err_t complain_of_answer(endpoint_t accused, uint64_t asked_ns, const char *text)
+{
+	struct rs_complain_request req = request(accused, RS_COMPLAINT_PROTOCOL, text);
+
+	req.asked_ns = asked_ns;
 	return rs_complain(&rs, &req);
 }
 

@@ -14,6 +14,10 @@
  * may end the accused's next life. */
 err_t complain(endpoint_t accused, uint32_t reason, const char *text) MUST_CHECK;
 
+/* Of the answer to what was asked at that time: -ESRCH also if the accused has died since, and
+ * this may be an answer of the life before. Ask again then. */
+err_t complain_of_answer(endpoint_t accused, uint64_t asked_ns, const char *text) MUST_CHECK;
+
 /* -ENOTREADY: rs is busy. Nobody says what became of it. */
 err_t complain_without_waiting(endpoint_t accused, uint32_t reason, const char *text) MUST_CHECK;
 

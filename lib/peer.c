@@ -9,6 +9,7 @@
  * On crash: holds no state of its own.
  */
 #include <contract/ds.h>
+#include <lib/clock.h>
 #include <lib/ipc.h>
 #include <lib/peer.h>
 #include <lib/service_ids.h>
@@ -103,9 +104,9 @@ err_t peer_find(struct peer *to)
 
 /* ---- answers ---- */
 
-static bool (*judge)(endpoint_t who, uint32_t type, err_t err);
+static judge_t *judge;
 
-void peer_judge_answers(bool (*new_judge)(endpoint_t who, uint32_t type, err_t err))
+void peer_judge_answers(judge_t *new_judge)
 {
 	judge = new_judge;
 }
@@ -129,9 +130,11 @@ static err_t take(const struct stub *stub, void *reply, const struct message *m)
 }
 
 /* The judge is told in any case. After an error nothing was done; else it may have been. */
-static bool may_be_asked_again(endpoint_t who, const struct stub *stub, const struct message *m)
+static bool may_be_asked_again(endpoint_t who, uint64_t asked_ns, const struct stub *stub,
+			       const struct message *m)
 {
-	return judge(who, stub->type, (err_t)m->type) && (m->type != 0 || stub->idempotent);
+	return judge(who, asked_ns, stub->type, (err_t)m->type) &&
+	       (m->type != 0 || stub->idempotent);
 }
 
 err_t peer_call(struct peer *to, const struct stub *stub, const void *request, void *reply,
@@ -142,18 +145,20 @@ err_t peer_call(struct peer *to, const struct stub *stub, const void *request, v
 
 	for (unsigned i = 0; i < TRIES; i++) {
 		struct message m;
+		uint64_t asked_ns;
 
 		if (!known) {
 			err = peer_refresh(to);
 			if (err != 0)
 				return err;
 		}
+		asked_ns = judge != NULL ? clock_monotonic_ns() : 0;
 		err = send(to->at, stub, request, &m, range, len);
 		if (err == 0 && is_answer(stub, request, &m, len))
 			return take(stub, reply, &m);
 		known = err != -EDEADPEER;
 		if (err == 0) {
-			if (is_last || !may_be_asked_again(to->at, stub, &m))
+			if (is_last || !may_be_asked_again(to->at, asked_ns, stub, &m))
 				return -EIO;
 			is_last = true;
 			err = -EIO;

@@ -48,7 +48,8 @@ err_t peer_call(struct peer *to, const struct stub *stub, const void *request, v
 void peer_watch_answers(void);
 
 /* The same with another judge: true if the server is asked again. */
-void peer_judge_answers(bool (*judge)(endpoint_t who, uint32_t type, err_t err));
+typedef bool judge_t(endpoint_t who, uint64_t asked_ns, uint32_t type, err_t err);
+void peer_judge_answers(judge_t *judge);
 
 /* Find the peer's endpoint, other than the one it has now. Waits for it to be published. */
 err_t peer_refresh(struct peer *to) MUST_CHECK;

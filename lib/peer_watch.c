@@ -13,14 +13,14 @@
 #include <lib/service_ids.h>
 
 /* -ESRCH: that life is over already. */
-static bool is_asked_again(endpoint_t who, uint32_t type, err_t err)
+static bool is_asked_again(endpoint_t who, uint64_t asked_ns, uint32_t type, err_t err)
 {
 	char text[40];
 
 	if (endpoint_slot(who) == ID_RS)
 		return false;
 	format(text, sizeof(text), "its answer to 0x%x is none: %d", type, (int)err);
-	err = complain(who, RS_COMPLAINT_PROTOCOL, text);
+	err = complain_of_answer(who, asked_ns, text);
 	return err == 0 || err == -ESRCH;
 }
 

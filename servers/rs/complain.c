@@ -33,6 +33,9 @@ err_t do_rs_complain(const struct call *c, const struct rs_complain_request *req
 	s = &state.service[id];
 	if (!alive(s) || s->hung || !endpoint_eq(req->accused, service_endpoint(id)))
 		return -ESRCH;
+	/* Who recovers in place has one endpoint: it may be the life before that has answered. */
+	if (req->asked_ns < s->started_ns)
+		return -ESRCH;
 	say("<4>%s: %s complains of it: %.40s", s->name, m->name, req->text);
 	return sys_proc_freeze(&freeze) == 0 ? 0 : -ESRCH;
 }

@@ -20,7 +20,7 @@ TOYCTL = '/usr/lib/skink/toyctl'
 PHASE, LAST_ENTRY, NONSENSE = 64, 31, 7         # lib/board.h
 TMPFS = 1                                       # servers/vfs/server.c, known[]
 VFS, UART, VIRTIO_BLK = 6, 9, 24                 # ids
-EPERM = 1
+EPERM, ESRCH = 1, 3
 
 
 def address(service, what):
@@ -214,6 +214,10 @@ def entitled(guest):
         assert 'rs: accuser: complains of toy, and may not' in log
         assert 'last defect: complaint 3' in status(guest, 'hello')[1]
         assert status(guest, 'toy')[0] == 0
+    with scenario('of an answer that may be that of a life which is over: the next goes on'):
+        assert 'accuser: of lives of ds: 0 -%d 0\n' % ESRCH in log, log
+        assert 'restarts, 2 recoveries' in status(guest, 'ds')[1], status(guest, 'ds')
+        assert 'an old answer' not in log
     with scenario('programs do not complain, root neither'):
         assert guest.run(TOYCTL + ' complain')[1] == 'error %d\n' % EPERM
         assert status(guest, 'toy')[0] == 0
