@@ -253,6 +253,18 @@ static void job_finish(uint32_t number)
 		state.job_first++;
 }
 
+/* One of the words may be overwritten: all programs depend on it. Who calls the kernel says. */
+static bool is_our_vfs(endpoint_t vfs)
+{
+	bool first = endpoint_eq(vfs, state.vfs), second = endpoint_eq(vfs, state.vfs_again);
+
+	if (first == second)
+		return first;
+	print("repaired: it was not certain which vfs lives\n");
+	state.vfs = state.vfs_again = vfs;
+	return true;
+}
+
 /* vfs has begun afresh: it knows no program, nor what any has had open. Nobody else runs a program
  * until it has this answer, so all is new at once. */
 static void another_vfs(endpoint_t vfs)
@@ -266,7 +278,7 @@ static void another_vfs(endpoint_t vfs)
 			process_free(&state.process[i]);
 			undo_commit();
 		}
-	state.vfs = vfs;
+	state.vfs = state.vfs_again = vfs;
 	if (!was_there || state.halted)
 		return;
 	state.job_first = state.job_next;       /* what there was to do there */
@@ -281,7 +293,7 @@ err_t do_pm_job_next(const struct call *c, const struct pm_job_next_request *req
 
 	if (endpoint_slot(c->client) != ID_VFS)
 		return -EPERM;
-	if (!endpoint_eq(c->client, state.vfs))
+	if (!is_our_vfs(c->client))
 		another_vfs(c->client);
 	else if (req->done)
 		job_finish(req->done);

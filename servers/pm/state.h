@@ -135,6 +135,7 @@ struct state {
 	uint64_t log_unread;            /* first line of the log that syslog(2) has not consumed */
 	uint64_t log_cleared;           /* first line that has not been cleared */
 	uint32_t log_level, log_saved;  /* of the console: now, and before it was off; 0: default */
+	endpoint_t vfs_again;           /* as vfs */
 };
 
 extern struct state state;

@@ -2,7 +2,8 @@
  * audit.c - at each heartbeat: who waits for vm, and vm does not know?
  *
  * Job:      finds programs that wait for an answer and that vm does not hold: answers faults, and
- *           calls when pm has them cancelled (docs/notes/0027); looks at what is due.
+ *           calls when pm has them cancelled (docs/notes/0027); takes spaces back whose processes
+ *           are gone; looks at what is due.
  * Speaks:   contracts/vm (lost_next), to pm; the kernel call proc_info.
  * Touches:  nothing of its own.
  * Trusts:   the kernel's word about who waits for whom.
@@ -33,6 +34,27 @@ static bool is_lost(unsigned slot, struct proc_info_reply *info)
 	return call_waits(slot, ID_VM, info) && !holds(slot, info->proc);
 }
 
+/* pm ends a process, and then its part in the space; if it did not come to that, or forgot it when
+ * it began afresh, nobody does. It may be at it just now: what was so a heartbeat ago counts. */
+static void user_find(unsigned slot)
+{
+	static endpoint_t missed[NR_PROCS];
+	struct proc_info_request req = { .slot = slot };
+	endpoint_t proc = state.user[slot].proc;
+	struct proc_info_reply info;
+
+	if (state.user[slot].space == 0 || sys_proc_info(&req, &info) != 0 ||
+	    endpoint_eq(info.proc, proc))
+		return;
+	if (!endpoint_eq(missed[slot], proc)) {
+		missed[slot] = proc;
+		return;
+	}
+	print("repaired: process %u is gone, it had space %u\n", slot, state.user[slot].space);
+	user_gone(proc);
+	undo_commit();
+}
+
 err_t do_vm_lost_next(const struct call *c, struct vm_lost_next_reply *reply)
 {
 	struct proc_info_reply info;
@@ -61,6 +83,7 @@ void audit(void)
 	for (unsigned slot = FIRST_PROGRAM; slot < NR_PROCS; slot++) {
 		struct message m = { 0 };
 
+		user_find(slot);
 		if (!is_lost(slot, &info))
 			continue;
 		calls |= info.type != TYPE_FAULT;

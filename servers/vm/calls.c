@@ -107,17 +107,22 @@ err_t do_vm_attach(const struct call *c, const struct vm_attach_request *req)
 	return 0;
 }
 
-err_t do_vm_detach(const struct call *c, const struct vm_detach_request *req)
+void user_gone(endpoint_t proc)
 {
-	unsigned slot = endpoint_slot(req->proc), space = space_of(req->proc);
+	unsigned slot = endpoint_slot(proc), space = space_of(proc);
 
-	if (!is_pm(c))
-		return -EPERM;
 	if (space == 0)
-		return 0;
+		return;
 	wait_end(slot);
 	state.user[slot] = (struct user){ .space = 0 };
 	leave(space);
+}
+
+err_t do_vm_detach(const struct call *c, const struct vm_detach_request *req)
+{
+	if (!is_pm(c))
+		return -EPERM;
+	user_gone(req->proc);
 	return 0;
 }
 

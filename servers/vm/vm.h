@@ -213,6 +213,7 @@ err_t do_vm_space_free(const struct call *c, const struct vm_space_free_request 
 err_t do_vm_map(const struct call *c, const struct vm_map_request *req,
 		struct vm_map_reply *reply);
 err_t do_vm_brk_set(const struct call *c, const struct vm_brk_set_request *req);
+void user_gone(endpoint_t proc);        /* it is no more, nor its part in its space */
 err_t do_vm_populate(const struct call *c, const struct vm_populate_request *req,
 		     struct vm_populate_reply *reply);
 err_t do_vm_write(const struct call *c, const struct vm_write_request *req);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""vm forgets what it has, and nobody dies: memory and address spaces are found again.
+"""vm forgets what it has, and nobody dies: memory and address spaces are found again. pm forgets
+that a process had a space, or which vfs there is.
 
 Limit: 120
 """
@@ -11,15 +12,19 @@ import machine
 import plant
 from guest import finish, need, scenario
 
-VM = 3
-ELF = os.path.join(machine.BUILD, 'services', 'vm', 'vm.elf')
+VM, PM = 3, 5
 FEW = 300                       # frames, below vm's low mark
 NOBODYS = bytes(1)              # SPACE_NONE
+RETURN_0 = bytes.fromhex('31c0c3')
 
 
-def gdb(*words):
+def elf(service):
+    return os.path.join(machine.BUILD, 'services', service, service + '.elf')
+
+
+def gdb(*words, of='vm'):
     return [int(line) for line in subprocess.run(
-        ['gdb', '-q', '-nx', '-batch', ELF] + [
+        ['gdb', '-q', '-nx', '-batch', elf(of)] + [
             w for word in words for w in ('-ex', 'output/d (long)(%s)' % word, '-ex', 'echo \\n')],
         capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout.split()]
 
@@ -27,7 +32,7 @@ def gdb(*words):
 class Vm:
     def __init__(self, bed):
         self.bed = bed
-        symbols = plant.count.Symbols(ELF).address
+        symbols = plant.count.Symbols(elf('vm')).address
         self.free_map, self.nr_free = (symbols[name] for name in ('free_map', 'nr_free'))
         self.phase, self.size, self.number, self.live = gdb(
             "&((struct state *)&'state.c'::state)->space[0].phase", 'sizeof(struct space)',
@@ -77,6 +82,32 @@ def forget_frames(guest, vm):
     assert vm.word(vm.nr_free, 4) > free * 9 // 10, (free, vm.word(vm.nr_free, 4))
 
 
+def not_detached(guest, vm):
+    """pm ends processes, and does not tell vm."""
+    at = plant.count.Symbols(elf('pm')).address['vm_detach']
+    guest.run('true')
+    before = vm.spaces()
+    with plant.standing(guest) as stub:
+        stub.write(vm.bed.memory.physical(PM, at), RETURN_0)
+    guest.run('for i in 1 2 3 4 5 6 7 8; do /bin/true; done')
+    assert len(vm.spaces()) >= len(before) + 8, (before, vm.spaces())
+    guest.run('sleep 4')
+    assert len(vm.spaces()) <= len(before) + 1, (before, vm.spaces())       # sleep's
+    guest.run('service kill pm')
+    assert 'is gone, it had space' in guest.run('dmesg')[1]
+
+
+def wrong_vfs(guest, vm):
+    at = gdb("&((struct state *)&'state.c'::state)->vfs", of='pm')[0]
+    guest.run('sleep 1000 & sleep 0.2')
+    for value in (b'\x55\x55\x55\x55', bytes.fromhex('06f00000')):
+        with plant.standing(guest) as stub:
+            stub.write(vm.bed.memory.physical(PM, at), value)
+        assert guest.run('/bin/true; kill -0 $!')[0] == 0
+    assert guest.run('dmesg')[1].count('it was not certain which vfs lives') == 2
+    guest.run('kill $!; wait')
+
+
 def main():
     with plant.scratch('forgotten') as folder, plant.Bed(folder) as bed:
         bed.fresh()
@@ -85,6 +116,10 @@ def main():
             forget_space(bed.guest, vm)
         with scenario('vm forgets free memory: it is found before it is missed'):
             forget_frames(bed.guest, vm)
+        with scenario('processes have ended, and vm was not told'):
+            not_detached(bed.guest, vm)
+        with scenario('pm takes vfs for another one: programs live on'):
+            wrong_vfs(bed.guest, vm)
 
 
 need('gdb')
