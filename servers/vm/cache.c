@@ -274,11 +274,14 @@ static void drop_cached(unsigned space, uint64_t start, uint64_t end)
 {
 	struct space_query_request req = { .space = (uint16_t)space, .va = start };
 	struct space_query_reply page;
+	unsigned count = 0;
 
 	while (req.va < end && sys_space_query(&req, &page) == 0 && page.va < end) {
 		if (frame_is_cache(page.pfn))
 			pages_unmap(space, page.va, page.va + PAGE_SIZE);
 		req.va = page.va + PAGE_SIZE;
+		if (++count % 64 == 0)
+			undo_commit();          /* likewise: doing it again is what was asked for */
 	}
 }
 
