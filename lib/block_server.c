@@ -231,6 +231,17 @@ static bool room(void)
 	return used < least;
 }
 
+/* Is the device still at work on what it asked in an earlier epoch? A write of that time must not
+ * come after one of this. */
+static bool has_earlier(const struct client *c)
+{
+	for (unsigned tag = 0; tag < BLOCK_TAGS; tag++)
+		if (row[tag].state == ROW_BEGUN && &client[row[tag].client] == c &&
+		    row[tag].epoch != c->memory->client_epoch)
+			return true;
+	return false;
+}
+
 /* One request of a client, if it has one. */
 static bool serve_one(struct client *c)
 {
@@ -241,7 +252,7 @@ static bool serve_one(struct client *c)
 	struct call call = { .client = c->who, .owner = { (uint32_t)(c - client) } };
 	uint64_t reply[MESSAGE_WORDS] = { 0 };
 	struct ring_entry e;
-	err_t err = ring_accept(&c->ring, c->memory, &e);
+	err_t err = has_earlier(c) ? -EAGAIN : ring_accept(&c->ring, c->memory, &e);
 
 	if (err == -ECONNRESET) {
 		meet_again(c);
