@@ -45,7 +45,7 @@ struct file_attr {
 	uint32_t uid, gid;
 	uint32_t links;
 	uint32_t magic;                 /* FILE_MAGIC_, symbolic links of procfs; else 0 */
-	uint32_t unused;
+	uint32_t generation;            /* another one if the number was another file's before */
 };
 
 /* Links whose target vfs knows and no text says. rdev: pid | descriptor << 32. */

@@ -11,7 +11,8 @@
 /* What lib/link.ld places here is kept by a recovery. */
 #define IMAGE_STATE_VA 0x10000000ull
 #define IMAGE_STATE_END 0x20000000ull
-/* And this by every start: a device may still be at work on it (lib/dma.h). */
+/* And this by every start: a device may still be at work on it (lib/dma.h), or it is what a
+ * predecessor could not lose (SECTION_KEPT). */
 #define IMAGE_DMA_VA IMAGE_STATE_END
 #define IMAGE_DMA_END 0x30000000ull
 #define IMAGE_STACK_TOP 0x7ff00000ull

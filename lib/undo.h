@@ -19,6 +19,9 @@
 /* Kept along with it, and first in it, but never taken back: memory that others write to, too. */
 #define SECTION_SHARED __attribute__((section(".state.shared"), aligned(4096)))
 #define SECTION_UNDO __attribute__((section(".undo")))
+/* Kept by every start, also a fresh one: zero at the first, then what a predecessor left, of which
+ * the service itself has to find out what is right. */
+#define SECTION_KEPT __attribute__((section(".kept"), aligned(4096)))
 
 /* What one request may change. It is counted in stores of a word, each by itself. */
 enum { UNDO_ENTRIES = 2048, UNDO_ONE = 16, UNDO_BYTES = UNDO_ENTRIES * UNDO_ONE };

@@ -3,7 +3,7 @@
  *
  * Job:      finds, reads, changes, takes back, writes back and evicts blocks.
  * Speaks:   nothing; io.c moves the bytes.
- * Touches:  cache, bytes, image.
+ * Touches:  cache, bytes, image, kept.
  * Trusts:   its callers for block numbers that lie on the disk.
  * On crash: all is kept (E1..E3). buffers_recover takes the open transaction back, and makes the
  *           chains anew; what was under way and is so no more is dirty or unknown.
@@ -12,6 +12,7 @@
 
 #include <lib/assert.h>
 
+enum { CHANGED_MOST = 16 };
 enum { DIRTY_MANY = NR_BUFFERS / 2, WANTED_READS = 56, AHEAD_READS = 40, AHEAD_AGAIN = 16 };
 
 static uint32_t *bucket_of(uint32_t block)
@@ -56,6 +57,7 @@ static void drop(struct buffer *b)
 	while (*link != number(b) + 1)
 		link = &cache.buffer[*link - 1].next;
 	*link = b->next;
+	kept.of[number(b)] = 0;
 	*b = (struct buffer){ .flags = 0 };
 }
 
@@ -170,28 +172,29 @@ void block_ahead(uint32_t block, bool wanted)
 
 static void journal_add(const struct buffer *b, bool fresh)
 {
-	unsigned n = cache.journal_used;
+	unsigned n = kept.journal_used;
 
 	assert(n < JOURNAL_MAX);
-	cache.journal[n].buffer = number(b);
-	cache.journal[n].fresh = fresh;
+	kept.journal[n].buffer = number(b);
+	kept.journal[n].fresh = fresh;
+	kept.journal[n].was = fresh ? 0 : kept.of[number(b)];
 	if (!fresh)
 		memcpy(image[n], bytes[number(b)], BUFFER_SIZE);
 	__asm__ volatile("" : : : "memory");
-	cache.journal_used = n + 1;                             /* E3 */
+	kept.journal_used = n + 1;                             /* E3 */
 }
 
 static bool in_journal(const struct buffer *b)
 {
-	for (unsigned n = 0; n < cache.journal_used; n++)
-		if (cache.journal[n].buffer == number(b))
+	for (unsigned n = 0; n < kept.journal_used; n++)
+		if (kept.journal[n].buffer == number(b))
 			return true;
 	return false;
 }
 
 unsigned journal_room(void)
 {
-	return JOURNAL_MAX - cache.journal_used;
+	return JOURNAL_MAX - kept.journal_used;
 }
 
 /* A block that was free: what it held before need not come back. So no transaction frees a block
@@ -208,6 +211,7 @@ err_t block_zero(uint32_t block, void *at)
 		return lack();
 	if (!in_journal(b))
 		journal_add(b, true);
+	kept.of[number(b)] = 0;
 	b->flags = (b->flags | B_VALID | B_RECENT) & ~(uint32_t)B_ERROR;
 	pin(b);
 	memset(bytes[number(b)], 0, BUFFER_SIZE);
@@ -242,20 +246,37 @@ void edit(const void *at)
 	make_dirty(b);
 }
 
+/* Changed without a pre-image, to be summed when the operation ends: a few, or at once. */
+static uint16_t changed[CHANGED_MOST];
+static unsigned nr_changed;
+
+static void keep_changed(void)
+{
+	while (nr_changed != 0)
+		keep_block(changed[--nr_changed]);
+}
+
+/* Until then nobody would miss it: whoever writes it would write it again. */
 void edit_data(const void *at)
 {
-	make_dirty(buffer_of(at));
+	struct buffer *b = buffer_of(at);
+
+	if (nr_changed == CHANGED_MOST)
+		keep_changed();
+	kept.of[number(b)] = 0;
+	changed[nr_changed++] = (uint16_t)number(b);
+	make_dirty(b);
 }
 
 void edit_unsummed(const void *at)
 {
 	buffer_of(at)->flags |= B_UNSUMMED;
-	make_dirty(buffer_of(at));
+	edit_data(at);
 }
 
 void op_begin(void)
 {
-	assert(cache.journal_used == 0 && cache.looking == 0);
+	assert(kept.journal_used == 0 && cache.looking == 0);
 	cache.op = ++cache.serial;
 }
 
@@ -274,27 +295,31 @@ bool is_edited(const void *at)
 	return in_journal(buffer_of(at));
 }
 
-static void take_back(void)
+void journal_back(void)
 {
-	while (cache.journal_used != 0) {
-		unsigned n = cache.journal_used - 1;
+	while (kept.journal_used != 0) {
+		unsigned n = kept.journal_used - 1;
 
-		if (!cache.journal[n].fresh)
-			memcpy(bytes[cache.journal[n].buffer], image[n], BUFFER_SIZE);
+		if (!kept.journal[n].fresh)
+			memcpy(bytes[kept.journal[n].buffer], image[n], BUFFER_SIZE);
+		kept.of[kept.journal[n].buffer] = kept.journal[n].was;
 		__asm__ volatile("" : : : "memory");
-		cache.journal_used = n;
+		kept.journal_used = n;
 	}
 }
 
 err_t op_end(err_t err)
 {
 	look_end();
+	keep_changed();
 	if (err != 0)
-		take_back();
+		journal_back();
+	for (unsigned n = 0; n < kept.journal_used; n++)        /* K2 */
+		keep_block(kept.journal[n].buffer);
 	index_settle(err != 0);
-	cache.transactions += err == 0 && cache.journal_used != 0;
+	cache.transactions += err == 0 && kept.journal_used != 0;
 	io_commit();
-	cache.journal_used = 0;
+	kept.journal_used = 0;
 	if (cache.dirty > DIRTY_MANY)
 		write_some();
 	return err;
@@ -362,6 +387,8 @@ void buffer_done(unsigned buffer, bool write, err_t err)
 			make_dirty(b);
 			b->flags |= B_FAILED;
 		}
+		if (!(b->flags & B_DIRTY))
+			kept.of[buffer] = 0;
 	}
 	if (!write && b->flags & B_READING) {
 		b->flags = err == 0 ? B_VALID | B_RECENT : B_ERROR;
@@ -374,6 +401,7 @@ void buffer_done(unsigned buffer, bool write, err_t err)
 void buffers_init(void)
 {
 	memset(&cache, 0, sizeof(cache));
+	nr_changed = 0;
 	sums_clear(&sums);
 	index_forget();
 	walks_forget();
@@ -401,11 +429,24 @@ void buffers_drop(void)
 	}
 }
 
+bool buffer_adopt(unsigned n, uint32_t block)
+{
+	struct buffer *b = &cache.buffer[n];
+
+	if (find(block) != NULL)
+		return false;
+	b->block = block;
+	b->flags = B_VALID | B_RECENT;
+	chain(b);
+	make_dirty(b);
+	return true;
+}
+
 static uint8_t under_way[NR_BUFFERS];
 
 void buffers_recover(void)
 {
-	take_back();
+	journal_back();
 	cache.looking = 0;
 	memset(under_way, 0, sizeof(under_way));
 }
@@ -435,6 +476,8 @@ void buffers_settle(void)
 			b->dirty_since = ++cache.changes;
 			cache.dirty++;
 		}
+		if (b->flags & (B_DIRTY | B_WRITING) && kept.of[n] == 0)
+			keep_block(n);          /* the operation had not ended */
 		cache.reading += (b->flags & B_READING) != 0;
 		cache.writing += (b->flags & B_WRITING) != 0;
 		if (b->flags != 0)

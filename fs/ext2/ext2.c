@@ -6,7 +6,8 @@
  * Speaks:   contracts/file, to vfs, on its board; contracts/block, to a disk driver.
  * Touches:  its own memory, which the driver may read and write.
  * Trusts:   vfs to have checked permissions; nothing on the disk.
- * On crash: recovers in place with all buffers, dirty ones too; open requests are done again.
+ * On crash: recovers in place with all buffers, dirty ones too; open requests are done again. A
+ *           fresh start finds what is not on the disk yet (keep.c).
  *
  * args DRIVER DISK: the block driver, and what mount(2) calls its disk (/dev/DISK).
  */
@@ -127,12 +128,15 @@ static err_t orphans_free(void)
 	return err;
 }
 
-/* Files without a name are nobody's, and the disk does not say any more that it is whole. */
-static err_t take_over(void)
+/* Files without a name are nobody's, and the disk does not say any more that it is whole. again:
+ * they are in use, and it said so before. */
+static err_t take_over(bool again)
 {
 	err_t err;
 
-	if (state.volume.readonly)
+	if (state.volume.lost)
+		state.volume.readonly = 1;
+	if (state.volume.readonly || again)
 		return 0;
 	err = orphans_free();
 	if (err != 0)
@@ -143,6 +147,7 @@ static err_t take_over(void)
 
 static err_t open_volume(const struct file_mount_request *req)
 {
+	bool again = req->flags & FILE_MOUNT_AGAIN;
 	struct block_info_reply info;
 	err_t err = disk_info(&info);
 
@@ -152,7 +157,11 @@ static err_t open_volume(const struct file_mount_request *req)
 	err = op_end(volume_open(info.size, req->flags & 1 || info.flags & BLOCK_READ_ONLY));
 	if (err == 0)
 		err = sums_load();
-	return err == 0 ? take_over() : err;
+	if (err == 0 && again) {
+		io_say("<3>what was not on the disk yet is lost: it is read-only", 0);
+		state.volume.lost = 1;
+	}
+	return err == 0 ? take_over(again) : err;
 }
 
 static err_t root_attr(const struct call *c, struct file_mount_reply *reply)
@@ -172,6 +181,7 @@ static err_t root_attr(const struct call *c, struct file_mount_reply *reply)
 
 static void close_volume(void)
 {
+	keep_nothing();
 	memset(&state.volume, 0, sizeof(state.volume));
 }
 
@@ -179,13 +189,14 @@ static err_t do_file_mount(const struct call *c, const struct file_mount_request
 			   struct file_mount_reply *reply)
 {
 	const struct file_entry *e = file_entry(c);
+	bool again = req->flags & FILE_MOUNT_AGAIN;
 	err_t err;
 
 	if (mounted() && !state.volume.abandoned && state.volume.tree != e->tree)
 		return ended(c, -EBUSY);
 	if (!source_is_ours(e->name))
 		return ended(c, -EINVAL);
-	err = state.volume.abandoned ? take_over() : mounted() ? 0 : open_volume(req);
+	err = state.volume.abandoned ? take_over(again) : mounted() ? 0 : open_volume(req);
 	if (err == WAIT || (err != 0 && state.volume.abandoned))
 		return ended(c, err);
 	if (err != 0) {
@@ -196,7 +207,8 @@ static err_t do_file_mount(const struct call *c, const struct file_mount_request
 	state.volume.tree = e->tree;
 	state.volume.mounted = 1;
 	state.volume.abandoned = 0;
-	err = state.volume.readonly ? 0 : marked(c);
+	keep_volume();
+	err = state.volume.readonly || again ? 0 : marked(c);
 	return ended(c, err == 0 ? root_attr(c, reply) : err);
 }
 
@@ -295,7 +307,7 @@ static err_t do_file_remount(const struct call *c, const struct file_remount_req
 		err = leave_clean(c, req->flags & 2);
 	} else if (p->phase == 0) {
 		err = disk_info(&info);
-		if (err == 0 && info.flags & BLOCK_READ_ONLY)
+		if (err == 0 && (info.flags & BLOCK_READ_ONLY || state.volume.lost))
 			err = -EROFS;
 		if (err == 0) {
 			op_begin();
@@ -306,8 +318,10 @@ static err_t do_file_remount(const struct call *c, const struct file_remount_req
 		p->phase = 1;
 		err = marked(c);
 	}
-	if (err == 0)
+	if (err == 0) {
 		state.volume.readonly = readonly;
+		keep_volume();
+	}
 	return ended(c, err);
 }
 

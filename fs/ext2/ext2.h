@@ -30,6 +30,13 @@ void sum_unknown(uint32_t block);
 /* Whether what was read is right. Its sum is *found, and was *known. */
 bool sum_check(uint32_t block, const void *at, uint32_t *found, uint32_t *known);
 
+/* ---- keep.c ---- */
+void keep_block(unsigned n);            /* a dirty buffer, as it is now */
+uint32_t kept_sum(unsigned n);
+void keep_volume(void);
+void keep_nothing(void);
+void keep_start(void);                  /* a fresh one: what is there from before */
+
 /* ---- sumfile.c: transactions of its own ---- */
 err_t sums_load(void) MUST_CHECK;
 void sums_store_begin(void);            /* nothing is dirty */
@@ -43,6 +50,8 @@ void buffer_open(unsigned buffer, uint32_t block, bool write);
 void buffers_settle(void);              /* what is marked as under way and is not */
 void buffers_forget(void);              /* all, and their sums; none is dirty */
 void buffers_drop(void);                /* all */
+bool buffer_adopt(unsigned n, uint32_t block);  /* it is this block, dirty. False: another is */
+void journal_back(void);
 bool buffer_waits(unsigned buffer, uint32_t block);     /* for this block, from the disk */
 void buffer_done(unsigned buffer, bool write, err_t err);
 err_t block_get(uint32_t block, void *at) MUST_CHECK;  /* *at: its bytes */

@@ -128,7 +128,7 @@ static err_t get(uint32_t ino, const struct ext2_inode *dir, struct index **foun
 
 		if (err != 0)
 			return err;
-		x->changed |= cache.journal_used != 0;                  /* X2 */
+		x->changed |= kept.journal_used != 0;                  /* X2 */
 		if (!put_block(x, at)) {
 			x->dir = 0;
 			return 0;

@@ -167,6 +167,7 @@ void attr_get(uint32_t ino, const struct ext2_inode *i, struct file_attr *a)
 		.file = ino, .size = inode_size(i), .blocks = i->sectors, .mode = i->mode,
 		.uid = i->uid | (uint32_t)i->uid_high << 16,
 		.gid = i->gid | (uint32_t)i->gid_high << 16, .links = i->links,
+		.generation = i->generation,
 		.atime = time_get(i->atime, extra ? &i->atime_extra : NULL),
 		.mtime = time_get(i->mtime, extra ? &i->mtime_extra : NULL),
 		.ctime = time_get(i->ctime, extra ? &i->ctime_extra : NULL),

@@ -270,6 +270,7 @@ void io_init(void)
 
 	flush_next = flush_done = clock_monotonic_ns();
 	buffers_init();
+	keep_start();
 	block_client_open(&state.disk, &ring, driver != NULL ? driver : "virtio_blk",
 			  service_id(), 0);
 	block_client_region(&state.disk, LANDING, landing, sizeof(landing), GRANT_WRITE);

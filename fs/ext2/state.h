@@ -45,6 +45,8 @@ struct volume {
 	uint32_t inodes, inodes_per_group, inode_size, first_ino, revision;
 	uint32_t table_blocks;          /* inode table of a group */
 	uint32_t sums, sums_next;       /* SUMS_; the row that is to be loaded */
+	uint32_t lost;                  /* blocks that were not on the disk: it is read-only */
+	uint32_t unused;
 };
 
 struct state {
@@ -67,13 +69,23 @@ struct cache {
 	uint64_t changes;
 	uint32_t transactions;          /* that changed something */
 	uint32_t wrong, lost;           /* reads of wrong bytes; that were given up */
+};
+
+/* Kept by every start (keep.c), as are bytes and image. */
+struct kept {
+	uint64_t magic;
+	uint32_t starts;                /* fresh ones in a row that have not mounted it again */
+	uint32_t volume_sum;
+	struct volume volume;
+	uint64_t of[NR_BUFFERS];        /* K1 */
 	uint32_t journal_used;
-	struct { uint32_t buffer, fresh; } journal[JOURNAL_MAX];
+	struct { uint32_t buffer, fresh; uint64_t was; } journal[JOURNAL_MAX];
 };
 
 extern struct state state;
 extern struct ring_memory ring;
 extern struct cache cache;
+extern struct kept kept;
 extern uint8_t bytes[NR_BUFFERS][BUFFER_SIZE];
 extern uint8_t image[JOURNAL_MAX][BUFFER_SIZE];
 extern uint8_t landing[RING_ENTRIES][BUFFER_SIZE];

@@ -15,7 +15,13 @@
 /* Just before the disk's driver hears of it. What is changed later makes it dirty (E2, T1). */
 void sum_written(const struct buffer *b, const void *at)
 {
-	sums_set(&sums, b->block, b->flags & B_UNSUMMED ? 0 : sum_of(at, state.volume.size));
+	uint32_t sum = kept_sum((unsigned)(b - cache.buffer));
+
+	if (b->flags & B_UNSUMMED)
+		sum = 0;
+	else if (sum == 0)
+		sum = sum_of(at, state.volume.size);
+	sums_set(&sums, b->block, sum);
 }
 
 void sum_unknown(uint32_t block)

@@ -44,14 +44,18 @@ int64_t now(void)
 struct node *node_new(uint32_t mode, uint32_t uid, uint32_t gid)
 {
 	struct node *n = &state.node[state.free_node];
+	uint32_t generation = state.generation;
 	int64_t t = now();
 
 	if (state.free_node == 0)
 		return NULL;
 	state.free_node = n->next_free;
 	state.nodes++;
+	if (generation != 0)
+		state.generation = generation + 1;
 	*n = (struct node){
 		.mode = mode, .uid = uid, .gid = gid, .atime = t, .mtime = t, .ctime = t,
+		.generation = generation,
 	};
 	return n;
 }
@@ -71,7 +75,7 @@ void fill_attr(const struct node *n, struct file_attr *a)
 	*a = (struct file_attr){
 		.file = node_number(n), .size = n->size, .rdev = n->rdev, .mode = n->mode,
 		.uid = n->uid, .gid = n->gid, .links = n->links, .atime = n->atime,
-		.mtime = n->mtime, .ctime = n->ctime,
+		.mtime = n->mtime, .ctime = n->ctime, .generation = n->generation,
 		.blocks = n->source ? (n->size + 511) / 512 : n->pages * (PAGE_SIZE / 512ull),
 	};
 }

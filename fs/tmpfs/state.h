@@ -29,6 +29,7 @@ struct node {
 	uint32_t parent;                /* directories: node above */
 	uint32_t first, last;           /* directories: entries */
 	uint32_t used;                  /* vfs has been told of it */
+	uint32_t generation;
 	uint32_t next_free;
 };
 
@@ -52,6 +53,7 @@ struct state {
 	uint32_t free_node, free_dirent, free_page;
 	uint32_t nodes, pages;          /* in use */
 	uint64_t next_pos;
+	uint32_t generation;            /* of the next node; 0: the boot archive's, in any life */
 	uint32_t abandoned;             /* vfs has begun afresh and not mounted a tree yet */
 };
 

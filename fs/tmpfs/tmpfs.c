@@ -7,6 +7,7 @@
  * Touches:  its own memory; the boot archive, read-only.
  * Trusts:   vfs to have checked permissions and names.
  * On crash: recovers in place with all its content; the request is rolled back and done again.
+ *           After a fresh start there is what the boot archive holds, with the numbers it had.
  */
 #include "tmpfs.h"
 
@@ -550,6 +551,7 @@ static void init(enum start_kind kind)
 	root->used = 1;
 	if (image_find("root.cpio", &cpio) == 0)
 		cpio_load(cpio.elf, cpio.size);
+	state.generation = (uint32_t)(clock_monotonic_ns() / 1024) | 1;  /* not an earlier life's */
 }
 
 int main(void)

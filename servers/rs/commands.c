@@ -161,11 +161,13 @@ static bool serves(const struct manifest *m, const char *protocol)
 }
 
 /* Its state is what programs have: processes, memory, files, terminals. What recovers in place
- * keeps that; after a fresh start it would be gone. */
+ * keeps that; after a fresh start it would be gone, but for files on a disk, which the arguments
+ * of their server name. */
 static bool holds_programs(const struct manifest *m)
 {
 	return answers_programs(m) ||
-	       (m->restart == RESTART_RECOVER && (serves(m, "file") || serves(m, "chardev")));
+	       (m->restart == RESTART_RECOVER &&
+		((serves(m, "file") && m->args[0] == '\0') || serves(m, "chardev")));
 }
 
 bool is_needed(unsigned id)
@@ -281,7 +283,7 @@ static err_t start_afresh(const struct call *c, const struct rs_restart_request 
 		return do_rs_start(c, (const struct rs_start_request *)req);
 	if (waits(s, c) && !s->hung)
 		return NO_REPLY;                /* begun, from its script; it keeps its state */
-	if (id == ID_RS || (lose ? has_root(manifest_of(id)) : holds_programs(manifest_of(id))))
+	if (id == ID_RS || (!lose && holds_programs(manifest_of(id))))
 		return -EBUSY;
 	s->fresh = true;
 	wait_for(s, c);

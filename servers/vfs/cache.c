@@ -344,6 +344,8 @@ int64_t page_want(struct op *o, unsigned inode, uint32_t index, uint32_t *slot)
 {
 	struct inode *i = &state.inode[inode];
 
+	if (i->flags & INODE_DEAD)
+		return -EIO;
 	*slot = page_find(inode, index);
 	if (*slot != NO_SLOT) {
 		struct page *p = page(*slot);
@@ -437,6 +439,27 @@ void pages_of_inode_drop(unsigned inode)
 {
 	if (state.inode[inode].page != 0)
 		drop_from(inode, 0, false);
+}
+
+/* What is dirty is ours; the rest is as it was on the server's side once. */
+void pages_of_inode_refresh(unsigned inode)
+{
+	uint32_t next;
+
+	for (uint32_t s = state.inode[inode].page; s != 0; s = page(s - 1)->sibling)
+		if (evictable(s - 1)) {
+			page(s - 1)->flags &= (uint8_t)~PAGE_VALID;
+			undo_commit();
+		}
+	published();
+	unmap(inode, 0, UINT32_MAX, false);
+	for (uint32_t s = state.inode[inode].page; s != 0; s = next) {
+		next = page(s - 1)->sibling;
+		if (!evictable(s - 1))
+			continue;
+		page_free(s - 1);
+		undo_commit();
+	}
 }
 
 /* ---- giving back ---- */

@@ -44,9 +44,9 @@ static int64_t carry(struct op *o, struct carry *c, size_t len)
 {
 	const struct inode *i = &state.inode[c->in->inode];
 	uint64_t total = o->row != NULL ? o->row->total : 0;
-	int64_t err = 0;
+	int64_t err = i->flags & INODE_DEAD ? -EIO : 0;
 
-	if (c->out->kind == FILE_INODE && is_reg(&state.inode[c->out->inode]))
+	if (err == 0 && c->out->kind == FILE_INODE && is_reg(&state.inode[c->out->inode]))
 		err = limit_size(o, c->at ? c->to : c->out->pos - total, &len);
 	if (err != 0)
 		return err;

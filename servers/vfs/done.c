@@ -266,6 +266,16 @@ static void attr_done(struct request *q, const struct file_entry *e, err_t err)
 		go_on(q, err, NULL);
 }
 
+/* Unless its server has begun afresh once more: then the answer is none. */
+static void file_again(struct request *q, const struct file_entry *e, err_t err)
+{
+	struct file_attr attr = e->attr_now;
+
+	if (row_of(q) != NULL)
+		again_told(q, &attr, err);
+	go_on(q, err, NULL);
+}
+
 void file_done(struct request *q, struct file_entry *e)
 {
 	err_t err = checked(q, e);
@@ -301,7 +311,10 @@ void file_done(struct request *q, struct file_entry *e)
 		break;
 	case FILE_GET_ATTR:
 	case FILE_SET_ATTR:
-		attr_done(q, e, err);
+		if (q->type == FILE_GET_ATTR && q->keep != 0)
+			file_again(q, e, err);
+		else
+			attr_done(q, e, err);
 		break;
 	case FILE_FORGET:
 		state.forgets--;

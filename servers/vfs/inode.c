@@ -9,6 +9,7 @@
  */
 #include "vfs.h"
 
+#define NO_FILE UINT64_MAX             /* and those below: no server has such numbers */
 enum { EVICT_STEPS = 2 * NR_INODES };  /* the first round may find all of them touched */
 
 static unsigned bucket(unsigned mount, uint64_t file)
@@ -58,6 +59,14 @@ void inode_hold(unsigned n)
 {
 	if (n != 0)
 		state.inode[n].refs++;
+}
+
+static void hash(unsigned n)
+{
+	uint16_t *first = &state.inode_bucket[inode_bucket(&state.inode[n])];
+
+	state.inode[n].next = *first;
+	*first = (uint16_t)n;
 }
 
 static void unhash(unsigned n)
@@ -110,7 +119,8 @@ static void drop(unsigned n)
 	names_of_inode_drop(n);
 	names_of_dir_drop(n);
 	pages_of_inode_drop(n);
-	if (state.mount[i->mount].used && state.mount[i->mount].ready)
+	if (state.mount[i->mount].used && state.mount[i->mount].ready &&
+	    !(i->flags & INODE_DEAD))
 		part(n);
 	unhash(n);
 	memset(i, 0, sizeof(*i));
@@ -128,7 +138,7 @@ static bool can_part(unsigned n)
 {
 	const struct inode *i = &state.inode[n];
 
-	if (i->attr.links != 0 && !(i->flags & INODE_DIRTY))
+	if (i->flags & INODE_DEAD || (i->attr.links != 0 && !(i->flags & INODE_DIRTY)))
 		return true;
 	return !state.mount[i->mount].used || !state.mount[i->mount].ready ||
 	       ask_has_room(i->mount);
@@ -249,7 +259,6 @@ unsigned inode_get(unsigned mount, const struct file_attr *attr, uint64_t stamp)
 	unsigned n = inode_find(mount, attr->file);
 	struct inode *i;
 	uint32_t gen;
-	unsigned b;
 
 	if (n != 0) {
 		inode_update(n, attr, stamp);
@@ -268,9 +277,7 @@ unsigned inode_get(unsigned mount, const struct file_attr *attr, uint64_t stamp)
 	i->attr = *attr;
 	limit_size_of(i);
 	i->stamp = stamp;
-	b = bucket(mount, attr->file);
-	i->next = state.inode_bucket[b];
-	state.inode_bucket[b] = (uint16_t)n;
+	hash(n);
 	return n;
 }
 
@@ -318,6 +325,8 @@ int64_t inode_fresh(struct op *o, unsigned n)
 	struct request *q;
 	struct file_entry *e;
 
+	if (i->flags & INODE_DEAD)
+		return -EIO;
 	if (!(mount_flags(i) & FILE_MOUNT_VOLATILE) || i->stamp >= o->began)
 		return 0;
 	e = ask_file(o, i->mount, FILE_GET_ATTR, &q);
@@ -345,4 +354,63 @@ void inodes_of_mount_drop(unsigned mount)
 			more = true;
 		}
 	}
+}
+
+/* ---- a tree that is mounted again (again.c) ---- */
+
+/* Is there anything that its server may not know, or that somebody holds? */
+static bool is_in_use(unsigned n)
+{
+	const struct inode *i = &state.inode[n];
+
+	return i->refs != 0 || i->attr.links == 0 || i->dirty_pages != 0 || i->writes != 0 ||
+	       i->queue != 0 || i->flags & (INODE_DIRTY | INODE_ORPHAN) || inode_is_mapped(n);
+}
+
+void inodes_unused_drop(unsigned mount)
+{
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (unsigned n = 1; n < state.inode_top; n++) {
+			const struct inode *i = &state.inode[n];
+
+			if (!(i->flags & INODE_USED) || i->mount != mount || is_in_use(n))
+				continue;
+			drop(n);
+			undo_commit();
+			more = true;
+		}
+	}
+}
+
+/* G2. Its bytes go first, which commits: what follows is one step. Somebody holds it. */
+void inode_dies(unsigned n)
+{
+	struct inode *i = &state.inode[n];
+
+	names_of_dir_drop(n);
+	names_of_inode_drop(n);
+	pages_of_inode_drop(n);
+	unhash(n);
+	if (i->flags & (INODE_DIRTY | INODE_SIZED) || i->writes != 0)
+		i->error = EIO;
+	i->flags = (uint8_t)((i->flags & ~(INODE_DIRTY | INODE_SIZED)) | INODE_DEAD);
+	i->attr.file = NO_FILE - n;
+	i->attr.links = 0;
+	i->attr.size = 0;
+	hash(n);
+}
+
+/* The root of a tree is that tree's root, whatever it was before. */
+void inode_is_now(unsigned n, const struct file_attr *attr, uint64_t stamp)
+{
+	struct inode *i = &state.inode[n];
+
+	unhash(n);
+	i->attr = *attr;
+	i->flags &= (uint8_t)~INODE_DEAD;
+	i->stamp = stamp;
+	hash(n);
 }

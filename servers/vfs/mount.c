@@ -89,9 +89,15 @@ void mount_done(struct request *q, struct file_entry *e)
 	struct file_attr attr = e->attr_now;
 	unsigned root;
 
-	if (e->err != 0 || !m->used || m->root != 0)
+	if (e->err != 0 || !m->used || (m->root != 0 && !m->ready))
 		return;
 	m->block = reply->block;
+	if (m->ready) {                 /* again */
+		m->flags = (uint8_t)(reply->flags | (m->flags & FILE_MOUNT_READONLY));
+		attr.file = reply->root;
+		inode_is_now(m->root, &attr, q->stamp);
+		return;
+	}
 	m->flags = (uint8_t)(reply->flags | (m->ms_flags & MS_RDONLY_ ? FILE_MOUNT_READONLY : 0));
 	attr.file = reply->root;
 	root = inode_get((unsigned)q->keep, &attr, q->stamp);

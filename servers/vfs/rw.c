@@ -67,6 +67,8 @@ int64_t inode_read(struct op *o, unsigned inode, uint64_t pos, uint64_t address,
 	struct inode *i = &state.inode[inode];
 	size_t done = 0;
 
+	if (i->flags & INODE_DEAD)
+		return -EIO;
 	if (magic_is_text(i))
 		return magic_read(o, i, pos, address, len);
 	if (mount_flags(i) & FILE_MOUNT_DIRECT)
@@ -124,6 +126,8 @@ int64_t inode_write(struct op *o, unsigned inode, uint64_t pos, uint64_t address
 	struct inode *i = &state.inode[inode];
 	size_t done = o->row != NULL ? o->row->done : 0;        /* and so is it after a crash */
 
+	if (i->flags & INODE_DEAD)
+		return -EIO;
 	if (mount_flags(i) & FILE_MOUNT_READONLY)
 		return -EROFS;
 	if (mount_flags(i) & FILE_MOUNT_DIRECT)

@@ -27,7 +27,7 @@ static const struct { const char *name; uint8_t kind; } known[] = {
 };
 _Static_assert(COUNT(known) <= NR_SERVERS, "rows for all servers");
 
-static struct board *board_of(unsigned server)
+struct board *board_of(unsigned server)
 {
 	return (struct board *)board[server].bytes;
 }
@@ -58,7 +58,7 @@ unsigned request_server(const struct request *q)
 	return (unsigned)((q - &state.request[0][0]) / BOARD_ENTRIES);
 }
 
-static unsigned request_entry(const struct request *q)
+unsigned request_entry(const struct request *q)
 {
 	return (unsigned)((q - &state.request[0][0]) % BOARD_ENTRIES);
 }
@@ -70,13 +70,25 @@ static unsigned request_id(const struct request *q)
 
 /* ---- asking ---- */
 
+/* G1 in again.c: the last entry is for that alone, and while it goes on the others for nobody. */
+static unsigned end_of_entries(bool again)
+{
+	return again ? BOARD_ENTRIES : ENTRY_AGAIN;
+}
+
+static unsigned first_entry(unsigned server, bool again)
+{
+	return again || state.server[server].again ? ENTRY_AGAIN : 0;
+}
+
 static struct request *request_new(struct op *o, unsigned server, uint32_t type)
 {
 	struct board *b = board_of(server);
+	bool again = is_row_of_again(o, server);
 
 	if (state.server[server].who.v == 0)
 		return NULL;
-	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
+	for (unsigned n = first_entry(server, again); n < end_of_entries(again); n++) {
 		struct request *q = &state.request[server][n];
 
 		if (q->type != 0 || b->phase[n] != BOARD_FREE)
@@ -87,7 +99,7 @@ static struct request *request_new(struct op *o, unsigned server, uint32_t type)
 		q->pages = 0;
 		q->grant_seq = 0;
 		q->keep = 0;
-		q->sent = q->taken = q->again = 0;
+		q->sent = q->taken = q->again = q->held = 0;
 		q->lent = 0;
 		q->lost = state.server[server].gone;
 		q->size_was = q->size = 0;
@@ -103,7 +115,7 @@ bool ask_has_room(unsigned mount)
 {
 	unsigned server = state.mount[mount].server;
 
-	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
+	for (unsigned n = first_entry(server, false); n < end_of_entries(false); n++)
 		if (state.request[server][n].type == 0 &&
 		    board_of(server)->phase[n] == BOARD_FREE)
 			return true;
@@ -217,7 +229,7 @@ static void refuse(unsigned server, unsigned n)
 
 /* It is committed that it is asked. What nobody will answer is answered at the next alarm, as if
  * its server had. */
-static void post(const struct request *q)
+void request_post(const struct request *q)
 {
 	unsigned server = request_server(q), n = request_entry(q);
 	struct board *b = board_of(server);
@@ -233,8 +245,26 @@ static void post(const struct request *q)
 	ipc_notify(state.server[server].who);
 }
 
+bool request_is_of_dead(const struct request *q)
+{
+	return (state.inode[q->dir].flags | state.inode[q->dir2].flags |
+		state.inode[q->inode].flags) & INODE_DEAD;
+}
+
+/* Its server is not asked, or not any more. */
+static void give_up(struct request *q)
+{
+	struct grant_revoke_request req = { GRANT(0, ID_VFS, q->grant_seq - 1) };
+
+	if (!q->lost && q->grant_seq != 0 && sys_grant_revoke(&req) != 0)
+		print("grant not revoked\n");
+	q->lost = 1;
+}
+
 int64_t ask_send(struct op *o, struct request *q)
 {
+	if (request_is_of_dead(q))
+		give_up(q);
 	inode_hold(q->dir);
 	inode_hold(q->dir2);
 	inode_hold(q->inode);
@@ -249,7 +279,7 @@ int64_t ask_send(struct op *o, struct request *q)
 	}
 	q->sent = 1;
 	undo_commit();
-	post(q);
+	request_post(q);
 	return -PARKED;
 }
 
@@ -320,10 +350,10 @@ static void request_recover(unsigned server, unsigned n)
 	struct request *q = &state.request[server][n];
 	struct board *b = board_of(server);
 
-	if (q->type == 0 || b->phase[n] != BOARD_FREE)
+	if (q->type == 0 || b->phase[n] != BOARD_FREE || q->held)
 		return;
 	if (q->sent) {
-		post(q);
+		request_post(q);
 	} else {
 		q->type = 0;
 		q->grant_seq = 0;
@@ -390,7 +420,7 @@ static void ask_again(struct request *q, bool was_error)
 	q->again = was_error ? AGAIN_ERROR : AGAIN_DONE;
 	q->stamp = stamp_next();
 	undo_commit();
-	post(q);
+	request_post(q);
 }
 
 /* A phase that there is not, or an answer that the contract does not allow: rs ends this life of
@@ -423,7 +453,7 @@ static bool asked_again(unsigned server, unsigned n, bool *accused)
 	if (q->type == 0 || !q->sent) {
 		b->phase[n] = BOARD_FREE;
 	} else if (!was_done) {
-		post(q);
+		request_post(q);
 	} else if (answer_err(server, n) < 0 || may_be_repeated(q)) {
 		ask_again(q, answer_err(server, n) < 0);
 	} else {
@@ -476,18 +506,27 @@ void servers_notified(uint64_t services)
 
 /* ---- who is there ---- */
 
-/* A server has died, and its successor knows nothing or there is none: what was asked fails, and
- * who waits for a line asks again. */
+/* A server has died, and its successor knows nothing or there is none. What was asked fails, or is
+ * held until its trees are mounted again; who waits for a line asks again. */
 static void server_lost(unsigned server)
 {
 	struct board *b = board_of(server);
 
+	if (state.server[server].again)
+		again_begin(server);    /* if it had been going on: from its beginning */
 	for (unsigned line = 0; line < BOARD_WORDS; line++)
 		queue_wake(state.server[server].line_queue[line]);
 	queue_wake(state.poll_all);
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
-		if (b->phase[n] != BOARD_ASKED)
+		struct request *q = &state.request[server][n];
+
+		if (b->phase[n] != BOARD_ASKED && (q->type == 0 || !q->held))
 			continue;
+		if (request_is_held(server, n))
+			continue;
+		if (q->held)
+			q->lost = 1;
+		q->held = 0;
 		refuse(server, n);
 		complete(server, n);
 	}
@@ -507,8 +546,11 @@ static void server_here(unsigned server, endpoint_t who)
 
 	if (endpoint_eq(s->who, who))
 		return;
-	if (s->who.v != 0)
+	if (s->who.v != 0) {
+		server_look(server);    /* what it had answered */
+		s->again = known[server].kind == SERVER_FILE;
 		server_lost(server);
+	}
 	memset(s->unclosed, 0, sizeof(s->unclosed));
 	s->owed = 0;
 	s->kind = known[server].kind;
@@ -592,10 +634,12 @@ void servers_all(void)
 static void service_changed(unsigned server, endpoint_t who)
 {
 	state.server[server].gone = endpoint_eq(who, ENDPOINT_NONE);
-	if (state.server[server].gone)
+	if (state.server[server].gone) {
+		again_end(server);
 		server_lost(server);
-	else
+	} else {
 		server_here(server, who);
+	}
 }
 
 /* All names that there are come as events. A ds that has begun afresh knows of no subscription. */

@@ -53,7 +53,8 @@ enum {
 	ROOT_SOCKETS = 64,
 	ROW_INIT = 1,                   /* rows of vfs's own */
 	ROW_MOUNT = 2,                  /* .. + automounts */
-	ROW_FAULT = 16,                 /* .. ROW_FAULT_END: pages that programs wait for */
+	ROW_AGAIN = 8,                  /* + server: one that has begun afresh (again.c) */
+	ROW_FAULT = 20,                 /* .. ROW_FAULT_END: pages that programs wait for */
 	ROW_FAULT_END = 60,
 	ROW_WRITER = 60,                /* write-back */
 };
@@ -64,6 +65,7 @@ enum {
 	INODE_MAPPED = 4,               /* vm may have regions of it */
 	INODE_SIZED = 8,                /* size among the changes */
 	INODE_ORPHAN = 16,              /* counted in state.orphans */
+	INODE_DEAD = 32,                /* G2 in again.c */
 };
 
 struct inode {
@@ -235,6 +237,7 @@ struct server_row {
 	uint8_t full;                   /* rows wait for an entry */
 	uint8_t bad;                    /* answers in a row that were none */
 	uint8_t gone;                   /* not started again by itself: answers are EIO */
+	uint8_t again;                  /* it has begun afresh: its trees are to be mounted again */
 	uint16_t queue;
 	uint32_t seen[BOARD_WORDS];     /* seq of lines */
 	uint16_t line_queue[BOARD_WORDS];
@@ -260,7 +263,8 @@ struct request {
 	uint64_t size_was, size;        /* set_attr: of a file that shall grow */
 	uint8_t sent;                   /* committed: the board has it, or will */
 	uint8_t taken;                  /* the answer is in the caches, its row goes on */
-	uint8_t lost;                   /* its server had been stopped: the answer is EIO */
+	uint8_t lost;                   /* nobody can answer it: the answer is EIO */
+	uint8_t held;                   /* until its tree is mounted again */
 	uint8_t again;                  /* AGAIN_: what it was answered first was none */
 	uint32_t lent;                  /* bytes of data that go with it */
 	char name[FILE_NAME], name2[FILE_NAME];

@@ -50,6 +50,8 @@ static int64_t sync_inode(struct op *o, unsigned inode)
 	unsigned step = o->row != NULL ? o->row->step : 0;
 	int64_t err;
 
+	if (i->flags & INODE_DEAD)
+		return -EIO;
 	if (step > 0 && o->row->result != 0)
 		return o->row->result;
 	if (step == 2 || mount_flags(i) & FILE_MOUNT_MEMORY)

@@ -64,6 +64,8 @@ handler *handler_of(uint32_t type)
 		return linux_automount;
 	case TYPE_FAULT_ROW:
 		return linux_fault;
+	case TYPE_AGAIN:
+		return linux_again;
 	default:
 		return type < COUNT(table) && table[type] != NULL ? table[type] : linux_nosys;
 	}

@@ -26,7 +26,7 @@
 enum { PARKED = 0x7001, MOUNT_MINOR = 20 };      /* st_dev of mount n: 0, 20 + n; not of a disk */
 
 /* Rows of vfs's own work: no Linux call has these numbers. */
-enum { TYPE_EXEC_INIT = 0x7f01, TYPE_AUTOMOUNT, TYPE_FAULT_ROW };
+enum { TYPE_EXEC_INIT = 0x7f01, TYPE_AUTOMOUNT, TYPE_FAULT_ROW, TYPE_AGAIN };
 
 extern struct peer vm, pm, ds;
 
@@ -144,6 +144,9 @@ bool inode_evict_one(void);
 bool inode_is_mapped(unsigned n);               /* by a program */
 void orphans_look(void);
 void inodes_of_mount_drop(unsigned mount);
+void inodes_unused_drop(unsigned mount);        /* and known as their server knows them */
+void inode_dies(unsigned n);                    /* there is no such file any more */
+void inode_is_now(unsigned n, const struct file_attr *attr, uint64_t stamp);    /* a root */
 void orphans_recover(void);
 unsigned inode_bucket(const struct inode *i);
 uint64_t inode_file(unsigned n);                /* vm's number */
@@ -222,6 +225,19 @@ void servers_init(void);
 void servers_all(void);
 void requests_recover(void);
 bool request_is_of(unsigned id, unsigned row);
+struct board *board_of(unsigned server);
+unsigned request_entry(const struct request *q);
+void request_post(const struct request *q);     /* it is committed */
+bool request_is_of_dead(const struct request *q);       /* of a file that is */
+
+/* ---- again.c ---- */
+enum { ENTRY_AGAIN = BOARD_ENTRIES - 1 };
+void again_begin(unsigned server);
+void again_end(unsigned server);
+bool request_is_held(unsigned server, unsigned n);
+bool is_row_of_again(const struct op *o, unsigned server);
+void again_told(const struct request *q, const struct file_attr *now, err_t err);
+handler linux_again;
 
 /* ---- answer.c: what is an answer ---- */
 enum { DIRENT_LEN = 16, DIRENT_NAME = 19, DIRENT_MIN = 24, DIRENT_MOST = 280 };   /* getdents(2) */
@@ -252,6 +268,7 @@ uint32_t memory_limit(void);                            /* pages of trees in mem
 int64_t page_want(struct op *o, unsigned inode, uint32_t index, uint32_t *slot) MUST_CHECK;
 void pages_truncate(unsigned inode, uint64_t size);
 void pages_of_inode_drop(unsigned inode);
+void pages_of_inode_refresh(unsigned inode);            /* clean ones are read anew */
 void pages_read(struct request *q, err_t err);
 void cache_pressure(void);
 void cache_init(void);

@@ -19,6 +19,7 @@ struct cache cache;
 uint8_t bytes[NR_BUFFERS][BUFFER_SIZE] __attribute__((aligned(4096)));
 uint8_t image[JOURNAL_MAX][BUFFER_SIZE] __attribute__((aligned(4096)));
 struct sums sums;
+struct kept kept;
 
 enum { QUEUE = 64 };
 static uint8_t *disk;
@@ -67,7 +68,13 @@ bool io_write(unsigned buffer)
 	return begin(buffer, true);
 }
 
-void io_commit(void) { }
+static void (*at_commit)(void);         /* a test may want to die there */
+
+void io_commit(void)
+{
+	if (at_commit != NULL)
+		at_commit();
+}
 
 int64_t io_now(void)
 {
@@ -238,6 +245,7 @@ static err_t mount_it(bool readonly)
 
 	memset(&state, 0, sizeof(state));
 	queued = 0;
+	keep_nothing();
 	buffers_init();
 	err = RUN(volume_open(disk_size, readonly));
 	if (err == 0)

@@ -3,7 +3,7 @@
  *
  * Links: fs/ext2/buffer.c fs/ext2/super.c fs/ext2/alloc.c fs/ext2/inode.c fs/ext2/orphan.c
  * Links: fs/ext2/walk.c fs/ext2/map.c fs/ext2/dir.c fs/ext2/index.c fs/ext2/name.c fs/ext2/rename.c
- * Links: fs/ext2/data.c fs/ext2/sum.c fs/ext2/sumfile.c lib/sums.c
+ * Links: fs/ext2/data.c fs/ext2/keep.c fs/ext2/sum.c fs/ext2/sumfile.c lib/sums.c
  */
 #include "host.h"
 
