@@ -149,7 +149,7 @@ err_t ring_client_next(struct ring_client *c, const volatile struct ring_memory 
 
 		if (err != 0)
 			return err;
-		if (open > RING_ENTRIES || ready > open) {      /* R6 */
+		if (open != ring_client_pending(c) || ready > open) {   /* R6 */
 			undo_before(&c->refused, sizeof(c->refused));
 			c->refused++;
 			return -EDEADPEER;

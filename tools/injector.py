@@ -34,6 +34,7 @@ PATIENCE_S = 1.0                # what is not reached by then is put back
 WORK_S = 0.5                    # what is reached stays at least so long, or until its service dies
 ANSWER_S = 45                   # no answer for so long, and the console does not work
 WATCHDOG_S = 40                 # nothing at all for so long after it, and the system hangs
+CALM_S, CALM_MOST_S = 15, 120   # nobody has died for so long; and how long that is waited for
 ROUND_S = 15                    # in which who has died is back
 LONG_S = 1 << 20                # nothing ends before it is ended
 BEATS_S = 12                    # in which a service that does not beat is found out
@@ -405,6 +406,16 @@ class Injector:
             now = self.table.look()
         return now
 
+    def calm(self):
+        """Until nobody has died for a while: a service that hangs time after time is given up after
+        half a minute, and then programs begin again."""
+        end, since, before = time.monotonic() + CALM_MOST_S, time.monotonic(), self.table.look()
+        while time.monotonic() < min(end, since + CALM_S):
+            self.receive(0.5)
+            now = self.table.look()
+            if guardian.died(before, now) or any(o.phase in guardian.AWAY for o in now.values()):
+                since, before = time.monotonic(), now
+
     def settle(self, code, fault):
         """Each part of the load has to do all it does. What programs have said is this fault's."""
         fault.end = fault.end or None
@@ -430,6 +441,7 @@ class Injector:
         seen = self.look(ANSWER_S, before)
         if not seen:
             fault.end = 'console'
+            self.calm()
             run = self.programs_run()
             self.end_quotation()
             seen = self.look(ANSWER_S if run else WATCHDOG_S)

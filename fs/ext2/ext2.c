@@ -15,6 +15,7 @@
 
 #include <contract/kernel.h>
 #include <lib/args.h>
+#include <lib/assert.h>
 #include <lib/clock.h>
 #include <lib/peer.h>
 #include <lib/print.h>
@@ -65,6 +66,14 @@ static void run_parked(void)
 		progress[n].parked = false;
 		file_go_on(&c);
 	}
+}
+
+static bool is_waited_for(void)
+{
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
+		if (progress[n].parked)
+			return true;
+	return false;
 }
 
 static bool mounted(void)
@@ -557,7 +566,7 @@ static void go_on(void)
 	if (writing_back)
 		write_some();
 	writing_back = writing_back && cache.dirty != 0;
-	if (cache.dirty != 0 || block_open_requests(&state.disk) != 0)
+	if (cache.dirty != 0 || block_open_requests(&state.disk) != 0 || is_waited_for())
 		set_alarm(TICK_MS);
 	io_publish();
 }
@@ -582,6 +591,17 @@ static void on_notify(uint64_t services)
 	go_on();
 }
 
+/* Requests that wait for a disk which is asked nothing have lost what they wait for. The next life
+ * does them again. */
+static void look_for_lost(void)
+{
+	static bool seen;
+	bool lost = io_is_idle() && is_waited_for();
+
+	assert(!lost || !seen);
+	seen = lost;
+}
+
 static void on_alarm(void)
 {
 	static uint64_t looked;
@@ -592,6 +612,7 @@ static void on_alarm(void)
 	if (now - looked >= TICK_MS * (uint64_t)MS) {
 		looked = now;
 		block_client_look(&state.disk, &ring);
+		look_for_lost();
 	}
 	write_again();
 	on_notify(0);

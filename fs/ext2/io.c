@@ -277,9 +277,19 @@ void io_init(void)
 	block_client_region(&state.disk, BYTES, bytes, sizeof(bytes), GRANT_READ);
 }
 
+bool io_is_idle(void)
+{
+	const struct ring_client *r = &state.disk.ring;
+
+	return state.disk.driver.v != 0 && (r->used | r->returned | state.again) == 0;
+}
+
+/* What is open is what the ring says. */
 void io_recovered(void)
 {
 	const struct ring_client *r = &state.disk.ring;
+	uint64_t places = state.again;
+	bool asked = false;
 
 	flush_next = flush_done = clock_monotonic_ns();
 	buffers_recover();
@@ -290,12 +300,17 @@ void io_recovered(void)
 		if (op == BLOCK_READ || op == BLOCK_WRITE)
 			buffer_open((uint16_t)cookie, (uint32_t)(cookie >> BLOCK_SHIFT),
 				    op == BLOCK_WRITE);
+		if (op == BLOCK_READ)
+			places |= BIT((uint16_t)(cookie >> PLACE_SHIFT) % RING_ENTRIES);
+		asked |= op == BLOCK_INFO;
 		if (op == BLOCK_WRITE &&
 		    cache.buffer[(uint16_t)cookie].block == cookie >> BLOCK_SHIFT)
 			unsummed[nr_unsummed++] = (uint16_t)cookie;
 		if (state.again & BIT(n))
 			buffer_open(state.place[n].buffer, state.place[n].block, false);
 	}
+	state.places = places;
+	state.info_asked = asked;
 	buffers_settle();
 	sum_what_is_written();
 	block_client_recovered(&state.disk, &ring);

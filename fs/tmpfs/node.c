@@ -8,6 +8,7 @@
  * On crash: rows are state.
  */
 #include "tmpfs.h"
+#include <lib/assert.h>
 
 void tables_init(void)
 {
@@ -49,6 +50,7 @@ struct node *node_new(uint32_t mode, uint32_t uid, uint32_t gid)
 
 	if (state.free_node == 0)
 		return NULL;
+	assert(state.free_node < NR_NODES && n->mode == 0);
 	state.free_node = n->next_free;
 	state.nodes++;
 	if (generation != 0)
@@ -99,6 +101,27 @@ struct dirent *entry_find(const struct node *dir, const char *name)
 	return NULL;
 }
 
+/* T2, around an entry. Lists that are not so are made anew by another life of this server. */
+static bool is_linked(const struct node *dir, const struct dirent *e)
+{
+	uint32_t i = (uint32_t)(e - state.dirent);
+
+	return (e->prev ? state.dirent[e->prev].next : dir->first) == i &&
+	       (e->next ? state.dirent[e->next].prev : dir->last) == i;
+}
+
+static bool has_end(const struct node *dir)
+{
+	const struct dirent *e;
+
+	if (dir->last == 0)
+		return dir->first == 0;
+	if (dir->last >= NR_DIRENTS)
+		return false;
+	e = &state.dirent[dir->last];
+	return e->node != 0 && e->next == 0 && is_linked(dir, e);
+}
+
 err_t entry_add(struct node *dir, const char *name, struct node *n)
 {
 	uint32_t i = state.free_dirent, *bucket;
@@ -106,6 +129,7 @@ err_t entry_add(struct node *dir, const char *name, struct node *n)
 
 	if (i == 0)
 		return -ENOSPC;
+	assert(i < NR_DIRENTS && e->node == 0 && has_end(dir));
 	state.free_dirent = e->next;
 	e->node = node_number(n);
 	e->dir = node_number(dir);
@@ -135,6 +159,7 @@ void entry_remove(struct node *dir, struct dirent *e)
 	struct node *n = &state.node[e->node];
 	uint32_t i = (uint32_t)(e - state.dirent), *link = entry_bucket(e->dir, e->name);
 
+	assert(is_linked(dir, e));
 	while (*link != i)
 		link = &state.dirent[*link].chain;
 	*link = e->chain;

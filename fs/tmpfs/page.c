@@ -11,6 +11,7 @@
 #include "tmpfs.h"
 
 #include <abi/boot.h>
+#include <lib/assert.h>
 
 uint32_t *page_bucket(uint32_t node, uint32_t index)
 {
@@ -35,6 +36,7 @@ uint8_t *page_make(struct node *n, uint32_t index)
 
 	if (there || i == 0)
 		return there;
+	assert(i < NR_DATA_PAGES && state.page[i].node == 0);
 	state.free_page = state.page[i].next;
 	state.page[i] = (struct page){ .node = node, .index = index, .next = *bucket };
 	*bucket = i;

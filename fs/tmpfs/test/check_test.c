@@ -4,6 +4,7 @@
  *
  * Links: fs/tmpfs/check.c fs/tmpfs/node.c fs/tmpfs/page.c fs/tmpfs/state.c
  */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -23,6 +24,16 @@ void print(const char *text, ...)
 {
 	(void)text;
 	said++;
+}
+
+static jmp_buf dead;
+
+void assert_failed(const char *what, const char *file, int line)
+{
+	(void)what;
+	(void)file;
+	(void)line;
+	longjmp(dead, 1);
 }
 
 void undo_log(const volatile void *at, size_t n) { (void)at; (void)n; }
@@ -198,11 +209,61 @@ static void t_gone(void)
 	CHECK_EQ(tree_check(), -EINVAL);
 }
 
+static void w_end(void) { state.node[far].last = state.dirent[state.node[far].last].prev; }
+static void w_end_free(void)
+{
+	struct dirent *last = &state.dirent[state.node[far].last];
+	uint32_t was = state.node[far].last;
+
+	entry_remove(&state.node[far], last);
+	state.node[far].last = was;
+}
+static void w_none(void) { state.node[far].first = 0; }
+static void w_prev(void) { state.dirent[state.node[far].last].prev = state.node[far].first; }
+
+static void adds_entry(void) { CHECK(entry_add(&state.node[far], "new", &state.node[sh]) == 0); }
+static void removes_last(void)
+{
+	entry_remove(&state.node[far], &state.dirent[right.node[far].last]);
+}
+static void removes_first(void)
+{
+	entry_remove(&state.node[far], &state.dirent[right.node[far].first]);
+}
+static void makes_node(void) { (void)node_new(TYPE_FILE, 0, 0); }
+static void makes_page(void) { (void)page_make(&state.node[sh], 1); }
+
+/* Who uses a list that is wrong just there dies, and has changed nothing. */
+static void t_used(void)
+{
+	static void (*const all[][2])(void) = {
+		{ w_end, adds_entry }, { w_end_free, adds_entry }, { w_last, adds_entry },
+		{ w_free_entry, adds_entry }, { w_end, removes_last }, { w_prev, removes_last },
+		{ w_none, removes_first }, { w_node_free, makes_node },
+		{ w_page_free, makes_page },
+	};
+
+	for (volatile unsigned n = 0; n < COUNT(all); n++) {
+		static struct state before;
+
+		build();
+		all[n][0]();
+		before = state;
+		if (setjmp(dead) == 0) {
+			all[n][1]();
+			CHECK(false);
+			printf("    case %u\n", n);
+		}
+		CHECK(memcmp(&state, &before, sizeof(state)) == 0);
+	}
+}
+
 int main(void)
 {
 	TEST("a tree that is right stays as it is, and nothing is said", t_right);
 	TEST("counts that are wrong come out as they were", t_counts);
 	TEST("lists that are wrong are made anew", t_lists);
+	TEST("lists that are wrong where they are used are not used", t_used);
 	TEST("entries and pages of nothing go, and nothing else", t_gone);
 	return test_result();
 }
