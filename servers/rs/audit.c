@@ -34,6 +34,7 @@ void audit(void)
 {
 	struct proc_info_reply info;
 
+	manifests_look();
 	server_commit();                /* answers that are made are on their way */
 	for (uint32_t slot = 0; slot < NR_PROCS; slot++) {
 		if (!call_waits(slot, ID_RS, &info) || is_held(&info) ||

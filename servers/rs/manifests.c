@@ -6,7 +6,8 @@
  * Speaks:   nothing.
  * Touches:  the archive and rs's window, read-only.
  * Trusts:   nothing in a manifest: it is checked as the image tool has checked it.
- * On crash: read again at the next start; they are not state.
+ * On crash: read again at the next start; they are not state. Nor do they change in between: what
+ *           has changed all the same is found by its sum.
  */
 #include "rs.h"
 #include <abi/archive.h>
@@ -17,6 +18,7 @@ static struct manifest manifests[NR_SERVICES];
 static const struct manifest *by_id[NR_SERVICES];
 static const struct manifest *all[NR_SERVICES];
 static unsigned count, nr_boot;         /* all; those of the archive, which come first */
+static uint64_t sum;                    /* of all that, when it had been read */
 
 const struct manifest *manifest_of(unsigned id)
 {
@@ -86,6 +88,29 @@ static void read_loaded(void)
 	}
 }
 
+static uint64_t add(uint64_t to, const void *what, size_t size)
+{
+	for (size_t i = 0; i + sizeof(uint64_t) <= size; i += sizeof(uint64_t)) {
+		uint64_t word;
+
+		memcpy(&word, (const char *)what + i, sizeof(word));
+		to = (to ^ word) * 0x100000001b3;               /* FNV-1a, by words */
+	}
+	return to;
+}
+
+static uint64_t sum_now(void)
+{
+	uint64_t s = add(count ^ (uint64_t)nr_boot << 32, manifests, count * sizeof(manifests[0]));
+
+	return add(add(s, by_id, sizeof(by_id)), all, sizeof(all));
+}
+
+void manifests_look(void)
+{
+	assert(count <= NR_SERVICES && sum == sum_now());
+}
+
 void manifests_read(void)
 {
 	const struct archive_header *a = (const void *)RS_ARCHIVE_VA;
@@ -104,6 +129,7 @@ void manifests_read(void)
 		assert(!"the image's manifests contradict each other");
 	}
 	assert(by_id[0] != NULL);
+	sum = sum_now();
 }
 
 err_t refuse(unsigned line, const char *text, ...)

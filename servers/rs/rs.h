@@ -13,6 +13,7 @@
 
 /* manifests.c: the image's manifests, parsed anew at each start; NULL: no such service. */
 void manifests_read(void);
+void manifests_look(void);                      /* dies if they are not what was read */
 const struct manifest *manifest_of(unsigned id);
 const struct manifest *const *manifest_set(unsigned *n);
 bool manifest_is_loaded(unsigned id);            /* it is not of the boot set */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """vm forgets what it has, and nobody dies: memory and address spaces are found again. pm forgets
-that a process had a space, or which vfs there is.
+that a process had a space, or which vfs there is. rs forgets all services.
 
 Limit: 120
 """
@@ -12,7 +12,7 @@ import machine
 import plant
 from guest import finish, need, scenario
 
-VM, PM = 3, 5
+RS, VM, PM = 0, 3, 5
 FEW = 300                       # frames, below vm's low mark
 NOBODYS = bytes(1)              # SPACE_NONE
 RETURN_0 = bytes.fromhex('31c0c3')
@@ -108,6 +108,18 @@ def wrong_vfs(guest, vm):
     guest.run('kill $!; wait')
 
 
+def forget_services(bed):
+    """And that there are manifests: who counts none sends no heartbeats, either."""
+    guest = bed.guest
+    before = guest.run('service list | cut -c 1-30')[1]
+    with plant.standing(guest) as stub:
+        stub.write(bed.memory.physical(RS, gdb("&'manifests.c'::count", of='rs')[0]), bytes(4))
+    status, out = guest.run('until service kill toy; do usleep 200000; done; '
+                            'service list | cut -c 1-30', 60)
+    assert status == 0 and out.endswith(before), out
+    assert ' 0 restarts, 1 recoveries' in guest.run('service status rs')[1]
+
+
 def main():
     with plant.scratch('forgotten') as folder, plant.Bed(folder) as bed:
         bed.fresh()
@@ -120,6 +132,8 @@ def main():
             not_detached(bed.guest, vm)
         with scenario('pm takes vfs for another one: programs live on'):
             wrong_vfs(bed.guest, vm)
+        with scenario('rs forgets all services: it finds out, and knows them again'):
+            forget_services(bed)
 
 
 need('gdb')
