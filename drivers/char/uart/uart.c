@@ -268,6 +268,12 @@ static void on_notify(uint64_t services)
 	work();
 }
 
+/* An interrupt may have been lost, or what it is for not have been asked. */
+static void audit(void)
+{
+	on_irq(0);
+}
+
 /* After a recovery. */
 static void on_alarm(void)
 {
@@ -329,7 +335,7 @@ int main(void)
 {
 	static const struct server uart = {
 		.name = "uart", .init = init, .check = check, .on_irq = on_irq,
-		.on_notify = on_notify, .on_alarm = on_alarm,
+		.on_notify = on_notify, .on_alarm = on_alarm, .audit = audit,
 	};
 
 	server_run(&uart);

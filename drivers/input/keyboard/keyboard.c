@@ -148,6 +148,12 @@ static void on_irq(uint64_t lines)
 	tell_dumps();
 }
 
+/* An interrupt may have been lost, or what it is for not have been asked. */
+static void audit(void)
+{
+	on_irq(0);
+}
+
 static uint32_t get(uint8_t *bytes, uint32_t max, uint32_t *flags)
 {
 	uint32_t n = 0;
@@ -220,7 +226,7 @@ int main(void)
 {
 	static const struct server keyboard = {
 		.name = "keyboard", .init = init, .check = check, .on_irq = on_irq,
-		.on_notify = serial_notified, .on_alarm = on_alarm,
+		.on_notify = serial_notified, .on_alarm = on_alarm, .audit = audit,
 	};
 
 	server_run(&keyboard);

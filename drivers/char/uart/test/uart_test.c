@@ -78,7 +78,7 @@ static struct {
 	bool line, edge;                /* an edge that no interrupt has been made of yet */
 } chip;
 static unsigned sent, got, given;       /* bytes that the other end has sent, got, is to get */
-static bool wrong;
+static bool wrong, loses;
 
 static uint8_t nth(unsigned n)
 {
@@ -319,11 +319,15 @@ static void interrupt(void)
 	if (!chip.edge)
 		return;
 	chip.edge = false;
+	if (loses && rand() % 8 == 0) {
+		chip.enable &= (uint8_t)rand();         /* or never comes again */
+		return;
+	}
 	event(on_irq, BIT(IRQ_BIT));
 }
 
 /* tty takes the answers, hands in bytes to write and, if it wants them, asks for some. */
-static void tty_works(bool reads)
+static void tty_asks(bool reads)
 {
 	struct serial_read_request read = { .line = 0 };
 	struct ring_entry e;
@@ -352,6 +356,11 @@ static void tty_works(bool reads)
 	       ring_submit(&client, &memory, SERIAL_READ, &read, sizeof(read), &id) == 0)
 		open++;
 	ring_client_publish(&client, &memory);
+}
+
+static void tty_works(bool reads)
+{
+	tty_asks(reads);
 	event(on_notify, BIT(ID_TTY));
 }
 
@@ -364,7 +373,7 @@ static void begin(unsigned seed, bool dies)
 	memset(&client, 0, sizeof(client));
 	memset(&state, 0, sizeof(state));
 	deaths = dies;
-	sent = got = given = handed_in = taken = wrong = 0;
+	sent = got = given = handed_in = taken = wrong = loses = 0;
 	ring_client_reset(&client, &memory, 1);
 	init(START_FRESH);
 	undo_commit();
@@ -386,10 +395,17 @@ static void till_quiet(void)
 	}
 }
 
-static void both_ways(bool dies)
+static void heartbeat(uint64_t bits)
+{
+	(void)bits;
+	audit();
+}
+
+static void both_ways(bool dies, bool lost)
 {
 	for (unsigned seed = 0; seed < SEEDS && test_bad == 0; seed++) {
 		begin(seed, dies);
+		loses = lost;
 		while (rand() % 500) {
 			chip_goes_on();
 			interrupt();
@@ -400,7 +416,12 @@ static void both_ways(bool dies)
 			till_quiet();
 			if (taken == TOTAL && got == TOTAL)
 				break;
-			tty_works(true);
+			if (!lost) {
+				tty_works(true);
+				continue;
+			}
+			tty_asks(true);
+			event(heartbeat, 0);
 		}
 		CHECK(!wrong);
 		CHECK_EQ(taken, TOTAL);
@@ -410,16 +431,22 @@ static void both_ways(bool dies)
 
 static void t_both_ways(void)
 {
-	both_ways(false);
+	both_ways(false, false);
 }
 
 static void t_deaths(void)
 {
-	both_ways(true);
+	both_ways(true, false);
 	CHECK(deaths > 100);
 }
 
 /* What tty has handed in goes out, though nobody takes what comes in. */
+/* Nobody else tells the driver anything. */
+static void t_lost(void)
+{
+	both_ways(false, true);
+}
+
 static void t_input_full(void)
 {
 	for (unsigned seed = 0; seed < SEEDS && test_bad == 0; seed++) {
@@ -441,6 +468,7 @@ int main(void)
 {
 	TEST("all bytes go both ways in every order of interrupts and requests", t_both_ways);
 	TEST("no byte is lost or doubled when the driver dies at any of its calls", t_deaths);
+	TEST("an interrupt that is lost costs a heartbeat and no byte", t_lost);
 	TEST("output goes on while the input is full", t_input_full);
 	return test_result();
 }
