@@ -3,7 +3,8 @@
  *
  * Job:      hears again what the kernel tells once; looks whether each thread that waits for an
  *           answer of pm's is remembered, and has it ask anew if not (docs/notes/0027); whether
- *           each thread has a process in the kernel, and the reverse.
+ *           each thread has a process in the kernel, and the reverse; whether there is what is
+ *           waited for.
  * Speaks:   kernel calls proc_info, proc_stop, proc_destroy.
  * Touches:  nothing of its own.
  * Trusts:   the kernel's word about who waits for whom.
@@ -83,16 +84,45 @@ static void processes_again(void)
 	}
 }
 
+static bool has_to_release(const struct process *p, unsigned parent)
+{
+	return (p->state == PROCESS_LIVE || p->state == PROCESS_EXITING) &&
+	       p->vfork_thread == parent;
+}
+
+/* Parents of vfork whose child has gone on, and did not say so. */
+static void vforks_again(void)
+{
+	for (unsigned i = 0; i < NR_THREADS; i++) {
+		struct thread *t = &state.thread[i];
+		unsigned n = 0;
+
+		if (!t->alive || t->wait != WAIT_VFORK)
+			continue;
+		while (n < NR_PROCESSES && !has_to_release(&state.process[n], i))
+			n++;
+		if (n < NR_PROCESSES)
+			continue;
+		print("repaired: thread %u waited for a child of vfork that has gone on\n", t->tid);
+		t->wait = WAIT_NOT;
+		call_reply_linux(endpoint_of(t), t->serial, finish(t, (int64_t)t->wait_arg[2]));
+		undo_commit();
+	}
+}
+
 void audit(void)
 {
 	server_commit();                /* answers that are made are on their way */
+	processes_count("repaired");
 	processes_again();
 	for (unsigned i = 0; i < NR_THREADS; i++)
 		if (state.thread[i].alive && is_lost(&state.thread[i]))
 			call_again(&state.thread[i]);
 	on_parked();
 	exits_again();
+	zombies_again();
 	init_again();
+	vforks_again();
 	threads_again();
 	pages_again();
 	for (unsigned i = 0; i < NR_THREADS; i++)

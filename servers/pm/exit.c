@@ -124,6 +124,8 @@ void job_add(unsigned kind, const struct thread *t, const struct process *p)
 	ipc_notify(state.vfs);
 }
 
+enum { AUDITS_MOST = 3 };
+
 static void report_exit(struct process *p)
 {
 	struct process *parent = &state.process[p->parent];
@@ -152,10 +154,13 @@ static struct process *reaper_of(const struct process *p)
 {
 	struct process *up = &state.process[p->parent];
 
-	while (up->pid != 1 && !(up->state == PROCESS_LIVE && up->subreaper) &&
-	       up != &state.process[up->parent])
+	/* Above who has outlived its parent stands anybody, also itself. */
+	for (unsigned n = 0; n < NR_PROCESSES && up->pid != 1; n++) {
+		if (up->state == PROCESS_LIVE && up->subreaper)
+			return up;
 		up = &state.process[up->parent];
-	return up->state == PROCESS_LIVE ? up : process_by_pid(1);
+	}
+	return process_by_pid(1);
 }
 
 static void signal_group(uint32_t pgid, int signal)
@@ -366,6 +371,40 @@ void exits_again(void)
 	for (unsigned i = 0; i < NR_PROCESSES; i++)
 		if (state.process[i].state == PROCESS_EXITING && !has_job(&state.process[i]))
 			exit_go_on(&state.process[i]);
+}
+
+static bool waits_for_signal(const struct process *p)
+{
+	struct thread *t = NULL;
+
+	while ((t = next_thread(p, t)) != NULL)
+		if (t->wait == WAIT_SIGNAL || t->wait == WAIT_SIGTIMED)
+			return true;
+	return false;
+}
+
+/* At each heartbeat. A zombie has no threads; who waits for a signal, and has left one lie for a
+ * while, is told of it once more: the signal may have been lost. */
+void zombies_again(void)
+{
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		struct process *p = &state.process[i], *parent = &state.process[p->parent];
+		struct thread *t;
+
+		if (p->state != PROCESS_ZOMBIE)
+			continue;
+		while ((t = next_thread(p, NULL)) != NULL) {
+			print("repaired: thread %u went on when its process had ended\n", t->tid);
+			thread_exit(t);
+			undo_commit();
+		}
+		if (p->unreaped == AUDITS_MOST)
+			continue;
+		p->unreaped++;
+		if (p->unreaped == AUDITS_MOST && waits_for_signal(parent))
+			report_exit(p);
+		undo_commit();
+	}
 }
 
 /* At each heartbeat. Without process 1 none can go on: nobody starts them and waits for them. When

@@ -268,6 +268,7 @@ int64_t call_forked(struct thread *parent, const struct delivery *d)
 		kick(t);                /* it was sent a signal before it began */
 	if (parent->wait_arg[1] & CLONE_VFORK_ && process_of(t)->vfork_thread != NONE) {
 		parent->wait = WAIT_VFORK;
+		parent->wait_arg[2] = tid;
 		parent->serial = d->serial;
 		return NO_REPLY;
 	}

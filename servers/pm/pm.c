@@ -450,25 +450,14 @@ static err_t check_thread(const struct thread *t)
 
 static err_t check(void)
 {
-	unsigned threads[NR_PROCESSES] = { 0 };
-
-	for (unsigned i = 0; i < NR_THREADS; i++) {
+	for (unsigned i = 0; i < NR_THREADS; i++)
 		if (check_thread(&state.thread[i]) != 0)
 			return -EINVAL;
-		if (state.thread[i].alive)
-			threads[state.thread[i].process]++;
-	}
+	processes_count("recovery");
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		struct process *p = &state.process[i];
 
-		if (p->state == PROCESS_FREE)
-			continue;
-		if (p->state == PROCESS_LIVE && threads[i] != p->threads) {     /* Q3 */
-			print("recovery: process %u had %u threads, it has %u\n", p->pid,
-			      p->threads, threads[i]);
-			p->threads = (__typeof__(p->threads))threads[i];
-		}
-		if (p->parent >= NR_PROCESSES) {
+		if (p->state != PROCESS_FREE && p->parent >= NR_PROCESSES) {
 			print("recovery: process %u had no parent\n", p->pid);
 			p->parent = 0;          /* the first one */
 		}

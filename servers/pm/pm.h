@@ -37,6 +37,8 @@ struct process *process_new(void);
 void thread_free(struct thread *t);                     /* Q2: keeps the row of a pid */
 void process_free(struct process *p);
 bool process_has_pid_row(const struct thread *t);
+/* Makes Q3 so, and states such that there are. when: how a line about it begins. */
+void processes_count(const char *when);
 struct thread *next_thread(const struct process *p, struct thread *after);
 #define TICK_NS 10000000ull
 #define FOR_THREADS(p, t) \
@@ -112,6 +114,7 @@ err_t frame_pop(struct thread *t, struct user_regs *r, uint64_t *mask) MUST_CHEC
 /* ---- exit.c ---- */
 void process_exit(struct process *p, uint32_t status);
 void exits_again(void);
+void zombies_again(void);
 void init_again(void);
 void thread_exit(struct thread *t);
 void proc_end(endpoint_t proc);                         /* the kernel's and vm's part */

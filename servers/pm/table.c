@@ -47,6 +47,35 @@ struct process *process_by_pid(uint32_t pid)
 	return p && p->pid == pid && p->state != PROCESS_FREE ? p : NULL;
 }
 
+/* A process whose state cannot be lives if it has threads, else it is ending. */
+static void state_check(struct process *p, unsigned threads, const char *when)
+{
+	if (p->state <= PROCESS_ZOMBIE)
+		return;
+	print("%s: process %u was in state %u, which cannot be\n", when, p->pid, p->state);
+	p->state = threads != 0 ? PROCESS_LIVE : PROCESS_EXITING;
+}
+
+void processes_count(const char *when)
+{
+	static uint16_t count[NR_PROCESSES];
+
+	memset(count, 0, sizeof(count));
+	for (unsigned i = 0; i < NR_THREADS; i++)
+		if (state.thread[i].alive)
+			count[state.thread[i].process]++;
+	for (unsigned i = 0; i < NR_PROCESSES; i++) {
+		struct process *p = &state.process[i];
+
+		state_check(p, count[i], when);
+		if (p->state == PROCESS_FREE || p->threads == count[i])         /* Q3 */
+			continue;
+		print("%s: process %u had %u threads, it has %u\n", when, p->pid, p->threads,
+		      count[i]);
+		p->threads = count[i];
+	}
+}
+
 struct thread *next_thread(const struct process *p, struct thread *after)
 {
 	struct thread *leader = thread_by_tid(p->pid);

@@ -6,16 +6,13 @@ Limit: 120
 """
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 import time
 
 import machine
 import plant
-from guest import finish, scenario
+from guest import finish, need, scenario
 
-SHM = '/dev/shm'
 VM, PM, FIRST_PROGRAM = 3, 5, 64
 VVAR = 0x00007fffffff8000       # abi/layout.h
 LOOP = 'while :; do date +%s > /tmp/tick; usleep 50000; done'
@@ -37,10 +34,9 @@ def state(field):
 
 
 class Bed:
-    def __init__(self, folder):
-        self.bed = plant.Bed(folder)
-        self.bed.fresh()
-        self.guest, self.memory = self.bed.guest, self.bed.memory
+    def __init__(self, bed):
+        bed.fresh()
+        self.guest, self.memory = bed.guest, bed.memory
 
     def slot(self, name):
         """Of the newest process of that name."""
@@ -109,11 +105,22 @@ def forgotten_thread(bed):
     assert 'pm: repaired: slot %d' % slot in bed.guest.run('dmesg')[1]
 
 
+def strange_state(bed):
+    thread, size, process, of, was = numbers(
+        'pm', state('thread[0].process'), 'sizeof(struct thread)', state('process[0].state'),
+        'sizeof(struct process)', '(int)PROCESS_LIVE')
+    bed.guest.run('sleep 3 & sleep 0.5')
+    at = thread + (bed.slot('sleep') - FIRST_PROGRAM) * size
+    row = int.from_bytes(bed.memory.ram[bed.memory.physical(PM, at):][:2], 'little')
+    assert bed.memory.ram[bed.memory.physical(PM, process + row * of)] == was
+    bed.write(PM, process + row * of, b'\x30')
+    assert bed.guest.run('wait $!', 20)[0] == 0
+    assert 'was in state 48, which cannot be' in bed.guest.run('dmesg')[1]
+
+
 def main():
-    folder = tempfile.mkdtemp(prefix='skink-garbled-', dir=SHM if os.path.isdir(SHM) else None)
-    bed = None
-    try:
-        bed = Bed(folder)
+    with plant.scratch('garbled') as folder, plant.Bed(folder) as memory:
+        bed = Bed(memory)
         with scenario('a program has no clock page'):
             clock_page(bed)
         with scenario('vm takes a program to be in another space than it is'):
@@ -122,14 +129,10 @@ def main():
             garbled_copies(bed)
         with scenario('pm forgets the thread of a program: the program ends, who waits hears so'):
             forgotten_thread(bed)
-    finally:
-        if bed:
-            bed.bed.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        with scenario("pm's row of a program is in a state that there is not: the program goes on"):
+            strange_state(bed)
 
 
-if shutil.which('gdb') is None:
-    print('ok no gdb, no debugger')
-else:
-    main()
+need('gdb')
+main()
 finish()

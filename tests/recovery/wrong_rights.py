@@ -5,16 +5,13 @@ Limit: 120
 """
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 import time
 
 import machine
 import plant
-from guest import finish, scenario
+from guest import finish, need, scenario
 
-SHM = '/dev/shm'
 RS, PROGRAMS = 0, 63
 ELF = os.path.join(machine.BUILD, 'services', 'rs', 'rs.elf')
 RS_SYMBOLS = plant.count.Symbols(ELF).address
@@ -88,9 +85,8 @@ def planted(rights, good, name, field, value):
 
 
 def main():
-    folder = tempfile.mkdtemp(prefix='skink-rights-', dir=SHM if os.path.isdir(SHM) else None)
-    bed = plant.Bed(folder, root=machine.ROOT_IMAGE, root_option=',snapshot=on')
-    try:
+    with plant.scratch('rights') as folder, plant.Bed(
+            folder, root=machine.ROOT_IMAGE, root_option=',snapshot=on') as bed:
         bed.fresh()
         guest, rights = bed.guest, Rights(bed)
         good = rights.all()
@@ -120,13 +116,8 @@ def main():
                       'service remove semaphore')
             time.sleep(3)
             assert lives(guest, 'rs') == before
-    finally:
-        bed.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-if shutil.which('gdb') is None:
-    print('ok no gdb, no debugger')
-else:
-    main()
+need('gdb')
+main()
 finish()
