@@ -120,6 +120,7 @@ void audit(void)
 			call_again(&state.thread[i]);
 	on_parked();
 	exits_again();
+	strays_end();
 	zombies_again();
 	init_again();
 	vforks_again();

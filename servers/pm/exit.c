@@ -383,22 +383,31 @@ static bool waits_for_signal(const struct process *p)
 	return false;
 }
 
-/* At each heartbeat. A zombie has no threads; who waits for a signal, and has left one lie for a
- * while, is told of it once more: the signal may have been lost. */
+/* At each heartbeat. Whose process has ended ends. */
+void strays_end(void)
+{
+	for (unsigned i = 0; i < NR_THREADS; i++) {
+		struct thread *t = &state.thread[i];
+		enum process_state s = t->alive ? process_of(t)->state : PROCESS_LIVE;
+
+		if (s != PROCESS_FREE && s != PROCESS_ZOMBIE)
+			continue;
+		print("repaired: thread %u went on when its process had ended\n", t->tid);
+		thread_exit(t);
+		if (s == PROCESS_FREE)
+			t->tid = 0;
+		undo_commit();
+	}
+}
+
+/* At each heartbeat. Who waits for a signal, and has left a zombie lie for a while, is told of it
+ * once more: the signal may have been lost. */
 void zombies_again(void)
 {
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		struct process *p = &state.process[i], *parent = &state.process[p->parent];
-		struct thread *t;
 
-		if (p->state != PROCESS_ZOMBIE)
-			continue;
-		while ((t = next_thread(p, NULL)) != NULL) {
-			print("repaired: thread %u went on when its process had ended\n", t->tid);
-			thread_exit(t);
-			undo_commit();
-		}
-		if (p->unreaped == AUDITS_MOST)
+		if (p->state != PROCESS_ZOMBIE || p->unreaped == AUDITS_MOST)
 			continue;
 		p->unreaped++;
 		if (p->unreaped == AUDITS_MOST && waits_for_signal(parent))

@@ -295,10 +295,16 @@ static void default_limits(struct process *p)
 }
 
 /* A row without a kernel process: vfs is asked to exec into it. */
+/* There is no process: what threads there are were left behind. */
 void first_process(void)
 {
 	struct process *p = process_new();
 	struct thread *t;
+
+	strays_end();
+	for (unsigned i = 0; i < NR_THREADS; i++)
+		if (state.thread[i].tid != 0)
+			state.thread[i].tid = 0;
 
 	*p = (struct process){ .state = PROCESS_LIVE, .parent = (uint16_t)process_index(p),
 			       .vfork_thread = NONE, .exit_signal = SIG_CHLD, .dumpable = 1,

@@ -134,7 +134,8 @@ void thread_free(struct thread *t)
 {
 	queue_flush(NULL, t);
 	exec_space_drop(t);
-	process_of(t)->threads--;
+	if (process_of(t)->threads != 0)
+		process_of(t)->threads--;
 	t->alive = 0;
 	if (!process_has_pid_row(t))
 		t->tid = 0;

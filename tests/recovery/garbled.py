@@ -109,13 +109,24 @@ def strange_state(bed):
     thread, size, process, of, was = numbers(
         'pm', state('thread[0].process'), 'sizeof(struct thread)', state('process[0].state'),
         'sizeof(struct process)', '(int)PROCESS_LIVE')
-    bed.guest.run('sleep 3 & sleep 0.5')
+    bed.guest.run('sleep 1000 & sleep 0.5')
     at = thread + (bed.slot('sleep') - FIRST_PROGRAM) * size
     row = int.from_bytes(bed.memory.ram[bed.memory.physical(PM, at):][:2], 'little')
     assert bed.memory.ram[bed.memory.physical(PM, process + row * of)] == was
     bed.write(PM, process + row * of, b'\x30')
-    assert bed.guest.run('wait $!', 20)[0] == 0
-    assert 'was in state 48, which cannot be' in bed.guest.run('dmesg')[1]
+    assert bed.guest.run('until dmesg | grep "was in state 48, which cannot be"; do usleep 100000; '
+                         'done; kill $!; wait $!', 20)[0] == 128 + 15
+
+
+def forgotten_init(bed):
+    """Its row is free, as if another had been taken for it. Without process 1 all begin again."""
+    at, = numbers('pm', state('process[0].state'))
+    before = bed.lives('pm')
+    bed.write(PM, at, bytes(1))
+    bed.guest.expect('Welcome to Skink.*\n/ # ', 60)
+    assert bed.guest.run('sh -c "exit 3"')[0] == 3
+    assert bed.guest.run('ps | grep -c "[i]nit"; (sleep 1; exit 4) & wait $!')[0] == 4
+    assert bed.lives('pm') == before
 
 
 def main():
@@ -131,6 +142,8 @@ def main():
             forgotten_thread(bed)
         with scenario("pm's row of a program is in a state that there is not: the program goes on"):
             strange_state(bed)
+        with scenario('pm forgets process 1: all programs end, and it begins again'):
+            forgotten_init(bed)
 
 
 need('gdb')
