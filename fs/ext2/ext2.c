@@ -166,7 +166,7 @@ static err_t open_volume(const struct file_mount_request *req)
 	err = op_end(volume_open(info.size, req->flags & 1 || info.flags & BLOCK_READ_ONLY));
 	if (err == 0)
 		err = sums_load();
-	if (err == 0 && again) {
+	if (err == 0 && again && !(req->flags & 1)) {
 		io_say("<3>what was not on the disk yet is lost: it is read-only", 0);
 		state.volume.lost = 1;
 	}

@@ -121,7 +121,6 @@ void audit(void)
 	on_parked();
 	exits_again();
 	strays_end();
-	zombies_again();
 	init_again();
 	vforks_again();
 	threads_again();

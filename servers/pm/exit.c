@@ -124,8 +124,6 @@ void job_add(unsigned kind, const struct thread *t, const struct process *p)
 	ipc_notify(state.vfs);
 }
 
-enum { AUDITS_MOST = 3 };
-
 static void report_exit(struct process *p)
 {
 	struct process *parent = &state.process[p->parent];
@@ -373,16 +371,6 @@ void exits_again(void)
 			exit_go_on(&state.process[i]);
 }
 
-static bool waits_for_signal(const struct process *p)
-{
-	struct thread *t = NULL;
-
-	while ((t = next_thread(p, t)) != NULL)
-		if (t->wait == WAIT_SIGNAL || t->wait == WAIT_SIGTIMED)
-			return true;
-	return false;
-}
-
 /* At each heartbeat. Whose process has ended ends. */
 void strays_end(void)
 {
@@ -396,22 +384,6 @@ void strays_end(void)
 		thread_exit(t);
 		if (s == PROCESS_FREE)
 			t->tid = 0;
-		undo_commit();
-	}
-}
-
-/* At each heartbeat. Who waits for a signal, and has left a zombie lie for a while, is told of it
- * once more: the signal may have been lost. */
-void zombies_again(void)
-{
-	for (unsigned i = 0; i < NR_PROCESSES; i++) {
-		struct process *p = &state.process[i], *parent = &state.process[p->parent];
-
-		if (p->state != PROCESS_ZOMBIE || p->unreaped == AUDITS_MOST)
-			continue;
-		p->unreaped++;
-		if (p->unreaped == AUDITS_MOST && waits_for_signal(parent))
-			report_exit(p);
 		undo_commit();
 	}
 }

@@ -115,7 +115,6 @@ err_t frame_pop(struct thread *t, struct user_regs *r, uint64_t *mask) MUST_CHEC
 void process_exit(struct process *p, uint32_t status);
 void exits_again(void);
 void strays_end(void);
-void zombies_again(void);
 void init_again(void);
 void thread_exit(struct thread *t);
 void proc_end(endpoint_t proc);                         /* the kernel's and vm's part */

@@ -72,7 +72,6 @@ struct process {
 	uint8_t secure;                 /* ids changed at exec: AT_SECURE */
 	uint8_t dumpable;
 	uint8_t subreaper, no_new_privs, keep_caps;     /* prctl */
-	uint8_t unreaped;               /* a zombie: looks at it, AUDITS_MOST at most */
 	uint32_t pid, pgid, sid;
 	uint16_t parent;                /* row */
 	uint16_t vfork_thread;          /* waits for our exec or exit; NONE */

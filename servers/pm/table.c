@@ -8,6 +8,7 @@
  * On crash: rows are state.
  */
 #include "pm.h"
+#include <lib/assert.h>
 
 unsigned process_index(const struct process *p)
 {
@@ -62,8 +63,10 @@ void processes_count(const char *when)
 
 	memset(count, 0, sizeof(count));
 	for (unsigned i = 0; i < NR_THREADS; i++)
-		if (state.thread[i].alive)
+		if (state.thread[i].alive) {
+			assert(state.thread[i].process < NR_PROCESSES);
 			count[state.thread[i].process]++;
+		}
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		struct process *p = &state.process[i];
 

@@ -299,6 +299,9 @@ static err_t do_rs_restart(const struct call *c, const struct rs_restart_request
 	return start_afresh(c, req, false);
 }
 
+_Static_assert(sizeof(struct rs_refresh_request) == sizeof(struct rs_restart_request),
+	       "both are a name");
+
 static err_t do_rs_refresh(const struct call *c, const struct rs_refresh_request *req)
 {
 	return start_afresh(c, (const struct rs_restart_request *)req, true);

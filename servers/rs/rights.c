@@ -249,11 +249,12 @@ static void set_again(unsigned id, bool repair)
 		s->fresh |= s->granted[0].count != 0;
 		memset(s->granted, 0, sizeof(s->granted));
 	}
+	/* First: who has lost its lines and is not frozen would be found by nobody. */
+	if (id != ID_RS && (repair || manifest_of(id)->nr_lines != 0) &&
+	    sys_proc_freeze(&freeze) != 0)
+		say("<3>%s: cannot be frozen", s->name);
 	if (rights_set(id) != 0)
 		say("<3>%s: the kernel does not take its rights", s->name);
-	else if (id != ID_RS && (repair || manifest_of(id)->nr_lines != 0) &&
-		 sys_proc_freeze(&freeze) != 0)
-		say("<3>%s: cannot be frozen", s->name);
 }
 
 /* The set has changed, or rs has died: whoever has other rights than he should. What routes there

@@ -84,7 +84,7 @@ bool request_is_held(unsigned server, unsigned n)
 }
 
 /* To the successor, with a grant for it. */
-static bool lend_again(struct request *q)
+static err_t lend_again(struct request *q)
 {
 	unsigned server = request_server(q);
 	struct file_entry *e = board_entry(board_of(server), request_entry(q), sizeof(*e));
@@ -94,13 +94,13 @@ static bool lend_again(struct request *q)
 	};
 
 	if (q->grant_seq == 0)
-		return true;
+		return 0;
 	state.grant_seq++;
 	req.grant = GRANT(state.grant_seq, ID_VFS, q->grant_seq - 1u);
 	req.base = (uint64_t)(uintptr_t)(q->slot != 0 ? page_data(q->slot - 1) :
 					 request_bounce(q));
 	e->data = req.grant;
-	return sys_grant_create(&req) == 0;
+	return sys_grant_create(&req);
 }
 
 /* Of an inode that is remembered no more: in a tree that is empty now its number is another's. */
@@ -118,11 +118,15 @@ void requests_again(unsigned server)
 	state.server[server].again = 0;
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
 		struct request *q = &state.request[server][n];
+		err_t err;
 
 		if (q->type == 0 || !q->held)
 			continue;
-		if (request_is_of_dead(q) || is_vain(q) || !lend_again(q))
-			q->lost = 1;    /* there is no grant */
+		err = lend_again(q);
+		if (err == -EDEADPEER)
+			return;         /* it is gone again; the next one is told (server_here) */
+		if (err != 0 || request_is_of_dead(q) || is_vain(q))
+			q->lost = 1;
 		q->held = 0;
 		undo_commit();
 		request_post(q);
@@ -235,7 +239,7 @@ void again_told(const struct request *q, const struct file_attr *now, err_t err)
 	const struct file_attr *was = &i->attr;
 
 	if (err != 0 || now->file != was->file || now->generation != was->generation ||
-	    ((now->mode ^ was->mode) & S_IFMT_) != 0) {
+	    ((now->mode ^ was->mode) & S_IFMT_) != 0 || (was->links == 0 && now->links != 0)) {
 		file_dies(n);
 		return;
 	}

@@ -460,6 +460,7 @@ void pages_of_inode_refresh(unsigned inode)
 		page_free(s - 1);
 		undo_commit();
 	}
+	queue_wake(state.inode[inode].queue);   /* who came in between found a page that was none */
 }
 
 /* ---- giving back ---- */

@@ -532,6 +532,8 @@ static void server_lost(unsigned server)
 	}
 }
 
+_Static_assert(ROW_AGAIN + COUNT(known) <= ROW_FAULT, "a row for each that begins afresh");
+
 static void server_here(unsigned server, endpoint_t who)
 {
 	struct proc_info_request us = { .slot = ID_VFS };
@@ -550,6 +552,8 @@ static void server_here(unsigned server, endpoint_t who)
 		server_look(server);    /* what it had answered */
 		s->again = known[server].kind == SERVER_FILE;
 		server_lost(server);
+	} else if (s->again) {          /* its board could not be lent */
+		again_begin(server);
 	}
 	memset(s->unclosed, 0, sizeof(s->unclosed));
 	s->owed = 0;

@@ -44,8 +44,10 @@ static void user_find(unsigned slot)
 	struct proc_info_reply info;
 
 	if (state.user[slot].space == 0 || sys_proc_info(&req, &info) != 0 ||
-	    endpoint_eq(info.proc, proc))
+	    endpoint_eq(info.proc, proc)) {
+		missed[slot] = ENDPOINT_NONE;
 		return;
+	}
 	if (!endpoint_eq(missed[slot], proc)) {
 		missed[slot] = proc;
 		return;

@@ -236,7 +236,7 @@ err_t page_in(const struct want *w, struct missing *missing)
 	case REGION_FILE_SHARED:
 		return file_page(w, r, missing);
 	default:
-		return w->access & WRITE ? -EACCES : space_fixed_again(w->space);
+		return w->access & WRITE ? -EACCES : space_fixed_page(w->space, w->address);
 	}
 }
 

@@ -258,14 +258,18 @@ err_t space_begin(unsigned *space)
 	return 0;
 }
 
-err_t space_fixed_again(unsigned space)
+/* That page and no other: where a program has put something else it must not find ours. */
+err_t space_fixed_page(unsigned space, uint64_t at)
 {
-	struct map_run run[1 + VDSO_PAGES_MAX] = { { VVAR_VA, clock_pfn, 1 } };
+	uint64_t va = at & -(uint64_t)PAGE_SIZE, page = (va - VDSO_VA) / PAGE_SIZE;
+	struct map_run run = { va, clock_pfn, 1 };
 
-	for (unsigned i = 0; i < vdso_pages; i++)
-		run[i + 1] = (struct map_run){ (VDSO_VA + i * (uint64_t)PAGE_SIZE) | MAP_EXEC,
-					       vdso_pfn[i], 1 };
-	return pages_map(space, run, 1 + vdso_pages, 0);
+	if (va != VVAR_VA) {
+		if (va < VDSO_VA || page >= vdso_pages)
+			return -EFAULT;
+		run = (struct map_run){ va | MAP_EXEC, vdso_pfn[page], 1 };
+	}
+	return pages_map(space, &run, 1, 0);
 }
 
 err_t space_fixed(unsigned space)
@@ -278,7 +282,9 @@ err_t space_fixed(unsigned space)
 
 	if (!region_room(space, 2))
 		return -ENOMEM;
-	err = space_fixed_again(space);
+	err = space_fixed_page(space, VVAR_VA);
+	for (unsigned i = 0; err == 0 && i < vdso_pages; i++)
+		err = space_fixed_page(space, VDSO_VA + i * (uint64_t)PAGE_SIZE);
 	if (err != 0)
 		return err;
 	region_insert(&r);

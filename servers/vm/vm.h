@@ -94,7 +94,7 @@ bool space_is_live(unsigned space);
 /* A number and a root; BUILDING. */
 err_t space_begin(unsigned *space);
 err_t space_fixed(unsigned space);      /* clock page and vDSO */
-err_t space_fixed_again(unsigned space);        /* their pages: what is there stays */
+err_t space_fixed_page(unsigned space, uint64_t at);    /* which is in such a region */
 void space_end(unsigned space);         /* it goes, with all it maps */
 void spaces_reap(void);                 /* DYING ones, again */
 bool space_destroy(unsigned space);     /* false: a process still uses it */

@@ -3,6 +3,8 @@
  */
 #include "posix.h"
 
+#include <sys/auxv.h>
+
 /* ---- memory ---- */
 
 static void t_anonymous_memory_is_zero_and_writable(void)
@@ -227,7 +229,25 @@ static void t_what_is_unmapped_is_not_resident(void)
 	CHECK(most >= before + 64 && most < before + 200 && resident() < before + 32);
 }
 
+/* The vDSO's place taken by a page of one's own: never is the shared one put there again. */
+static void t_what_all_programs_share_stays_theirs(void)
+{
+	unsigned char *vdso = (unsigned char *)getauxval(AT_SYSINFO_EHDR);
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (mmap(vdso, 4096, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+		    vdso)
+			_exit(2);
+		madvise(vdso - 4096, 4096, 22);         /* MADV_POPULATE_READ: what comes before */
+		_exit(vdso[0] != 0 || vdso[1] != 0);
+	}
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 const struct test memory_tests[] = {
+	T(what_all_programs_share_stays_theirs),
 	T(what_is_unmapped_is_not_resident),
 	T(anonymous_memory_is_zero_and_writable), T(copy_on_write_separates_after_fork),
 	T(shared_memory_is_shared), T(mprotect_and_munmap_take_effect),

@@ -440,13 +440,13 @@ static void t_deaths(void)
 	CHECK(deaths > 100);
 }
 
-/* What tty has handed in goes out, though nobody takes what comes in. */
 /* Nobody else tells the driver anything. */
 static void t_lost(void)
 {
 	both_ways(false, true);
 }
 
+/* What tty has handed in goes out, though nobody takes what comes in. */
 static void t_input_full(void)
 {
 	for (unsigned seed = 0; seed < SEEDS && test_bad == 0; seed++) {
