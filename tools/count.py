@@ -48,6 +48,21 @@ MARK_BYTES = 16
 IN_MEMORY = '/dev/shm' if os.path.isdir('/dev/shm') else None    # for files of a guest's memory
 
 
+def elf_of(service):
+    """The program of a service, with symbols and what a debugger knows."""
+    return os.path.join(machine.BUILD, 'services', service, service + '.elf')
+
+
+def numbers(path, *expressions):
+    """What these C expressions are in an ELF file, by gdb: addresses, offsets, sizes."""
+    words = [w for e in expressions for w in ('-ex', 'output/d (long)(%s)' % e, '-ex', 'echo \\n')]
+    done = subprocess.run(['gdb', '-q', '-nx', '-batch', path] + words, capture_output=True,
+                          text=True, check=True, stdin=subprocess.DEVNULL)
+    found = [int(word) for word in done.stdout.split()]
+    assert len(found) == len(expressions), done.stderr
+    return found
+
+
 class Symbols:
     """Names of code by address, from an ELF file that has symbols."""
 
@@ -225,7 +240,7 @@ def symbols(program=None):
     found = {'kernel': Symbols(KERNEL)}
     found['kernel'].part = 'kernel'
     for slot, (name, folder) in service_names().items():
-        path = os.path.join(machine.BUILD, 'services', folder, folder + '.elf')
+        path = elf_of(folder)
         if os.path.exists(path):
             found[slot] = Symbols(path)
             found[slot].part = name

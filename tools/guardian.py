@@ -8,12 +8,11 @@ import collections
 import functools
 import os
 import re
-import subprocess
 import time
 
+import count
 import machine
 
-ELF = os.path.join(machine.BUILD, 'services', 'rs', 'rs.elf')
 HEADER = os.path.join(machine.BUILD, 'gen', 'contract', 'rs.h')
 SLOT = 0
 PAGE = 4096
@@ -32,10 +31,7 @@ def layout():
     words = ['&' + table, 'sizeof(%s[0])' % table, 'sizeof(%s) / sizeof(%s[0])' % (table, table)]
     for field in FIELDS:
         words += ['&%s->%s' % (one, field), 'sizeof(%s->%s)' % (one, field)]
-    out = subprocess.run(['gdb', '-q', '-nx', '-batch', ELF] + [
-        w for word in words for w in ('-ex', 'output/d (long)(%s)' % word, '-ex', 'echo \\n')],
-        capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
-    at, size, number, *rest = map(int, out.split())
+    at, size, number, *rest = count.numbers(count.elf_of('rs'), *words)
     return at, size, number, dict(zip(FIELDS, zip(rest[::2], rest[1::2])))
 
 

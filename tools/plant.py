@@ -169,14 +169,11 @@ class Memory:
     def layout():
         """Where the kernel has its tables, and what they are made of."""
         symbols = count.Symbols(count.KERNEL).address
-        words = ('&((struct proc *)0)->state', '&((struct proc *)0)->space',
-                 'sizeof(struct proc)', '&((struct space *)0)->root', 'sizeof(struct space)',
-                 'sizeof(spaces) / sizeof(spaces[0])', 'sizeof(spaces[0].root)')
-        out = subprocess.run(['gdb', '-q', '-nx', '-batch', count.KERNEL] + [
-            w for word in words for w in ('-ex', 'output/d (long)(%s)' % word, '-ex', 'echo \\n')],
-            capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
         return [symbols[name] - count.KERNEL_BASE for name in
-                ('procs', 'spaces', 'trace_ring', 'trace_next')] + [int(w) for w in out.split()]
+                ('procs', 'spaces', 'trace_ring', 'trace_next')] + count.numbers(
+            count.KERNEL, '&((struct proc *)0)->state', '&((struct proc *)0)->space',
+            'sizeof(struct proc)', '&((struct space *)0)->root', 'sizeof(struct space)',
+            'sizeof(spaces) / sizeof(spaces[0])', 'sizeof(spaces[0].root)')
 
     def word(self, at, size=8):
         return int.from_bytes(self.ram[at:at + size], 'little')
@@ -289,7 +286,7 @@ class Code:
         self.name = name
         self.slot = next(slot for slot, pair in count.service_names().items() if pair[0] == name)
         folder = count.service_names()[self.slot][1]
-        self.path = os.path.join(machine.BUILD, 'services', folder, folder + '.elf')
+        self.path = count.elf_of(folder)
         self.symbols = count.Symbols(self.path)
         out = subprocess.run(['objdump', '-d', self.path], capture_output=True, text=True,
                              check=True).stdout

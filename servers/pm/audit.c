@@ -62,24 +62,14 @@ static void compare(unsigned i)
 	undo_commit();
 }
 
-/* Its threads are gone. */
-static bool is_empty(const struct process *p)
-{
-	for (unsigned i = 0; i < NR_THREADS; i++)
-		if (state.thread[i].alive && process_of(&state.thread[i]) == p)
-			return false;
-	return true;
-}
-
 static void processes_again(void)
 {
 	for (unsigned i = 0; i < NR_THREADS; i++)
 		compare(i);
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		struct process *p = &state.process[i];
-		const struct thread *leader = thread_by_tid(p->pid);
 
-		if (p->state == PROCESS_LIVE && !(leader && leader->alive) && is_empty(p))
+		if (p->state == PROCESS_LIVE && p->threads == 0)        /* Q3 */
 			process_exit(p, SIG_KILL);
 	}
 }

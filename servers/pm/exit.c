@@ -328,7 +328,7 @@ void vfork_release(struct process *p)
 
 static void exit_go_on(struct process *p)
 {
-	struct thread *leader = thread_by_tid(p->pid), *t;
+	struct thread *leader = &state.thread[p->pid % TID_STEP % NR_THREADS], *t;     /* Q2 */
 
 	while ((t = next_thread(p, NULL)) != NULL) {
 		thread_exit(t);

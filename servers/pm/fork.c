@@ -294,8 +294,8 @@ static void default_limits(struct process *p)
 	p->limit[RLIMIT_RTPRIO_] = (struct limit){ 0, 0 };
 }
 
-/* A row without a kernel process: vfs is asked to exec into it. */
-/* There is no process: what threads there are were left behind. */
+/* A row without a kernel process: vfs is asked to exec into it. No other process is there: threads
+ * that are were left behind. */
 void first_process(void)
 {
 	struct process *p = process_new();
@@ -305,7 +305,6 @@ void first_process(void)
 	for (unsigned i = 0; i < NR_THREADS; i++)
 		if (state.thread[i].tid != 0)
 			state.thread[i].tid = 0;
-
 	*p = (struct process){ .state = PROCESS_LIVE, .parent = (uint16_t)process_index(p),
 			       .vfork_thread = NONE, .exit_signal = SIG_CHLD, .dumpable = 1,
 			       .start_ns = clock_monotonic_ns() };

@@ -48,13 +48,15 @@ struct process *process_by_pid(uint32_t pid)
 	return p && p->pid == pid && p->state != PROCESS_FREE ? p : NULL;
 }
 
-/* A process whose state cannot be lives if it has threads, else it is ending. */
+/* A process whose state cannot be lives if it has threads, is ending if it has its number still
+ * (Q2), else it is none. */
 static void state_check(struct process *p, unsigned threads, const char *when)
 {
 	if (p->state <= PROCESS_ZOMBIE)
 		return;
 	print("%s: process %u was in state %u, which cannot be\n", when, p->pid, p->state);
-	p->state = threads != 0 ? PROCESS_LIVE : PROCESS_EXITING;
+	p->state = threads != 0 ? PROCESS_LIVE :
+		   thread_by_tid(p->pid) != NULL ? PROCESS_EXITING : PROCESS_FREE;
 }
 
 void processes_count(const char *when)

@@ -258,17 +258,26 @@ err_t space_begin(unsigned *space)
 	return 0;
 }
 
+_Static_assert(VDSO_VA == VVAR_VA + PAGE_SIZE, "a page's number is that of its distance");
+
+/* The clock page, and behind it those of the vDSO. */
+static struct map_run fixed_run(unsigned page)
+{
+	if (page == 0)
+		return (struct map_run){ VVAR_VA, clock_pfn, 1 };
+	return (struct map_run){ (VVAR_VA + page * (uint64_t)PAGE_SIZE) | MAP_EXEC,
+				 vdso_pfn[page - 1], 1 };
+}
+
 /* That page and no other: where a program has put something else it must not find ours. */
 err_t space_fixed_page(unsigned space, uint64_t at)
 {
-	uint64_t va = at & -(uint64_t)PAGE_SIZE, page = (va - VDSO_VA) / PAGE_SIZE;
-	struct map_run run = { va, clock_pfn, 1 };
+	uint64_t page = (at - VVAR_VA) / PAGE_SIZE;
+	struct map_run run;
 
-	if (va != VVAR_VA) {
-		if (va < VDSO_VA || page >= vdso_pages)
-			return -EFAULT;
-		run = (struct map_run){ va | MAP_EXEC, vdso_pfn[page], 1 };
-	}
+	if (at < VVAR_VA || page > vdso_pages)
+		return -EFAULT;
+	run = fixed_run((unsigned)page);
 	return pages_map(space, &run, 1, 0);
 }
 
@@ -278,13 +287,14 @@ err_t space_fixed(unsigned space)
 		.space = (uint16_t)space, .kind = REGION_FIXED,
 		.start = VVAR_VA, .end = VVAR_VA + PAGE_SIZE, .prot = READ,
 	};
+	struct map_run run[1 + VDSO_PAGES_MAX];
 	err_t err;
 
 	if (!region_room(space, 2))
 		return -ENOMEM;
-	err = space_fixed_page(space, VVAR_VA);
-	for (unsigned i = 0; err == 0 && i < vdso_pages; i++)
-		err = space_fixed_page(space, VDSO_VA + i * (uint64_t)PAGE_SIZE);
+	for (unsigned i = 0; i <= vdso_pages; i++)
+		run[i] = fixed_run(i);
+	err = pages_map(space, run, 1 + vdso_pages, 0);
 	if (err != 0)
 		return err;
 	region_insert(&r);

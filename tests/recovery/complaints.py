@@ -4,13 +4,12 @@
 Garbage is written where services answer each other; who reads it complains, and programs do not
 notice; and who answers what its contract does not allow. Limit: 450
 """
-import os
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 
+import count
 import machine
 import plant
 from bootset import BootSet
@@ -24,10 +23,7 @@ EPERM, ESRCH = 1, 3
 
 
 def address(service, what):
-    path = os.path.join(machine.BUILD, 'services', service, service + '.elf')
-    out = subprocess.run(['gdb', '-q', '-nx', '-batch', '-ex', 'output/d (long)&' + what, path],
-                         capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
-    return int(out.stdout)
+    return count.numbers(count.elf_of(service), '&' + what)[0]
 
 
 def status(guest, name):
@@ -165,12 +161,12 @@ def garbage(bed):
         out = until_back(guest, 'tmpfs', before)
         assert 'last defect: complaint 1' in out and ' 0 restarts' in out, out
         assert 'rs: tmpfs: vfs complains of it: an answer on vfs' in guest.run('dmesg')[1]
-    for name, slot, count in (('virtio_blk', VIRTIO_BLK, "'block_server.c'::client[0].ring"),
-                              ('uart', UART, "state.line.ring")):
+    for name, slot, ring in (('virtio_blk', VIRTIO_BLK, "'block_server.c'::client[0].ring"),
+                             ('uart', UART, "state.line.ring")):
         with scenario('the counts of %s are wrong: what is open is asked again, and every byte is '
                       'right' % name):
             for word in ('completed', 'accepted'):
-                at = address(name, '%s.%s' % (count, word))
+                at = address(name, '%s.%s' % (ring, word))
                 poke(bed, slot, at + 1, 0x80)
                 assert guest.run(work, 60) == (0, 'fine\n')
             assert 'running' in status(guest, name)[1]

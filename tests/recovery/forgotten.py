@@ -4,11 +4,10 @@ that a process had a space, or which vfs there is. rs forgets all services.
 
 Limit: 120
 """
-import os
 import re
-import subprocess
+import time
 
-import machine
+import count
 import plant
 from guest import finish, need, scenario
 
@@ -16,26 +15,20 @@ RS, VM, PM = 0, 3, 5
 FEW = 300                       # frames, below vm's low mark
 NOBODYS = bytes(1)              # SPACE_NONE
 RETURN_0 = bytes.fromhex('31c0c3')
+SLEEPS = 'sleep 1000 & until grep -q "(sleep)" /proc/$!/stat; do :; done'
 
 
-def elf(service):
-    return os.path.join(machine.BUILD, 'services', service, service + '.elf')
-
-
-def gdb(*words, of='vm'):
-    return [int(line) for line in subprocess.run(
-        ['gdb', '-q', '-nx', '-batch', elf(of)] + [
-            w for word in words for w in ('-ex', 'output/d (long)(%s)' % word, '-ex', 'echo \\n')],
-        capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout.split()]
+def numbers(service, *words):
+    return count.numbers(count.elf_of(service), *words)
 
 
 class Vm:
     def __init__(self, bed):
         self.bed = bed
-        symbols = plant.count.Symbols(elf('vm')).address
+        symbols = count.Symbols(count.elf_of('vm')).address
         self.free_map, self.nr_free = (symbols[name] for name in ('free_map', 'nr_free'))
-        self.phase, self.size, self.number, self.live = gdb(
-            "&((struct state *)&'state.c'::state)->space[0].phase", 'sizeof(struct space)',
+        self.phase, self.size, self.number, self.live = numbers(
+            'vm', "&((struct state *)&'state.c'::state)->space[0].phase", 'sizeof(struct space)',
             'sizeof(((struct state *)0)->space) / sizeof(struct space)', '(int)SPACE_LIVE')
 
     def word(self, at, size):
@@ -55,10 +48,17 @@ class Vm:
                 if self.word(self.phase + n * self.size, 1) == self.live}
 
 
+def until(true):
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def forget_space(guest, vm):
     """One that a program has."""
     before = vm.spaces()
-    guest.run('sleep 1000 & sleep 0.2')
+    guest.run(SLEEPS)
     mine = vm.spaces() - before
     assert len(mine) == 1, mine
     with plant.standing(guest) as stub:
@@ -76,30 +76,29 @@ def forget_frames(guest, vm):
     with plant.standing(guest) as stub:
         vm.write(stub, vm.free_map, bytes(free // 2))
         vm.write(stub, vm.nr_free, FEW.to_bytes(4, 'little'))
-    out = guest.run('sleep 3; head -c 20000000 /dev/zero | tail -c 16000000 | wc -c; '
+    until(lambda: vm.word(vm.nr_free, 4) > free * 9 // 10)
+    out = guest.run('head -c 20000000 /dev/zero | tail -c 16000000 | wc -c; '
                     'dmesg | tail -n 20', 60)[1]
     assert "16000000" in out and re.search(r'repaired: \d+ frames are free, not', out), out
-    assert vm.word(vm.nr_free, 4) > free * 9 // 10, (free, vm.word(vm.nr_free, 4))
 
 
 def not_detached(guest, vm):
     """pm ends processes, and does not tell vm."""
-    at = plant.count.Symbols(elf('pm')).address['vm_detach']
+    at = count.Symbols(count.elf_of('pm')).address['vm_detach']
     guest.run('true')
     before = vm.spaces()
     with plant.standing(guest) as stub:
         stub.write(vm.bed.memory.physical(PM, at), RETURN_0)
     guest.run('for i in 1 2 3 4 5 6 7 8; do /bin/true; done')
     assert len(vm.spaces()) >= len(before) + 8, (before, vm.spaces())
-    guest.run('sleep 4')
-    assert len(vm.spaces()) <= len(before) + 1, (before, vm.spaces())       # sleep's
+    until(lambda: len(vm.spaces()) <= len(before))
     guest.run('service kill pm')
     assert 'is gone, it had space' in guest.run('dmesg')[1]
 
 
 def wrong_vfs(guest, vm):
-    at = gdb("&((struct state *)&'state.c'::state)->vfs", of='pm')[0]
-    guest.run('sleep 1000 & sleep 0.2')
+    at = numbers('pm', "&((struct state *)&'state.c'::state)->vfs")[0]
+    guest.run(SLEEPS)
     for value in (b'\x55\x55\x55\x55', bytes.fromhex('06f00000')):
         with plant.standing(guest) as stub:
             stub.write(vm.bed.memory.physical(PM, at), value)
@@ -112,8 +111,9 @@ def forget_services(bed):
     """And that there are manifests: who counts none sends no heartbeats, either."""
     guest = bed.guest
     before = guest.run('service list | cut -c 1-30')[1]
+    at = numbers('rs', "&'manifests.c'::count")[0]
     with plant.standing(guest) as stub:
-        stub.write(bed.memory.physical(RS, gdb("&'manifests.c'::count", of='rs')[0]), bytes(4))
+        stub.write(bed.memory.physical(RS, at), bytes(4))
     status, out = guest.run('until service kill toy; do usleep 200000; done; '
                             'service list | cut -c 1-30', 60)
     assert status == 0 and out.endswith(before), out

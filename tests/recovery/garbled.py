@@ -4,29 +4,23 @@ program ends; nothing waits for ever.
 
 Limit: 120
 """
-import os
 import re
 import subprocess
 import time
 
-import machine
+import count
 import plant
 from guest import finish, need, scenario
 
 VM, PM, FIRST_PROGRAM = 3, 5, 64
 VVAR = 0x00007fffffff8000       # abi/layout.h
-LOOP = 'while :; do date +%s > /tmp/tick; usleep 50000; done'
-
-
-def elf(service):
-    return os.path.join(machine.BUILD, 'services', service, service + '.elf')
+LOOP = ('echo begun > /tmp/begun; until [ -e /tmp/go ]; do :; done; '
+        'while :; do date +%s > /tmp/tick; usleep 50000; done')
+SLEEPS = 'sleep 1000 & until grep -q "(sleep)" /proc/$!/stat; do :; done'
 
 
 def numbers(service, *words):
-    out = subprocess.run(['gdb', '-q', '-nx', '-batch', elf(service)] + [
-        w for word in words for w in ('-ex', 'output/d (long)(%s)' % word, '-ex', 'echo \\n')],
-        capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
-    return [int(line) for line in out.split()]
+    return count.numbers(count.elf_of(service), *words)
 
 
 def state(field):
@@ -52,9 +46,9 @@ class Bed:
                                       self.guest.run('service status ' + name)[1]).groups()))
 
 
-def ticks(bed):
-    """Whether the loop goes on."""
-    bed.guest.run('rm -f /tmp/tick')
+def ticks(bed, command='true'):
+    """Whether the program goes on, after that command."""
+    bed.guest.run('rm -f /tmp/tick; ' + command)
     deadline = time.monotonic() + 15
     while bed.guest.run('[ -s /tmp/tick ]')[0] != 0:
         assert time.monotonic() < deadline, 'the program stands still'
@@ -63,8 +57,9 @@ def ticks(bed):
 
 def clock_page(bed):
     """Also its children have none, until one asks for it."""
-    bed.guest.run("sh -c '%s' & sleep 1" % LOOP)
-    slot = bed.slot('sh')
+    bed.guest.run("sh -c '%s' & until [ -s /tmp/begun ]; do usleep 50000; done" % LOOP)
+    slot = bed.slot('sh')           # it has no children yet
+    bed.guest.run('touch /tmp/go; until [ -s /tmp/tick ]; do usleep 50000; done')
     with plant.standing(bed.guest) as stub:
         stub.write(bed.memory.entry(slot, VVAR), bytes(8))
     ticks(bed)
@@ -76,17 +71,18 @@ def wrong_space(bed):
     child has ended."""
     at, size, of = numbers('vm', state('user[0].space'), 'sizeof(struct user)',
                            'sizeof(((struct user *)0)->space)')
-    bed.guest.run("sh -c 'sleep 4; x=1; echo $x > /tmp/tick' & sleep 1")
+    bed.guest.run("sh -c 'sleep 1000; x=1; echo $x > /tmp/tick' & "
+                  'until pidof sleep > /dev/null; do :; done')
     before, slot = bed.lives('vm'), bed.slot('sh')
     init = bed.memory.physical(VM, at + (FIRST_PROGRAM + 1) * size)
     bed.write(VM, at + slot * size, bed.memory.ram[init:init + of])
-    ticks(bed)
+    ticks(bed, 'killall sleep')
     assert bed.lives('vm') > before
 
 
 def garbled_copies(bed):
     """A length that no copy has: `mov %rax,0x20(%rsp)` becomes `mov %rsp,0x20(%rsp)`."""
-    out = subprocess.run(['objdump', '-d', '--disassemble=sys_proc_copy', elf('pm')],
+    out = subprocess.run(['objdump', '-d', '--disassemble=sys_proc_copy', count.elf_of('pm')],
                          capture_output=True, text=True, check=True).stdout
     at = int(re.search(r'^ *(\w+):\t48 89 44 24 20 ', out, re.M)[1], 16)
     before = bed.lives('pm')
@@ -97,7 +93,7 @@ def garbled_copies(bed):
 
 def forgotten_thread(bed):
     at, size = numbers('pm', state('thread[0].alive'), 'sizeof(struct thread)')
-    bed.guest.run('sleep 1000 & sleep 0.5')
+    bed.guest.run(SLEEPS)
     slot = bed.slot('sleep')
     bed.write(PM, at + (slot - FIRST_PROGRAM) * size, bytes(1))
     status, out = bed.guest.run('wait $!', 20)
@@ -109,7 +105,7 @@ def strange_state(bed):
     thread, size, process, of, was = numbers(
         'pm', state('thread[0].process'), 'sizeof(struct thread)', state('process[0].state'),
         'sizeof(struct process)', '(int)PROCESS_LIVE')
-    bed.guest.run('sleep 1000 & sleep 0.5')
+    bed.guest.run(SLEEPS)
     at = thread + (bed.slot('sleep') - FIRST_PROGRAM) * size
     row = int.from_bytes(bed.memory.ram[bed.memory.physical(PM, at):][:2], 'little')
     assert bed.memory.ram[bed.memory.physical(PM, process + row * of)] == was

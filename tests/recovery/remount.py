@@ -7,7 +7,6 @@ is a fresh start. The host looks at the disk at the end.
 import os
 import random
 import re
-import shutil
 import subprocess
 import tempfile
 
@@ -164,8 +163,7 @@ def root_in_memory(initrd):
 
 def main():
     rnd = random.Random(take_seed())
-    folder = tempfile.mkdtemp(prefix='skink-remount-')
-    try:
+    with tempfile.TemporaryDirectory(prefix='skink-remount-') as folder:
         with open(os.path.join(folder, 'load'), 'w') as file:
             file.write(LOAD)
         disk = machine.make_root(os.path.join(folder, 'root.img'), [folder])
@@ -179,8 +177,6 @@ def main():
                 guest.wait(60)
             check_disk(disk)
             root_in_memory(initrd)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 main()

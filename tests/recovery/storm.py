@@ -14,6 +14,7 @@ import re
 import subprocess
 import time
 
+import count
 import machine
 import plant
 import uses
@@ -45,22 +46,14 @@ class Flight:
         self.frozen, self.seen = set(), []      # [(service, requests)]
         words = ('&((struct proc *)0)->partner', 'sizeof(procs) / sizeof(procs[0])',
                  '&((struct proc *)0)->regs.rip')
-        self.partner_at, self.nr_procs, self.rip_at = self.ask(plant.count.KERNEL, words)
-        vfs = os.path.join(machine.BUILD, 'services', 'vfs', 'vfs.elf')
-        self.board, self.board_size, self.phase_at, self.entries = self.ask(vfs, (
-            '(long)&board', 'sizeof(board[0])', '(long)&((struct board *)0)->phase',
-            'sizeof(((struct board *)0)->phase)'))
+        self.partner_at, self.nr_procs, self.rip_at = count.numbers(count.KERNEL, *words)
+        self.board, self.board_size, self.phase_at, self.entries = count.numbers(
+            count.elf_of('vfs'), '&board', 'sizeof(board[0])', '&((struct board *)0)->phase',
+            'sizeof(((struct board *)0)->phase)')
         with open(os.path.join(machine.ROOT, 'servers/vfs/server.c')) as file:
             names = re.findall(r'\{ "(\w*)", SERVER_', file.read())
         self.boards = {name: n for n, name in enumerate(names)}
         self.vfs = next(s.slot for s in known if s.name == 'vfs')
-
-    @staticmethod
-    def ask(path, words):
-        out = subprocess.run(['gdb', '-q', '-nx', '-batch', path] + [
-            w for word in words for w in ('-ex', 'output/d (long)(%s)' % word, '-ex', 'echo \\n')],
-            capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
-        return list(map(int, out.split()))
 
     def proc(self, slot):
         return self.memory.procs + slot * self.memory.proc_size
@@ -81,7 +74,7 @@ class Flight:
                 self.frozen.discard(service.slot)
             elif service.slot not in self.frozen:
                 self.frozen.add(service.slot)
-                here = plant.count.KERNEL_BASE + self.proc(service.slot)
+                here = count.KERNEL_BASE + self.proc(service.slot)
                 calls = sum(self.memory.word(self.proc(n) + self.partner_at) == here
                             and self.state(n) & CALLS != 0 for n in range(self.nr_procs))
                 self.seen.append((service.name, calls + self.asked(service.name)))

@@ -5,11 +5,11 @@ are on it, and none shows the bytes of another. Limit: 120
 import os
 import subprocess
 
-import machine
+import count
 import plant
 from guest import finish, need, scenario
 
-ELF = os.path.join(machine.BUILD, 'services', 'ext2', 'ext2.elf')
+ELF = count.elf_of('ext2')
 BUFFER = 4096
 # /NAME/a is on the disk, and gone when /NAME/b has its number, which is not on the disk yet.
 FILES = ('cd %s; echo kept > k; echo aaaa > a; ls -i a > /dev/shm/a; sync; rm a; echo bbbb > b; '
@@ -21,13 +21,10 @@ class Kept:
 
     def __init__(self, bed, slot):
         self.bed, self.slot = bed, slot
-        symbols = plant.count.Symbols(ELF).address
+        symbols = count.Symbols(ELF).address
         self.kept, self.bytes = symbols['kept'], symbols['bytes']
-        out = subprocess.run(
-            ['gdb', '-q', '-nx', '-batch', ELF, '-ex', 'output/d (long)&((struct kept *)0)->of',
-             '-ex', 'echo \\n', '-ex', 'output/d sizeof(((struct kept *)0)->of) / 8'],
-            capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout.split()
-        self.of, self.number = map(int, out)
+        self.of, self.number = count.numbers(ELF, '&((struct kept *)0)->of',
+                                             'sizeof(((struct kept *)0)->of) / 8')
 
     def physical(self, at):
         return self.bed.memory.physical(self.slot, at)

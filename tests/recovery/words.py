@@ -17,6 +17,7 @@ import random
 import re
 import subprocess
 
+import count
 import machine
 import plant
 from guest import GuestError, finish, need, scenario, take_seed
@@ -24,8 +25,8 @@ from guest import GuestError, finish, need, scenario, take_seed
 LONG = bool(os.environ.get('SKINK_LONG'))
 SOME, HALVES = (0, 40) if LONG else (40, 3)
 RS = 0
-ELF = os.path.join(machine.BUILD, 'services', 'rs', 'rs.elf')
-SYMBOLS = plant.count.Symbols(ELF).address
+ELF = count.elf_of('rs')
+SYMBOLS = count.Symbols(ELF).address
 HLT = b'\xf4'                   # where it begins with a message. A program may not: exception 13
 # Programs do their work; who is killed or hangs comes back, also $1, whose row it was; a service is
 # taken out and loaded. What stands still the test ends.
@@ -66,18 +67,13 @@ dmesg | grep -o 'rs: recovery.*'
 '''
 
 
-def gdb(*lines):
-    return subprocess.run(['gdb', '-q', '-nx', '-batch', ELF] + [
-        word for line in lines for word in ('-ex', line)], capture_output=True, text=True,
-        check=True, stdin=subprocess.DEVNULL).stdout
-
-
 def fields(name, *more):
     """[offset of each], [name] of a structure's fields; and what else is asked, as numbers."""
-    names = re.findall(r'^    .*?(\w+)(?:\[\d+\])*;$', gdb('ptype struct ' + name), re.M)
-    out = gdb(*(line for what in ['&((struct %s *)0)->%s' % (name, n) for n in names] + list(more)
-                for line in ('output/d (long)' + what, 'echo \\n')))
-    found = [int(word) for word in out.split()]
+    out = subprocess.run(['gdb', '-q', '-nx', '-batch', '-ex', 'ptype struct ' + name, ELF],
+                         capture_output=True, text=True, check=True,
+                         stdin=subprocess.DEVNULL).stdout
+    names = re.findall(r'^    .*?(\w+)(?:\[\d+\])*;$', out, re.M)
+    found = count.numbers(ELF, *('&((struct %s *)0)->%s' % (name, n) for n in names), *more)
     return found[:len(names)], names, found[len(names):]
 
 
@@ -88,7 +84,7 @@ class State:
         self.parts = fields('state', '&state', 'sizeof(state)')
         self.row = fields('service', 'sizeof(struct service)')
         self.begin, self.size = self.parts[2]
-        self.services = {slot: pair[0] for slot, pair in plant.count.service_names().items()}
+        self.services = {slot: pair[0] for slot, pair in count.service_names().items()}
 
     @staticmethod
     def fields_at(table, offset):

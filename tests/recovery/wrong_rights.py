@@ -3,18 +3,16 @@
 
 Limit: 120
 """
-import os
 import re
-import subprocess
 import time
 
+import count
 import machine
 import plant
 from guest import finish, need, scenario
 
 RS, PROGRAMS = 0, 63
-ELF = os.path.join(machine.BUILD, 'services', 'rs', 'rs.elf')
-RS_SYMBOLS = plant.count.Symbols(ELF).address
+RS_SYMBOLS = count.Symbols(count.elf_of('rs')).address
 RET = b'\xc3'
 
 
@@ -23,15 +21,11 @@ class Rights:
 
     def __init__(self, bed):
         self.bed = bed
-        words = ('sizeof(privs[0])', 'sizeof(privs[0].desc)', '&privs[0].desc') + tuple(
-            '&((struct priv_desc *)0)->' + name for name in ('sendrec_to', 'calls', 'mmio'))
-        out = subprocess.run(['gdb', '-q', '-nx', '-batch', plant.count.KERNEL] + [
-            w for word in words for w in ('-ex', 'output/d (long)(%s)' % word, '-ex', 'echo \\n')],
-            capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
-        (self.step, self.size, self.at, self.sendrec_to, self.calls,
-         self.mmio) = (int(word) for word in out.split())
-        self.at -= plant.count.KERNEL_BASE
-        self.slot = {name: slot for slot, (name, _) in plant.count.service_names().items()}
+        self.step, self.size, self.at, self.sendrec_to, self.calls, self.mmio = count.numbers(
+            count.KERNEL, 'sizeof(privs[0])', 'sizeof(privs[0].desc)', '&privs[0].desc',
+            *('&((struct priv_desc *)0)->' + name for name in ('sendrec_to', 'calls', 'mmio')))
+        self.at -= count.KERNEL_BASE
+        self.slot = {name: slot for slot, (name, _) in count.service_names().items()}
         self.slot['programs'] = PROGRAMS
 
     def all(self):

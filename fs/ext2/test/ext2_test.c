@@ -5,54 +5,16 @@
  * Links: fs/ext2/walk.c fs/ext2/map.c fs/ext2/dir.c fs/ext2/index.c fs/ext2/name.c fs/ext2/rename.c
  * Links: fs/ext2/data.c fs/ext2/keep.c fs/ext2/sum.c fs/ext2/sumfile.c lib/sums.c
  */
-#include <stdarg.h>
-
 #include "host.h"
+#include "image.h"
 
 enum { FILES = 120, STEPS = 2500, CONTENT = 300 * 1024 };
 
-static char folder[64], path[128];
 static uint64_t inode_of[FILES];        /* 0: none */
 static uint32_t version[FILES], length[FILES];
 static char name_of[FILES][32];
 static uint64_t dir_of[FILES], dirs[4];
 static uint8_t content[CONTENT], found[CONTENT];
-
-static int run(const char *format, ...)
-{
-	char command[512];
-	va_list list;
-
-	va_start(list, format);
-	vsnprintf(command, sizeof(command), format, list);
-	va_end(list);
-	return system(command);
-}
-
-static void make_image(unsigned block, unsigned kib, const char *options)
-{
-	snprintf(path, sizeof(path), "%s/disk", folder);
-	if (run("rm -f %s; mke2fs -q -t ext2 -b %u %s -d %s/tree %s %uk >/dev/null 2>&1", path,
-		block, options, folder, path, kib) != 0)
-		abort();
-	image_load(path);
-}
-
-static void image_save(const char *path)
-{
-	FILE *f = fopen(path, "wb");
-
-	if (f == NULL || fwrite(disk, 1, disk_size, f) != disk_size)
-		abort();
-	fclose(f);
-}
-
-static void check_clean(void)
-{
-	image_save(path);
-	CHECK_EQ(run("e2fsck -fn %s > %s/log 2>&1 || { tail -25 %s/log; false; }", path, folder,
-		     folder), 0);
-}
 
 /* ---- reading what mke2fs wrote ---- */
 
@@ -118,7 +80,7 @@ static void read_tree(unsigned block)
 	uint32_t len = 0;
 	struct file_stat_fs_reply fs;
 
-	make_image(block, 16384, "");
+	image_make(block, 16384, "-d tree");
 	CHECK_EQ(mount_it(false), 0);
 	check_file("small");
 	check_file("big");
@@ -253,7 +215,7 @@ static void make_dirs(void)
 
 static void change(unsigned block)
 {
-	make_image(block, 32768, block == 2048 ? "-I 128" : "-O dir_index");
+	image_make(block, 32768, block == 2048 ? "-d tree -I 128" : "-d tree -O dir_index");
 	memset(inode_of, 0, sizeof(inode_of));
 	CHECK_EQ(mount_it(false), 0);
 	make_dirs();
@@ -296,7 +258,7 @@ static void t_names(void)
 	char name[300];
 	uint64_t replaced;
 
-	make_image(1024, 16384, "");
+	image_make(1024, 16384, "-d tree");
 	CHECK_EQ(mount_it(false), 0);
 	CHECK_EQ(RUN(fs_create(&req, "d", "", &d)), 0);
 	req.dir = d.file;
@@ -445,7 +407,7 @@ static void t_large(void)
 	struct file_attr a;
 	char name[16];
 
-	make_image(1024, 16384, "");
+	image_make(1024, 16384, "-d tree");
 	CHECK_EQ(mount_it(false), 0);
 	memset(is_there, 0, sizeof(is_there));
 	CHECK_EQ(RUN(fs_create(&req, "file", "", &a)), 0);
@@ -476,7 +438,7 @@ static void t_full(void)
 	struct file_attr a;
 	err_t err = 0;
 
-	make_image(1024, 4096, "-N 400");
+	image_make(1024, 4096, "-d tree -N 400");
 	CHECK_EQ(mount_it(false), 0);
 	CHECK_EQ(RUN(fs_create(&req, "full", "", &a)), 0);
 	for (uint64_t at = 0; err == 0; at += CONTENT)
@@ -505,7 +467,7 @@ static void t_sparse(void)
 	struct file_attr a;
 
 	for (unsigned block = 1024; block <= 4096; block *= 2) {
-		make_image(block, 16384, "");
+		image_make(block, 16384, "-d tree");
 		CHECK_EQ(mount_it(false), 0);
 		CHECK_EQ(RUN(fs_create(&req, "holes", "", &a)), 0);
 		for (uint64_t at = 0; at < 14ull << 30; at = at * 5 + 100000)
@@ -521,13 +483,13 @@ static void t_sparse(void)
 
 static void t_features(void)
 {
-	make_image(1024, 8192, "-O extents");
+	image_make(1024, 8192, "-d tree -O extents");
 	CHECK_EQ(mount_it(true), -EINVAL);
-	make_image(1024, 8192, "-O metadata_csum");
+	image_make(1024, 8192, "-d tree -O metadata_csum");
 	CHECK_EQ(mount_it(false), 0);
 	CHECK(state.volume.readonly);
 	check_file("big");
-	make_image(1024, 8192, "-r 0 -O none -I 128");
+	image_make(1024, 8192, "-d tree -r 0 -O none -I 128");
 	CHECK_EQ(mount_it(false), 0);
 	check_file("big");
 	CHECK_EQ(unmount_it(), 0);
@@ -536,9 +498,8 @@ static void t_features(void)
 
 int main(void)
 {
-	strcpy(folder, "/tmp/skink-ext2-XXXXXX");
-	if (mkdtemp(folder) == NULL ||
-	    run("cd %s && mkdir -p tree/a/b/c tree/many && echo small > tree/small && "
+	folder_make();
+	if (run("cd %s && mkdir -p tree/a/b/c tree/many && echo small > tree/small && "
 		"seq 1 60000 > tree/big && head -c 700000 /dev/zero > tree/sparse && "
 		"echo end >> tree/sparse && seq 1 5000 > tree/a/b/c/deep && "
 		"ln -s small tree/fast && "
@@ -552,6 +513,6 @@ int main(void)
 	TEST("a full disk is an error and stays consistent", t_full);
 	TEST("sparse files use all levels of the map", t_sparse);
 	TEST("features that are not known refuse the mount, or writing", t_features);
-	run("rm -rf %s", folder);
+	folder_remove();
 	return test_result();
 }

@@ -7,10 +7,10 @@
  * Links: fs/ext2/data.c fs/ext2/keep.c fs/ext2/sum.c fs/ext2/sumfile.c lib/sums.c
  */
 #include "host.h"
+#include "image.h"
 
 enum { ROUNDS = 400, SEEN_MAX = 200, READ_MAX = 1 << 18 };
 
-static char folder[64], path[128];
 static uint8_t *pristine, buffer[READ_MAX];
 static size_t pristine_size;
 static unsigned seen, refused, failed;
@@ -121,22 +121,15 @@ static void t_fuzz(void)
 
 int main(void)
 {
-	char command[1024];
-
-	strcpy(folder, "/tmp/skink-fuzz-XXXXXX");
-	if (mkdtemp(folder) == NULL)
-		return 1;
-	snprintf(path, sizeof(path), "%s/disk", folder);
+	folder_make();
 	for (unsigned block = 1024; block <= 4096; block *= 2) {
-		snprintf(command, sizeof(command), "cd %s && rm -rf tree disk && "
-			 "mkdir -p tree/a/b/c tree/many && echo small > tree/small && "
-			 "seq 1 60000 > tree/big && cp tree/big tree/a/b/c && "
-			 "ln -s small tree/fast && for i in $(seq 99); do "
-			 "echo $i > tree/many/file-$i; done; mke2fs -q -t ext2 -N 512 -b %u "
-			 "-d tree disk 4M >/dev/null 2>&1", folder, block);
-		if (system(command) != 0)
+		if (run("cd %s && rm -rf tree && "
+			"mkdir -p tree/a/b/c tree/many && echo small > tree/small && "
+			"seq 1 60000 > tree/big && cp tree/big tree/a/b/c && "
+			"ln -s small tree/fast && for i in $(seq 99); do "
+			"echo $i > tree/many/file-$i; done", folder) != 0)
 			return 1;
-		image_load(path);
+		image_make(block, 4096, "-N 512 -d tree");
 		pristine = realloc(pristine, disk_size);
 		pristine_size = disk_size;
 		memcpy(pristine, disk, disk_size);
@@ -144,6 +137,6 @@ int main(void)
 		     block == 2048 ? "damaged images with blocks of 2 KiB do no harm" :
 		     "damaged images with blocks of 4 KiB do no harm", t_fuzz);
 	}
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return system(command) != 0 || test_result();
+	folder_remove();
+	return test_result();
 }

@@ -6,39 +6,22 @@
  * Links: fs/ext2/data.c fs/ext2/keep.c fs/ext2/sum.c fs/ext2/sumfile.c lib/sums.c
  */
 #include "host.h"
+#include "image.h"
 
 #include <setjmp.h>
 
 enum { ROUNDS = 300, FILES = 24, LENGTH = 9000, STARTS = 8 };
 
-static char folder[64], path[128], command[512];
 static uint64_t file[FILES];
 static unsigned version[FILES];
 static uint8_t content[LENGTH], found[LENGTH];
 static jmp_buf death;
 
-static void make_image(unsigned block)
+static void volume_make(unsigned block)
 {
-	snprintf(path, sizeof(path), "%s/disk", folder);
-	snprintf(command, sizeof(command),
-		 "rm -f %s; mke2fs -q -t ext2 -b %u %s 8192k >/dev/null 2>&1", path, block, path);
-	if (system(command) != 0)
-		abort();
-	image_load(path);
+	image_make(block, 8192, "");
 	CHECK_EQ(mount_it(false), 0);
 	keep_volume();
-}
-
-static void check_clean(void)
-{
-	FILE *f = fopen(path, "wb");
-
-	if (f == NULL || fwrite(disk, 1, disk_size, f) != disk_size)
-		abort();
-	fclose(f);
-	snprintf(command, sizeof(command),
-		 "cd %s; e2fsck -fn disk > log 2>&1 || { tail -25 log; false; }", folder);
-	CHECK_EQ(system(command), 0);
 }
 
 /* All but what is kept is gone; what was under way to the disk has come there, or not. */
@@ -148,7 +131,7 @@ static void starts(unsigned block)
 {
 	unsigned k;
 
-	make_image(block);
+	volume_make(block);
 	memset(file, 0, sizeof(file));
 	for (unsigned n = 0; n < ROUNDS; n++) {
 		change(random_below(FILES));
@@ -192,7 +175,7 @@ static void t_damage(void)
 	struct kept was;
 	unsigned n;
 
-	make_image(4096);
+	volume_make(4096);
 	file[0] = 0;
 	change(0);
 	n = a_dirty_one();
@@ -218,7 +201,7 @@ static void t_damage(void)
 
 static void t_again(void)
 {
-	make_image(4096);
+	volume_make(4096);
 	for (unsigned n = 0; n < STARTS; n++) {
 		memset(&state, 0, sizeof(state));
 		buffers_init();
@@ -233,12 +216,10 @@ static void t_again(void)
 
 int main(void)
 {
-	strcpy(folder, "/tmp/skink-ext2-XXXXXX");
-	if (mkdtemp(folder) == NULL)
-		return 1;
+	folder_make();
 	TEST("after each fresh start all is there, and e2fsck finds nothing", t_starts);
 	TEST("what is damaged is found, and not used", t_damage);
 	TEST("what makes it die again and again is given up", t_again);
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return system(command) != 0 || test_result();
+	folder_remove();
+	return test_result();
 }

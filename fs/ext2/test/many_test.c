@@ -6,31 +6,7 @@
  * Links: fs/ext2/data.c fs/ext2/keep.c fs/ext2/sum.c fs/ext2/sumfile.c lib/sums.c
  */
 #include "host.h"
-
-static char folder[64], path[128], command[512];
-
-static void make_image(const char *options, unsigned kib)
-{
-	snprintf(path, sizeof(path), "%s/disk", folder);
-	snprintf(command, sizeof(command),
-		 "rm -f %s; mke2fs -q -t ext2 -b 1024 %s %s %uk >/dev/null 2>&1",
-		 path, options, path, kib);
-	if (system(command) != 0)
-		abort();
-	image_load(path);
-}
-
-static void check_clean(void)
-{
-	FILE *f = fopen(path, "wb");
-
-	if (f == NULL || fwrite(disk, 1, disk_size, f) != disk_size)
-		abort();
-	fclose(f);
-	snprintf(command, sizeof(command),
-		 "cd %s; e2fsck -fn disk > log 2>&1 || { tail -25 log; false; }", folder);
-	CHECK_EQ(system(command), 0);
-}
+#include "image.h"
 
 static uint64_t make(uint64_t dir, const char *name, uint32_t mode)
 {
@@ -60,7 +36,7 @@ static void t_names(void)
 	struct file_attr a;
 	uint64_t dir, file, replaced;
 
-	make_image("", 16384);
+	image_make(1024, 16384, "");
 	CHECK_EQ(mount_it(false), 0);
 	file = make(ROOT_INO, "file", TYPE_FILE | 0644);
 	dir = make(ROOT_INO, "dir", TYPE_DIR | 0755);
@@ -92,7 +68,7 @@ static void t_deep(void)
 	struct file_attr a;
 	uint64_t dir = ROOT_INO, middle = 0, replaced;
 
-	make_image("", 16384);
+	image_make(1024, 16384, "");
 	CHECK_EQ(mount_it(false), 0);
 	(void)make(ROOT_INO, "moved", TYPE_DIR | 0755);
 	for (unsigned n = 0; n < DEPTH; n++) {
@@ -116,7 +92,7 @@ static void t_orphans(void)
 	struct file_attr a;
 	char name[16];
 
-	make_image("-N 8192", 16384);
+	image_make(1024, 16384, "-N 8192");
 	CHECK_EQ(mount_it(false), 0);
 	for (unsigned n = 0; n < ORPHANS; n++) {
 		snprintf(name, sizeof(name), "%u", n);
@@ -139,7 +115,7 @@ static void t_dead(void)
 	char text[16];
 	err_t err = 0;
 
-	make_image("", 16384);
+	image_make(1024, 16384, "");
 	CHECK_EQ(mount_it(false), 0);
 	file = make(ROOT_INO, "file", TYPE_FILE | 0644);
 	CHECK_EQ(write_all(file, 0, (const uint8_t *)"content", 8), 0);
@@ -162,15 +138,11 @@ static void t_dead(void)
 
 int main(void)
 {
-	strcpy(folder, "/tmp/skink-many-XXXXXX");
-	if (mkdtemp(folder) == NULL)
-		return 1;
+	folder_make();
 	TEST("a directory of more blocks than there are buffers", t_names);
 	TEST("a directory is moved below 1200 others, and not below itself", t_deep);
 	TEST("thousands of files without a name are freed in any order", t_orphans);
 	TEST("what the disk does not take is an error, and written when it does again", t_dead);
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	if (system(command) != 0)
-		return 1;
+	folder_remove();
 	return test_result();
 }
