@@ -141,7 +141,9 @@ void call_lost(endpoint_t client, uint32_t serial)
 	struct message m = { .peer = client };
 
 	if (endpoint_eq(a->client, client) && a->serial == serial)
-		result = a->copies != 0 ? -EIO : a->result;
+		result = a->copies == 0 ? a->result :
+			 self->take_back != NULL && self->take_back(client, serial) ?
+			 -ERESTARTNOINTR : -EIO;
 	m.w[0] = (uint64_t)result;
 	server_reply(&m, serial);
 }

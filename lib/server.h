@@ -90,6 +90,9 @@ struct server {
 	void (*on_guard)(void);
 	/* NR_PROCS of them, in .undo; NULL: not kept. See call_lost(). */
 	struct answered *answered;
+	/* An answer of which the bytes have not arrived is lost. Has its call done nothing, or is
+	 * that taken back now? Then it can be made anew. */
+	bool (*take_back)(endpoint_t client, uint32_t serial);
 	/* At each of rs's heartbeats, when all else that came with it has been heard: what was
 	 * forgotten, or lost on its way? Looks for it, and goes on with it (docs/notes/0027). */
 	void (*audit)(void);
@@ -114,9 +117,10 @@ void server_effect(void);
  * commits. For handlers that go on with other work and then return the same result. */
 void server_settle(int64_t result);
 
-/* A program's call is cancelled and nobody here holds it: was it lost? Has it been
- * answered, it is once more, or with -EIO if that answer had brought bytes; else it is refused so
- * that the program makes it anew. If it was not lost, nothing of this reaches it. */
+/* A program's call is cancelled and nobody here holds it: was it lost? Has it been answered, it is
+ * once more. If it has not, or if that answer had brought bytes and the call can be taken back, it
+ * is refused so that the program makes it anew; if it cannot, with -EIO. If it was not lost,
+ * nothing of this reaches it. */
 void call_lost(endpoint_t client, uint32_t serial);
 
 /* Answer call (m->peer, serial) with the next server_commit(), which comes with the end of the

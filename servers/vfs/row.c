@@ -291,8 +291,17 @@ void rows_run(void)
 
 /* ---- a call comes ---- */
 
-/* What a reply that cannot be copied takes back: see call_late(). */
-static struct { unsigned file, pipe; uint64_t pos; uint32_t head, tail; } late SECTION_UNDO;
+/* What a reply whose bytes do not arrive takes back: see call_late(), call_take_back(). */
+struct late {
+	endpoint_t client;
+	uint32_t serial;
+	unsigned file, pipe;                            /* 0: none */
+	uint64_t pos, pos_after;
+	uint32_t head, tail, head_after, tail_after;
+};
+
+static struct late late SECTION_UNDO;
+static struct late moved[NR_PROCS] SECTION_UNDO;        /* by the latest call of each slot */
 
 void late_file(const struct file *f)
 {
@@ -309,6 +318,44 @@ void late_pipe(const struct pipe *p)
 	late.pipe = (unsigned)(p - state.pipe);
 	late.head = p->head;
 	late.tail = p->tail;
+}
+
+static void late_back(const struct late *l)
+{
+	if (l->file != 0)
+		state.file[l->file].pos = l->pos;
+	if (l->pipe != 0) {
+		state.pipe[l->pipe].head = l->head;
+		state.pipe[l->pipe].tail = l->tail;
+	}
+}
+
+static void late_note(const struct op *o)
+{
+	const struct pipe *p = &state.pipe[late.pipe];
+
+	late.client = o->client;
+	late.serial = o->serial;
+	late.pos_after = state.file[late.file].pos;
+	late.head_after = p->head;
+	late.tail_after = p->tail;
+	moved[endpoint_slot(o->client)] = late;
+}
+
+bool call_take_back(endpoint_t client, uint32_t serial)
+{
+	const struct late *l = &moved[endpoint_slot(client)];
+	const struct pipe *p = &state.pipe[l->pipe];
+
+	if (!endpoint_eq(l->client, client) || l->serial != serial)
+		return true;                    /* it moved nothing */
+	if (l->file != 0 && (state.file[l->file].refs == 0 ||
+			     state.file[l->file].pos != l->pos_after))
+		return false;
+	if (l->pipe != 0 && (p->used == 0 || p->head != l->head_after || p->tail != l->tail_after))
+		return false;
+	late_back(l);
+	return true;
 }
 
 /* Inline: so it is seen that these stores are to the stack, and they are not announced. */
@@ -331,12 +378,7 @@ err_t call_late(const struct delivery *d)
 	op_of_delivery(d, &o);
 	if (handler_of(d->m.type) == NULL || o.p == NULL)
 		return -EFAULT;
-	if (late.file != 0)
-		state.file[late.file].pos = late.pos;
-	if (late.pipe != 0) {
-		state.pipe[late.pipe].head = late.head;
-		state.pipe[late.pipe].tail = late.tail;
-	}
+	late_back(&late);
 	row_ready(row_get(&o));
 	server_settle(NO_REPLY);        /* the row goes on, if we die of that; not the reply */
 	rows_run();
@@ -360,6 +402,8 @@ int64_t vfs_linux_call(const struct delivery *d)
 	if (h == NULL || o.p == NULL)
 		return h == NULL ? -ENOSYS : -ESRCH;
 	result = h(&o);
+	if (late.file != 0 || late.pipe != 0)
+		late_note(&o);
 	if (result != -PARKED && o.row != NULL)
 		row_free(o.row);
 	if (result == -PARKED)

@@ -145,6 +145,7 @@ static const struct server server = {
 	.name = "vfs", .init = init, .check = check, .linux_call = vfs_linux_call,
 	.populate = populate, .on_notify = on_notify, .on_alarm = alarm, .on_cancel = on_cancel,
 	.summary = vfs_summary, .audit = audit, .answered = answered,
+	.take_back = call_take_back,
 };
 
 int main(void)

@@ -102,6 +102,7 @@ int64_t vfs_linux_call(const struct delivery *d);
 err_t call_late(const struct delivery *d);
 void late_file(const struct file *f);
 void late_pipe(const struct pipe *p);
+bool call_take_back(endpoint_t client, uint32_t serial);        /* struct server's take_back */
 
 /* ---- user.c: a program's memory ---- */
 int64_t user_read(struct op *o, uint64_t from, void *to, size_t len) MUST_CHECK;

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""vfs does not give an answer that it has made, with the bytes that belong to it: who asked has its
+call made anew, and reads each byte once.
+
+Limit: 120
+"""
+import re
+import time
+
+import campaign
+import payload
+import plant
+from guest import finish, need, scenario, take_seed
+
+NOT_REACHED = 'vfs_summary'     # what is planted stands there meanwhile
+TIMES = 12
+LOAD = r'''
+n=0
+while [ ! -e /tmp/stop ]; do
+	n=$((n + 1))
+	head -c 200000 /bin/busybox > /tmp/one
+	[ "$(sha256sum < /tmp/one)" = "$1" ] || echo file $n
+	[ "$(seq 1 3000 | sha256sum)" = "$2" ] || echo pipe $n
+	[ "$(ls -l /etc /dev | grep -v tty | sha256sum)" = "$3" ] || echo names $n
+	cp /tmp/one /tmp/two && cmp /tmp/one /tmp/two || echo copy $n
+	dd if=/tmp/one of=/tmp/two bs=700 conv=notrunc 2> /dev/null || echo write $n
+	echo $n > /tmp/rounds
+done
+'''
+
+
+def vfs():
+    """All its instructions count as reached, but those of one function."""
+    code = campaign.take('vfs')
+    code.reached = [insn.at for insn in code.program.insns]
+    code.run = {at for at in code.reached if code.symbols.name(at) != NOT_REACHED}
+    return code
+
+
+class Answers:
+    """Of vfs, to whom it was asked by a message."""
+
+    def __init__(self, bed):
+        self.bed, self.code, self.ill = bed, vfs(), None
+        self.at = next(at for at, (_, name) in payload.calls(self.code).items()
+                       if name == 'ipc_replyreceive')
+
+    def write(self, stub, text):
+        stub.write(self.bed.memory.physical(self.code.slot, self.at), text)
+
+    def omit(self, seed):
+        """The next one is."""
+        self.ill = payload.make(self.code, self.at, 'mute', seed)
+        with plant.standing(self.bed.guest) as stub:
+            assert self.ill.plant(stub, self.bed.memory)
+            self.write(stub, self.ill.call)
+
+    def give(self):
+        done = False
+        while not done:
+            with plant.standing(self.bed.guest) as stub:
+                self.write(stub, self.code.program.at(self.at).code)
+                done = self.ill.take_back(stub, self.bed.memory)
+
+
+def repaired(guest):
+    return len(re.findall('service 6, call', guest.run('dmesg | grep "did not know"')[1]))
+
+
+def main(seed):
+    with plant.scratch('unanswered') as folder, plant.Bed(folder) as bed:
+        bed.fresh()
+        guest, answers = bed.guest, Answers(bed)
+        plant.put(guest, '/tmp/load', LOAD)
+        guest.run('a=$(head -c 200000 /bin/busybox | sha256sum) b=$(seq 1 3000 | sha256sum) '
+                  'c=$(ls -l /etc /dev | grep -v tty | sha256sum)')
+        guest.run('sh /tmp/load "$a" "$b" "$c" > /tmp/said 2>&1 & true')
+        with scenario('%d answers are not given: no program notices' % TIMES):
+            for n in range(1, TIMES + 1):
+                answers.omit(seed + n)
+                deadline = time.monotonic() + 20
+                while repaired(guest) < n:
+                    assert time.monotonic() < deadline, guest.run('cat /tmp/said; dmesg')[1]
+                    time.sleep(0.2)
+                answers.give()
+            guest.run('touch /tmp/stop; wait', 30)
+            assert guest.run('cat /tmp/said')[1].strip() == '', guest.run('cat /tmp/said')[1]
+            assert int(guest.run('cat /tmp/rounds')[1]) > 1
+
+
+need('gdb')
+main(take_seed())
+finish()
