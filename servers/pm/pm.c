@@ -436,23 +436,9 @@ void threads_again(void)
 	}
 }
 
-static err_t check_thread(const struct thread *t)
-{
-	unsigned i = thread_index(t);
-
-	if (t->tid && t->tid % TID_STEP != i)                           /* Q1 */
-		return -EINVAL;
-	if (t->alive && (t->process >= NR_PROCESSES ||
-			 process_of(t)->state == PROCESS_FREE || t->wait > WAIT_PAGE))
-		return -EINVAL;
-	return 0;
-}
-
 static err_t check(void)
 {
-	for (unsigned i = 0; i < NR_THREADS; i++)
-		if (check_thread(&state.thread[i]) != 0)
-			return -EINVAL;
+	threads_check();
 	processes_count("recovery");
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		struct process *p = &state.process[i];

@@ -59,6 +59,68 @@ static void state_check(struct process *p, unsigned threads, const char *when)
 		   thread_by_tid(p->pid) != NULL ? PROCESS_EXITING : PROCESS_FREE;
 }
 
+static struct process *process_with_pid(uint32_t pid)
+{
+	for (unsigned i = 0; i < NR_PROCESSES; i++)
+		if (state.process[i].state != PROCESS_FREE && state.process[i].pid == pid)
+			return &state.process[i];
+	return NULL;
+}
+
+static uint32_t tid_made(unsigned i, uint32_t generation)
+{
+	return ((generation - 1) * TID_STEP + i) % (1u << 22);
+}
+
+/* What it should be by what else is known: its generation, or whose row it was (Q2). */
+static void tid_check(struct thread *t)
+{
+	unsigned i = thread_index(t);
+	uint32_t was = t->tid;
+
+	if (t->tid == 0 || t->tid % TID_STEP == i)                      /* Q1 */
+		return;
+	t->tid = 0;
+	for (unsigned n = 0; n < NR_PROCESSES && !t->alive; n++)
+		if (state.process[n].state != PROCESS_FREE &&
+		    state.process[n].pid % TID_STEP == i)
+			t->tid = state.process[n].pid;
+	if (t->alive)
+		t->tid = tid_made(i, t->generation);
+	print("recovery: thread %u had number %u\n", t->tid, was);
+}
+
+/* A thread of no process is that with its number, if there is one. Else it is none: compare() in
+ * audit.c ends what the kernel has there. */
+static void owner_check(struct thread *t)
+{
+	const struct process *p = process_with_pid(t->tid);
+
+	if (t->process < NR_PROCESSES && process_of(t)->state != PROCESS_FREE)
+		return;
+	print("recovery: thread %u was of process row %u, which is none\n", t->tid, t->process);
+	if (p != NULL) {
+		t->process = (uint16_t)process_index(p);
+		return;
+	}
+	t->alive = 0;
+	t->tid = 0;
+}
+
+void threads_check(void)
+{
+	for (unsigned i = 0; i < NR_THREADS; i++) {
+		struct thread *t = &state.thread[i];
+
+		tid_check(t);
+		if (!t->alive)
+			continue;
+		owner_check(t);
+		if (t->wait > WAIT_PAGE)
+			t->wait = WAIT_NOT;             /* audit.c has its call made anew */
+	}
+}
+
 void processes_count(const char *when)
 {
 	static uint16_t count[NR_PROCESSES];
@@ -104,7 +166,7 @@ struct thread *thread_new(struct process *p)
 		unsigned i = (first + n) % NR_THREADS;
 		struct thread *t = &state.thread[i];
 		uint32_t generation = (t->generation + 1) & 0xfffff;
-		uint32_t tid = ((generation - 1) * TID_STEP + i) % (1u << 22);
+		uint32_t tid = tid_made(i, generation);
 
 		if (t->tid != 0)
 			continue;

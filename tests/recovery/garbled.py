@@ -101,6 +101,20 @@ def forgotten_thread(bed):
     assert 'pm: repaired: slot %d' % slot in bed.guest.run('dmesg')[1]
 
 
+def strange_thread(bed):
+    """Its process, its number, what it waits for: words that cannot be."""
+    first, size, *words = numbers('pm', state('thread[0]'), 'sizeof(struct thread)', *(
+        '&((struct thread *)0)->' + field for field in ('process', 'tid', 'wait')))
+    for at in words:
+        bed.guest.run(SLEEPS)
+        lives = bed.lives('pm')
+        bed.write(PM, first + (bed.slot('sleep') - FIRST_PROGRAM) * size + at, b'\xee')
+        bed.guest.run('service kill pm')
+        assert bed.guest.run('kill $!; wait $!', 20)[0] == 128 + 15
+        assert bed.lives('pm') > lives
+    assert re.search(r'\b0 restarts', bed.guest.run('service status pm')[1])
+
+
 def strange_state(bed):
     thread, size, process, of, was = numbers(
         'pm', state('thread[0].process'), 'sizeof(struct thread)', state('process[0].state'),
@@ -136,6 +150,8 @@ def main():
             garbled_copies(bed)
         with scenario('pm forgets the thread of a program: the program ends, who waits hears so'):
             forgotten_thread(bed)
+        with scenario("pm's row of a thread has words that cannot be: the program goes on"):
+            strange_thread(bed)
         with scenario("pm's row of a program is in a state that there is not: the program goes on"):
             strange_state(bed)
         with scenario('pm forgets process 1: all programs end, and it begins again'):
