@@ -8,6 +8,7 @@
  * Trusts:   vfs for nothing but the board's existence: entries are copied before they are checked.
  * On crash: the board says what is still to do.
  */
+#include <lib/assert.h>
 #include <lib/board_server.h>
 #include <lib/file.h>
 #include <lib/service_ids.h>
@@ -84,6 +85,8 @@ static void serve(unsigned n, err_t refused)
 	};
 
 	*e = *shared(n);
+	/* Or it would be done to another file. */
+	assert(strncmp(e->name, shared(n)->name, FILE_NAME - 1) == 0);
 	busy[n] = true;
 	e->name[FILE_NAME - 1] = '\0';
 	e->name2[FILE_NAME - 1] = '\0';

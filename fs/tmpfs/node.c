@@ -151,6 +151,7 @@ err_t entry_add(struct node *dir, const char *name, struct node *n)
 		dir->links++;
 	}
 	dir->mtime = dir->ctime = n->ctime = now();
+	assert(strcmp(e->name, name) == 0);     /* what is named wrongly nobody finds again */
 	return 0;
 }
 

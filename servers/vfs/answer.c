@@ -64,34 +64,39 @@ static bool is_all(const struct request *q, const struct file_entry *e)
 
 /* ---- listings ---- */
 
-/* The name of an entry, and where the next one begins; NULL: it is none. */
-static const char *entry(const char *from, size_t left, size_t *size)
+/* The name of an entry, and where the next one begins; NULL: it is none. *pos: of the one before
+ * it, and then its own. */
+static const char *entry(const char *from, size_t left, size_t *size, uint64_t *pos)
 {
-	uint64_t file;
+	uint64_t file, next;
 	uint16_t len;
 
 	if (left < DIRENT_MIN)
 		return NULL;
 	memcpy(&file, from, sizeof(file));
+	memcpy(&next, from + DIRENT_NEXT, sizeof(next));
 	memcpy(&len, from + DIRENT_LEN, sizeof(len));
-	if (file == 0 || len < DIRENT_MIN || len > left || from[DIRENT_NAME] == '\0' ||
+	if (file == 0 || next <= *pos || len < DIRENT_MIN || len > left ||
+	    from[DIRENT_NAME] == '\0' ||
 	    memchr(from + DIRENT_NAME, '\0', len - DIRENT_NAME) == NULL)
 		return NULL;
 	*size = len;
+	*pos = next;
 	return from + DIRENT_NAME;
 }
 
 /* Whole entries; *known: of how many of them vfs knows that they are there. */
-static bool entries_are(const struct request *q, size_t done, unsigned *known)
+static bool entries_are(const struct request *q, const struct file_entry *e, unsigned *known)
 {
+	size_t done = ((const struct file_readdir_reply *)e->answer)->done, size;
+	uint64_t pos = ((const struct file_readdir_request *)e->w)->pos;
 	const char *from = done != 0 ? request_bounce(q) : NULL, *name;
-	size_t size;
 
 	*known = 0;
 	for (size_t at = 0; at < done; at += size) {
 		unsigned n;
 
-		name = entry(from + at, done - at, &size);
+		name = entry(from + at, done - at, &size, &pos);
 		if (name == NULL)
 			return false;
 		n = name_find(q->inode, name, strlen(name));
@@ -170,7 +175,8 @@ static bool contradicts(const struct request *q, err_t err)
 	case -EISDIR:
 		return q->type == FILE_UNLINK && !has_type(q->inode, S_IFDIR_);
 	case -EINVAL:
-		return q->type == FILE_READLINK && has_type(q->inode, S_IFLNK_);
+		return q->type == FILE_READDIR ? q->lent >= DIRENT_MOST :
+			       q->type == FILE_READLINK && has_type(q->inode, S_IFLNK_);
 	case -EEXIST:
 		return (q->type == FILE_CREATE || q->type == FILE_LINK) && names_rest(q) &&
 		       is_known(q, 0);
@@ -200,8 +206,7 @@ static bool is_listing(const struct request *q, const struct file_entry *e)
 {
 	unsigned known;
 
-	return entries_are(q, ((const struct file_readdir_reply *)e->answer)->done, &known) &&
-	       !(may_be_doubted(q) && lacks(q, e, known));
+	return entries_are(q, e, &known) && !(may_be_doubted(q) && lacks(q, e, known));
 }
 
 bool file_answer_is(const struct request *q, const struct file_entry *e)

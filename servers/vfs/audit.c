@@ -1,15 +1,73 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * audit.c - at each heartbeat: what should have gone on, and did not?
  *
- * Job:      hears again what it is told once, and tells again what servers may not have heard; does
- *           calls that wait once more; finds programs that wait for a call which vfs does not hold,
- *           and has them make it anew (docs/notes/0027).
- * Speaks:   contracts/pm (again, job_next), vm, ds; the kernel call proc_info.
+ * Job:      hears again what it is told once; tells again what servers may not have heard, and
+ *           complains of who does not hear at all; does calls that wait once more; finds programs
+ *           that wait for a call which vfs does not hold, and has them make it anew
+ *           (docs/notes/0027).
+ * Speaks:   contracts/pm (again, job_next), vm, ds, rs (complain); the kernel call proc_info.
  * Touches:  queues of rows.
  * Trusts:   the kernel's word about who waits for whom.
  * On crash: looks again at the next heartbeat.
  */
 #include "vfs.h"
+
+#include <lib/complain.h>
+
+enum { PATIENCE_MOST = 5 };             /* times that it is doubled */
+
+struct seen { uint64_t number; unsigned phase, looks; };        /* of an entry of a board */
+
+/* One that stands ASKED at so many looks is one that the server has forgotten: rs ends this life of
+ * it, and the next takes what is on the board. If it is only slow, it has twice as long then. */
+static void server_silent(unsigned server, unsigned looks)
+{
+	struct server_row *s = &state.server[server];
+
+	if (looks < server_looks(server) << s->patience || s->again ||
+	    complain(s->who, RS_COMPLAINT_SILENCE, "a request is not answered") != 0)
+		return;
+	s->patience += s->patience < PATIENCE_MOST;
+}
+
+/* At each heartbeat: what a server may not have heard, or forgotten, it is told again; what it has
+ * answered since the last one, and not told of, is taken. */
+static void server_remind(unsigned server)
+{
+	static struct seen seen[NR_SERVERS][BOARD_ENTRIES];
+	struct board *b = board_of(server);
+	unsigned asked = 0, unheard = 0, longest = 0;
+
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
+		struct seen *s = &seen[server][n];
+		bool same = s->number == b->number[n] && s->phase == b->phase[n];
+
+		*s = (struct seen){ b->number[n], b->phase[n], same ? s->looks + 1 : 0 };
+		if (b->phase[n] == BOARD_DONE)
+			unheard += same;
+		if (b->phase[n] != BOARD_ASKED)
+			continue;
+		asked++;
+		if (s->looks > longest)
+			longest = s->looks;
+	}
+	if (asked != 0)
+		ipc_notify(state.server[server].who);
+	else if (state.server[server].patience != 0)
+		state.server[server].patience = 0;
+	server_silent(server, longest);
+	if (unheard == 0)
+		return;
+	print("repaired: %u answers of %s were never told of\n", unheard, server_name(server));
+	server_look(server);
+}
+
+static void servers_remind(void)
+{
+	for (unsigned i = 1; i < NR_SERVERS; i++)
+		if (state.server[i].who.v != 0)
+			server_remind(i);
+}
 
 /* Which call each row held, if what it waits for is vfs's own to know. */
 static uint64_t waited[NR_PROCS];

@@ -283,6 +283,26 @@ int64_t page_new(struct op *o, unsigned inode, uint32_t index, uint32_t *slot)
 	return 0;
 }
 
+/* A page that no request names, and that is not valid or said to be busy: what was to be written is
+ * there, what was to be read is not. Who waits for it would do so for ever. when: how a line about
+ * it begins; NULL: none. */
+void page_settle(uint32_t slot, const char *when)
+{
+	struct page *p = page(slot);
+
+	if (when != NULL)
+		print("%s: page %u of inode %u was %s\n", when, p->index, p->inode,
+		      p->flags & PAGE_BUSY ? "busy for nobody" : "not valid, and nobody reads it");
+	p->flags &= (uint8_t)~PAGE_BUSY;
+	if (p->flags & (PAGE_VALID | PAGE_DIRTY)) {
+		p->flags |= PAGE_VALID;
+		page_set_dirty(slot);
+		return;
+	}
+	unmap(p->inode, p->index, 1, false);
+	page_free(slot);
+}
+
 /* ---- reading ---- */
 
 /* How many pages from index on to read at once into slots that lie side by side. */
@@ -355,7 +375,10 @@ int64_t page_want(struct op *o, unsigned inode, uint32_t index, uint32_t *slot)
 				p->flags |= PAGE_TOUCHED;
 			return 0;
 		}
-		return row_wait(o, QUEUE_INODE, inode, 0);
+		if (p->flags & PAGE_BUSY)
+			return row_wait(o, QUEUE_INODE, inode, 0);
+		page_settle(*slot, "repaired");
+		return page_want(o, inode, index, slot);
 	}
 	if (!is_link(i) && (uint64_t)index * PAGE_SIZE >= i->attr.size)
 		return -ENXIO;

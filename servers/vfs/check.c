@@ -51,27 +51,22 @@ static bool bit(const uint64_t *bits, uint32_t slot)
 	return bits[slot / 64] >> slot % 64 & 1;
 }
 
-/* A page that no request names is not busy: what was to be read is not there, what was to be
- * written still is. */
 static void check_busy(uint32_t slot)
 {
-	struct page *p = page(slot);
+	const struct page *p = page(slot);
+	bool busy = p->flags & PAGE_BUSY;
 
-	if (!(p->flags & PAGE_BUSY) || named[slot] != 0)
+	if (named[slot] != 0 || (!busy && p->flags & PAGE_VALID))
 		return;
-	print("recovery: page %u of inode %u was busy for nobody\n", p->index, p->inode);
-	repaired++;
-	p->flags &= (uint8_t)~PAGE_BUSY;
-	if (p->flags & PAGE_VALID)
-		page_set_dirty(slot);
-	else
-		page_free(slot);
+	repaired += busy;               /* not: we died while pages of a file went */
+	page_settle(slot, busy ? "recovery" : NULL);
 }
 
 /* F3: a slot is one of free, absent, a file's, a pipe's, or named by a request. */
 static void check_slot(uint32_t slot, uint32_t *dirty, uint32_t *memory)
 {
 	const struct page *p = page(slot);
+	struct inode *i;
 	bool used, free;
 
 	if (p->inode != 0)
@@ -85,9 +80,14 @@ static void check_slot(uint32_t slot, uint32_t *dirty, uint32_t *memory)
 	}
 	if (!(p->flags & PAGE_DIRTY))
 		return;
+	i = &state.inode[p->inode];
 	of_inode[p->inode].dirty++;
-	mount_pages[state.inode[p->inode].mount]++;
-	if (mount_flags(&state.inode[p->inode]) & FILE_MOUNT_MEMORY)
+	mount_pages[i->mount]++;
+	if (p->index < i->dirty_first)
+		i->dirty_first = p->index;
+	if (p->index >= i->dirty_end)
+		i->dirty_end = p->index + 1;
+	if (mount_flags(i) & FILE_MOUNT_MEMORY)
 		(*memory)++;
 	else
 		(*dirty)++;

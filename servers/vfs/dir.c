@@ -30,10 +30,10 @@ static int64_t give_entries(struct op *o, struct file *f, size_t len)
 	while (at + DIRENT_MIN <= done) {
 		uint16_t reclen;
 
-		memcpy(&reclen, from + at + 16, sizeof(reclen));
+		memcpy(&reclen, from + at + DIRENT_LEN, sizeof(reclen));
 		if (reclen < DIRENT_MIN || reclen > done - at)
 			return -EIO;
-		memcpy(&next, from + at + 8, sizeof(next));
+		memcpy(&next, from + at + DIRENT_NEXT, sizeof(next));
 		at += reclen;
 	}
 	err = user_write(o, o->a[1], from, at);

@@ -18,12 +18,15 @@ _Static_assert(sizeof(struct board_memory) >= CHARDEV_BOARD_BYTES, "one size for
 static struct board_memory board[NR_SERVERS] SECTION_UNDO;
 static char bounce[GRANT_ROWS][PAGE_SIZE] __attribute__((aligned(PAGE_SIZE))) SECTION_UNDO;
 
-static const struct { const char *name; uint8_t kind; } known[] = {
-	{ "", SERVER_NONE },            /* server 0 is nobody */
-	{ "tmpfs", SERVER_FILE }, { "devfs", SERVER_FILE }, { "procfs", SERVER_FILE },
-	{ "ext2", SERVER_FILE }, { "ext2_1", SERVER_FILE }, { "ext2_2", SERVER_FILE },
-	{ "ext2_3", SERVER_FILE }, { "ext2_ram", SERVER_FILE },
-	{ "tty", SERVER_CHAR }, { "rtc", SERVER_CHAR }, { "devpts", SERVER_FILE },
+/* looks: who waits for no device answers within so many heartbeats. A disk has time to be found out
+ * first (lib/block_client.c). */
+static const struct { const char *name; uint8_t kind, looks; } known[] = {
+	{ "", SERVER_NONE, 0 },         /* server 0 is nobody */
+	{ "tmpfs", SERVER_FILE, 8 }, { "devfs", SERVER_FILE, 8 }, { "procfs", SERVER_FILE, 8 },
+	{ "ext2", SERVER_FILE, 20 }, { "ext2_1", SERVER_FILE, 20 },
+	{ "ext2_2", SERVER_FILE, 20 }, { "ext2_3", SERVER_FILE, 20 },
+	{ "ext2_ram", SERVER_FILE, 20 }, { "tty", SERVER_CHAR, 8 }, { "rtc", SERVER_CHAR, 8 },
+	{ "devpts", SERVER_FILE, 8 },
 };
 _Static_assert(COUNT(known) <= NR_SERVERS, "rows for all servers");
 
@@ -43,6 +46,11 @@ unsigned server_find(const char *name)
 const char *server_name(unsigned server)
 {
 	return known[server].name;
+}
+
+unsigned server_looks(unsigned server)
+{
+	return known[server].looks;
 }
 
 /* What ds calls it. The tree of the pseudo-terminals is tty's, beside its lines. */
@@ -479,7 +487,7 @@ static void lines_look(unsigned server)
 	}
 }
 
-static void server_look(unsigned server)
+void server_look(unsigned server)
 {
 	struct board *b = board_of(server);
 	bool accused = false;
@@ -594,36 +602,6 @@ void servers_look(void)
 	for (unsigned i = 1; i < COUNT(known); i++)
 		if (state.server[i].who.v != 0)
 			server_look(i);
-}
-
-/* At each heartbeat: what a server may not have heard, or forgotten, it is told again; what it has
- * answered since the last one, and not told of, is taken. */
-static void server_remind(unsigned server)
-{
-	static uint64_t answered[NR_SERVERS][BOARD_ENTRIES];
-	struct board *b = board_of(server);
-	unsigned asked = 0, unheard = 0;
-
-	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
-		bool done = b->phase[n] == BOARD_DONE;
-
-		asked += b->phase[n] == BOARD_ASKED;
-		unheard += done && answered[server][n] == b->number[n];
-		answered[server][n] = done ? b->number[n] : 0;
-	}
-	if (asked != 0)
-		ipc_notify(state.server[server].who);
-	if (unheard == 0)
-		return;
-	print("repaired: %u answers of %s were never told of\n", unheard, known[server].name);
-	server_look(server);
-}
-
-void servers_remind(void)
-{
-	for (unsigned i = 1; i < COUNT(known); i++)
-		if (state.server[i].who.v != 0)
-			server_remind(i);
 }
 
 /* All that a notification may have been about. */

@@ -238,6 +238,7 @@ struct server_row {
 	uint8_t bad;                    /* answers in a row that were none */
 	uint8_t gone;                   /* not started again by itself: answers are EIO */
 	uint8_t again;                  /* it has begun afresh: its trees are to be mounted again */
+	uint8_t patience;               /* how often it was silent, since it owed nothing */
 	uint16_t queue;
 	uint32_t seen[BOARD_WORDS];     /* seq of lines */
 	uint16_t line_queue[BOARD_WORDS];

@@ -207,6 +207,7 @@ int64_t check_create(struct op *o, unsigned dir) MUST_CHECK;
 /* ---- server.c: asking servers ---- */
 unsigned server_find(const char *name);
 const char *server_name(unsigned server);
+unsigned server_looks(unsigned server);         /* heartbeats within which it answers */
 struct file_entry *ask_file(struct op *o, unsigned mount, uint32_t type, struct request **q);
 bool ask_has_room(unsigned mount);              /* for one request more */
 struct chardev_entry *ask_char(struct op *o, unsigned server, uint32_t type, struct request **q);
@@ -219,8 +220,8 @@ const char *request_arg(const struct request *q);       /* of an ioctl that was 
 unsigned line_events(unsigned server, unsigned line);   /* what poll answers */
 unsigned request_server(const struct request *q);
 void servers_notified(uint64_t services);
+void server_look(unsigned server);
 void servers_look(void);
-void servers_remind(void);
 void services_changed(void);
 void servers_init(void);
 void servers_all(void);
@@ -241,7 +242,8 @@ void again_told(const struct request *q, const struct file_attr *now, err_t err)
 handler linux_again;
 
 /* ---- answer.c: what is an answer ---- */
-enum { DIRENT_LEN = 16, DIRENT_NAME = 19, DIRENT_MIN = 24, DIRENT_MOST = 280 };   /* getdents(2) */
+enum { DIRENT_NEXT = 8, DIRENT_LEN = 16, DIRENT_NAME = 19, DIRENT_MIN = 24, DIRENT_MOST = 280 };
+						/* getdents(2) */
 bool file_answer_is(const struct request *q, const struct file_entry *e);
 bool char_answer_is(const struct request *q, const struct chardev_entry *e);
 bool may_be_repeated(const struct request *q);
@@ -263,6 +265,7 @@ int64_t page_new(struct op *o, unsigned inode, uint32_t index, uint32_t *slot) M
 uint32_t page_of_pipe(void);                            /* NO_SLOT: no memory */
 bool page_may_come(void);                               /* later there may be some */
 void page_free(uint32_t slot);
+void page_settle(uint32_t slot, const char *when);
 void page_put(uint32_t slot);                           /* a slot that holds nothing */
 uint32_t memory_limit(void);                            /* pages of trees in memory, at most */
 /* The slot of a page, read if need be: 0, -PARKED, an error. */

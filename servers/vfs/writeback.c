@@ -191,6 +191,11 @@ void written_more(void)
 		write_some();
 }
 
+static bool is_lost(uint32_t slot)
+{
+	return (page(slot)->flags & (PAGE_VALID | PAGE_DIRTY | PAGE_BUSY)) == PAGE_DIRTY;
+}
+
 /* All dirty pages of an inode; false: no room for more requests. */
 static bool write_inode(unsigned inode)
 {
@@ -201,6 +206,8 @@ static bool write_inode(unsigned inode)
 		uint32_t slot = page_find(inode, at);
 		unsigned n = 1;
 
+		if (slot != NO_SLOT && is_lost(slot))
+			page_settle(slot, "repaired");
 		if (slot != NO_SLOT && is_next(inode, slot, at)) {
 			n = ask_write(inode, slot);
 			if (n == 0)
@@ -242,8 +249,8 @@ int64_t write_back(struct op *o, unsigned inode)
 		i->error = 0;
 		return err;
 	}
-	if (i->dirty_pages != 0)
-		write_inode(inode);
+	if (i->dirty_pages != 0 && write_inode(inode))
+		assert(i->dirty_pages == 0 || i->writes != 0);  /* or it waits for nothing */
 	if (i->dirty_pages == 0 && i->writes == 0)
 		return 0;
 	if (i->writes == 0)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""vm or pm have made something of a program that it cannot go on with: it is put right, or that one
-program ends; nothing waits for ever.
+"""vm, pm, vfs or a file server have made something of what a program needs that it cannot go on
+with: it is put right, or that one program ends; nothing waits for ever.
 
-Limit: 120
+Limit: 150
 """
 import re
 import subprocess
@@ -12,7 +12,7 @@ import count
 import plant
 from guest import finish, need, scenario
 
-VM, PM, FIRST_PROGRAM = 3, 5, 64
+VM, PM, VFS, TMPFS, FIRST_PROGRAM = 3, 5, 6, 12, 64
 VVAR = 0x00007fffffff8000       # abi/layout.h
 LOOP = ('echo begun > /tmp/begun; until [ -e /tmp/go ]; do :; done; '
         'while :; do date +%s > /tmp/tick; usleep 50000; done')
@@ -139,6 +139,32 @@ def forgotten_init(bed):
     assert bed.lives('pm') == before
 
 
+def unread_pages(bed):
+    """New pages of files are not valid, and nobody reads them: `mov $1,%ecx`, before the call that
+    enters them, becomes `mov $0,%ecx`."""
+    out = subprocess.run(['objdump', '-d', '--disassemble=page_new', count.elf_of('vfs')],
+                         capture_output=True, text=True, check=True).stdout
+    at = int(re.search(r'^ *(\w+):\tb9 01 00 00 00 ', out, re.M)[1], 16)
+    for value, name in ((0, 'a'), (1, 'b')):
+        bed.write(VFS, at + 1, bytes([value]))
+        assert bed.guest.run('cp /bin/busybox /root/%s && cp /bin/busybox /tmpfs/%s' %
+                             (name, name))[0] == 0
+    assert bed.guest.run('for f in /root/a /root/b /tmpfs/a /tmpfs/b; do cmp $f /bin/busybox || '
+                         'echo BAD; done; sync; rm /root/a /root/b')[1].strip() == ''
+    assert 'not valid, and nobody reads it' in bed.guest.run('dmesg | tail -40')[1]
+
+
+def forgotten_requests(bed):
+    """tmpfs believes that it is at all that is on its board."""
+    at, = numbers('tmpfs', "&'file_server.c'::busy")
+    entries = numbers('tmpfs', "sizeof('file_server.c'::busy)")[0]
+    lives = bed.lives('tmpfs')
+    bed.write(TMPFS, at, b'\1' * entries)
+    status, out = bed.guest.run('ls /tmpfs; echo x > /tmpfs/c', 30)
+    assert status == 0 and out.split() == ['a', 'b'], out
+    assert bed.lives('tmpfs') > lives
+
+
 def main():
     with plant.scratch('garbled') as folder, plant.Bed(folder) as memory:
         bed = Bed(memory)
@@ -154,6 +180,11 @@ def main():
             strange_thread(bed)
         with scenario("pm's row of a program is in a state that there is not: the program goes on"):
             strange_state(bed)
+        bed.guest.run('mkdir /tmpfs; mount -t tmpfs none /tmpfs')
+        with scenario('pages that vfs has made are not valid: they are found, no byte is lost'):
+            unread_pages(bed)
+        with scenario('tmpfs does not do what it is asked: vfs has it end, then it does'):
+            forgotten_requests(bed)
         with scenario('pm forgets process 1: all programs end, and it begins again'):
             forgotten_init(bed)
 

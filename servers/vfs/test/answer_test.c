@@ -225,17 +225,21 @@ static void t_contradictions(void)
 	CHECK(!good(-EINVAL));
 }
 
+static uint64_t position = 2;           /* of the name; that of "." is 1 */
+
 /* "." and, perhaps, a name; the bytes. */
 static unsigned list(const char *name, uint64_t file, uint16_t len)
 {
-	static const uint64_t dot = 2;
+	static const uint64_t dot = 2, first = 1;
 	static const uint16_t dot_len = DIRENT_MIN;
 
 	memset(bounce, 0, sizeof(bounce));
 	memcpy(bounce, &dot, sizeof(dot));
+	memcpy(bounce + DIRENT_NEXT, &first, sizeof(first));
 	memcpy(bounce + DIRENT_LEN, &dot_len, sizeof(dot_len));
 	strcpy(bounce + DIRENT_NAME, ".");
 	memcpy(bounce + DIRENT_MIN, &file, sizeof(file));
+	memcpy(bounce + DIRENT_MIN + DIRENT_NEXT, &position, sizeof(position));
 	memcpy(bounce + DIRENT_MIN + DIRENT_LEN, &len, sizeof(len));
 	strcpy(bounce + DIRENT_MIN + DIRENT_NAME, name);
 	return 2 * DIRENT_MIN;
@@ -251,6 +255,14 @@ static void t_listings(void)
 	state.inode[DIR_].child = NAME_ROW;
 	reply->done = list("x", 77, DIRENT_MIN);
 	CHECK(good(0));
+	((struct file_readdir_request *)e.w)->pos = 1;          /* it begins behind "." */
+	CHECK(!good(0));
+	((struct file_readdir_request *)e.w)->pos = 0;
+	position = 1;
+	reply->done = list("x", 77, DIRENT_MIN);
+	CHECK(!good(0));
+	position = 2;
+	CHECK(!good(-EINVAL));
 	reply->done = list("", 77, DIRENT_MIN);
 	CHECK(!good(0));
 	reply->done = list("x", 0, DIRENT_MIN);
