@@ -83,7 +83,7 @@ struct block_client {
 	uint64_t resubmitted;           /* requests handed to a successor */
 	uint32_t bad;                   /* answers in a row that were none */
 	uint32_t patience;              /* looks that an open request has, less one */
-	struct { uint32_t id, looks; } open[RING_ENTRIES];      /* as seen by the last look */
+	struct ring_ages ages;          /* as seen by the last look */
 	struct ring_client ring;
 	uint64_t cookie[RING_ENTRIES];
 	struct { uint64_t base, len; uint32_t dir; } region[BLOCK_REGIONS];

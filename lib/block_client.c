@@ -241,27 +241,9 @@ bool block_client_complain(struct block_client *c, volatile struct ring_memory *
 	return true;
 }
 
-/* Requests that have stood open for that many looks. */
-static bool is_late(struct block_client *c)
-{
-	bool late = false;
-
-	for (unsigned slot = 0; slot < RING_ENTRIES; slot++) {
-		uint32_t id = c->ring.used & BIT(slot) ? c->ring.pending[slot].id : 0;
-
-		if (id == 0 && c->open[slot].id == 0)
-			continue;
-		undo_before(&c->open[slot], sizeof(c->open[slot]));
-		c->open[slot].looks = id == c->open[slot].id ? c->open[slot].looks + 1 : 0;
-		c->open[slot].id = id;
-		late |= id != 0 && c->open[slot].looks > c->patience;
-	}
-	return late;
-}
-
 bool block_client_look(struct block_client *c, volatile struct ring_memory *m)
 {
-	if (!is_late(c) || c->driver.v == 0 ||
+	if (!ring_client_late(&c->ring, &c->ages, c->patience) || c->driver.v == 0 ||
 	    complain(c->driver, RS_COMPLAINT_SILENCE, "a request is not answered") != 0)
 		return false;
 	undo_before(&c->patience, sizeof(c->patience));

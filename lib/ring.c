@@ -192,6 +192,23 @@ unsigned ring_client_pending(const struct ring_client *c)
 	return n;
 }
 
+bool ring_client_late(const struct ring_client *c, struct ring_ages *ages, uint32_t most)
+{
+	bool late = false;
+
+	for (unsigned slot = 0; slot < RING_ENTRIES; slot++) {
+		uint32_t id = c->used & BIT(slot) ? c->pending[slot].id : 0;
+
+		if (id == 0 && ages->of[slot].id == 0)
+			continue;
+		undo_before(&ages->of[slot], sizeof(ages->of[slot]));
+		ages->of[slot].looks = id == ages->of[slot].id ? ages->of[slot].looks + 1 : 0;
+		ages->of[slot].id = id;
+		late |= id != 0 && ages->of[slot].looks > most;
+	}
+	return late;
+}
+
 /* ---- server ---- */
 
 void ring_server_reset(struct ring_server *s, volatile struct ring_memory *m)

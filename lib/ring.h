@@ -87,6 +87,12 @@ err_t ring_client_next(struct ring_client *c, const volatile struct ring_memory 
 bool ring_client_returned(struct ring_client *c, struct ring_entry *request);
 unsigned ring_client_pending(const struct ring_client *c);
 
+/* For how many looks requests have been open. */
+struct ring_ages { struct { uint32_t id, looks; } of[RING_ENTRIES]; };
+
+/* A look. Is one open at more than `most` looks behind the one that saw it first? */
+bool ring_client_late(const struct ring_client *c, struct ring_ages *ages, uint32_t most);
+
 /* ---- server ---- */
 
 struct ring_server {

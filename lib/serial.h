@@ -3,7 +3,8 @@
  *            the serial port, the screen, the keyboard.
  *
  * The driver keeps a struct serial_line in its state and calls serial_server_init from init,
- * serial_notified from on_notify, serial_work when it has something to give or can take more.
+ * serial_notified from on_notify, serial_work when it has something to give or can take more,
+ * serial_audit from audit: tty complains of a driver of which it hears nothing.
  *
  * The manifest: `talks ds vm`, `notifies tty`.
  */
@@ -40,5 +41,7 @@ void serial_server_init(struct serial_line *l, const struct serial_driver *d, en
 void serial_notified(uint64_t services);
 /* Whatever can go on goes on. Commits. */
 void serial_work(void);
+/* At each heartbeat: that, and the read that has waited longest is answered, if with nothing. */
+void serial_audit(void);
 
 #endif

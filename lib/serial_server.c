@@ -152,20 +152,33 @@ static void take(const struct ring_entry *e)
 	}
 }
 
+static void answer_read(const struct serial_read_reply *reply)
+{
+	answer(line->reads[0], 0, reply, sizeof(*reply));
+	for (uint32_t i = 1; i < line->nr_reads; i++)
+		set(&line->reads[i - 1], line->reads[i]);
+	set(&line->nr_reads, line->nr_reads - 1);
+}
+
 static void answer_reads(void)
 {
 	while (line->nr_reads > 0) {
 		struct serial_read_reply reply = { .len = 0 };
-		uint32_t id = line->reads[0];
 
 		reply.len = driver->get(reply.byte, sizeof(reply.byte), &reply.flags);
 		if (reply.len == 0 && reply.flags == 0)
 			return;
-		answer(id, 0, &reply, sizeof(reply));
-		for (uint32_t i = 1; i < line->nr_reads; i++)
-			set(&line->reads[i - 1], line->reads[i]);
-		set(&line->nr_reads, line->nr_reads - 1);
+		answer_read(&reply);
 	}
+}
+
+static void publish(void)
+{
+	if (!changed)
+		return;
+	ring_server_publish(&line->ring, memory);
+	changed = false;
+	tell();
 }
 
 void serial_work(void)
@@ -190,11 +203,17 @@ void serial_work(void)
 			undo_commit();
 	}
 	answer_reads();
-	if (!changed)
-		return;
-	ring_server_publish(&line->ring, memory);
-	changed = false;
-	tell();
+	publish();
+}
+
+void serial_audit(void)
+{
+	static const struct serial_read_reply nothing;
+
+	serial_work();
+	if (memory != NULL && line->nr_reads > 0)
+		answer_read(&nothing);
+	publish();
 }
 
 void serial_notified(uint64_t services)

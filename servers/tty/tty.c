@@ -307,6 +307,7 @@ int main(void)
 	};
 	static const struct server tty = {
 		.name = "tty", .init = init, .check = check, .on_notify = on_notify,
+		.audit = wire_audit,
 	};
 
 	chardev_server_init(&ops);

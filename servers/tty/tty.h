@@ -89,6 +89,7 @@ void drop_session(struct line *l);
 /* ---- wire.c ---- */
 void wire_open(void);
 void wire_recovered(void);
+void wire_audit(void);
 void wire_drivers_changed(void);                /* ds has something to say */
 void wire_served(void);                         /* what requests have left to be sent or asked */
 void wire_pump(void);                           /* everything that can go on goes on */

@@ -25,6 +25,7 @@
 
 enum { SI_KERNEL_ = 0x80, PID_INIT = 1 };
 enum { BAD_MOST = 3 };                  /* answers in a row that are none */
+enum { LATE = 20 };                     /* heartbeats: 48 bytes at 50 baud take 10 s */
 
 static const struct {
 	uint8_t line, id;
@@ -336,6 +337,23 @@ static void check_wire(unsigned w)
 		      driver[w].name);
 		x->got.len = x->got_taken = 0;
 	}
+}
+
+/* At each heartbeat. A driver answers one of its reads at each of its own, a write when it has
+ * taken it: what stays open it has forgotten. */
+void wire_audit(void)
+{
+	static struct ring_ages ages[NR_WIRES];
+
+	for (unsigned w = 0; w < NR_WIRES; w++) {
+		struct wire *x = &state.wire[w];
+
+		check_wire(w);
+		if (ring_client_late(&x->ring, &ages[w], LATE) && driver[w].at.v != 0 &&
+		    complain(driver[w].at, RS_COMPLAINT_SILENCE, "a request is not answered") == 0)
+			resubmit(w);
+	}
+	wire_pump();
 }
 
 /* The crash may have come before wire_served, a publication, or before the drivers were told. */

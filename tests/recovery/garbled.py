@@ -12,7 +12,7 @@ import count
 import plant
 from guest import finish, need, scenario
 
-VM, PM, VFS, TMPFS, FIRST_PROGRAM = 3, 5, 6, 12, 64
+VM, PM, VFS, TTY, UART, TMPFS, FIRST_PROGRAM = 3, 5, 6, 8, 9, 12, 64
 VVAR = 0x00007fffffff8000       # abi/layout.h
 LOOP = ('echo begun > /tmp/begun; until [ -e /tmp/go ]; do :; done; '
         'while :; do date +%s > /tmp/tick; usleep 50000; done')
@@ -165,6 +165,18 @@ def forgotten_requests(bed):
     assert bed.lives('tmpfs') > lives
 
 
+def forgotten_reads(bed):
+    """What is typed comes when the driver, or tty, is found out."""
+    driver, = numbers('uart', state('line.nr_reads'))
+    reads, = numbers('tty', state('wire[0].reads_out'))
+    lives = bed.lives('uart'), bed.lives('tty')
+    bed.write(TTY, reads, b'\x64')
+    assert bed.guest.run('echo x', 10)[1] == 'x\n'
+    bed.write(UART, driver, bytes(4))
+    assert bed.guest.run('echo y', 60)[1] == 'y\n'
+    assert (bed.lives('uart') > lives[0], bed.lives('tty')) == (True, lives[1])
+
+
 def main():
     with plant.scratch('garbled') as folder, plant.Bed(folder) as memory:
         bed = Bed(memory)
@@ -185,6 +197,8 @@ def main():
             unread_pages(bed)
         with scenario('tmpfs does not do what it is asked: vfs has it end, then it does'):
             forgotten_requests(bed)
+        with scenario('uart, or tty, forgets what is to be read: the console works again'):
+            forgotten_reads(bed)
         with scenario('pm forgets process 1: all programs end, and it begins again'):
             forgotten_init(bed)
 

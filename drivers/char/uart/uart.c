@@ -272,6 +272,7 @@ static void on_notify(uint64_t services)
 static void audit(void)
 {
 	on_irq(0);
+	serial_audit();
 }
 
 /* After a recovery. */

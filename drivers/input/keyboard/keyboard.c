@@ -152,6 +152,7 @@ static void on_irq(uint64_t lines)
 static void audit(void)
 {
 	on_irq(0);
+	serial_audit();
 }
 
 static uint32_t get(uint8_t *bytes, uint32_t max, uint32_t *flags)

@@ -132,6 +132,12 @@ static void begin(void)
 	terminal_reset();
 }
 
+static void audit(void)
+{
+	serial_audit();
+	show();
+}
+
 static void init(enum start_kind kind)
 {
 	static const struct serial_driver driver = { .put = put, .get = get, .window = window };
@@ -183,7 +189,7 @@ int main(void)
 {
 	static const struct server screen = {
 		.name = "screen", .init = init, .check = check, .on_notify = on_notify,
-		.on_alarm = on_alarm,
+		.on_alarm = on_alarm, .audit = audit,
 	};
 
 	server_run(&screen);
