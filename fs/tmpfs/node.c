@@ -48,8 +48,10 @@ struct node *node_new(uint32_t mode, uint32_t uid, uint32_t gid)
 	uint32_t generation = state.generation;
 	int64_t t = now();
 
-	if (state.free_node == 0)
+	if (state.free_node == 0) {
+		assert(state.nodes == NR_NODES - 1);    /* or the list of free ones is torn */
 		return NULL;
+	}
 	assert(state.free_node < NR_NODES && n->mode == 0);
 	state.free_node = n->next_free;
 	state.nodes++;
@@ -122,12 +124,21 @@ static bool has_end(const struct node *dir)
 	return e->node != 0 && e->next == 0 && is_linked(dir, e);
 }
 
+bool entries_full(void)
+{
+	if (state.free_dirent != 0)
+		return false;
+	for (uint32_t i = 1; i < NR_DIRENTS; i++)
+		assert(state.dirent[i].node != 0);      /* or the list of free ones is torn */
+	return true;
+}
+
 err_t entry_add(struct node *dir, const char *name, struct node *n)
 {
 	uint32_t i = state.free_dirent, *bucket;
 	struct dirent *e = &state.dirent[i];
 
-	if (i == 0)
+	if (entries_full())
 		return -ENOSPC;
 	assert(i < NR_DIRENTS && e->node == 0 && has_end(dir));
 	state.free_dirent = e->next;

@@ -34,8 +34,12 @@ uint8_t *page_make(struct node *n, uint32_t index)
 	uint32_t node = node_number(n), i = state.free_page;
 	uint32_t *bucket = page_bucket(node, index);
 
-	if (there || i == 0)
+	if (there)
 		return there;
+	if (i == 0) {
+		assert(state.pages == NR_DATA_PAGES - 1);       /* or the list of free ones is torn */
+		return NULL;
+	}
 	assert(i < NR_DATA_PAGES && state.page[i].node == 0);
 	state.free_page = state.page[i].next;
 	state.page[i] = (struct page){ .node = node, .index = index, .next = *bucket };

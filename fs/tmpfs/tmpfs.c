@@ -301,7 +301,7 @@ static err_t do_file_rename(const struct call *c, const struct file_rename_reque
 	if (old == n)
 		return found(c, n);
 	err = old ? replace_check(n, old) : 0;
-	if (err == 0 && state.free_dirent == 0)
+	if (err == 0 && entries_full())
 		err = -ENOSPC;
 	if (err != 0)
 		return err;

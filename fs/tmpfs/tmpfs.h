@@ -21,6 +21,7 @@ bool is_dir(const struct node *n);
 int64_t now(void);
 void fill_attr(const struct node *n, struct file_attr *a);
 struct dirent *entry_find(const struct node *dir, const char *name);
+bool entries_full(void);
 err_t entry_add(struct node *dir, const char *name, struct node *n) MUST_CHECK;
 void entry_remove(struct node *dir, struct dirent *e);
 uint32_t *entry_bucket(uint32_t dir, const char *name);
