@@ -37,7 +37,7 @@ uint8_t *page_make(struct node *n, uint32_t index)
 	if (there)
 		return there;
 	if (i == 0) {
-		assert(state.pages == NR_DATA_PAGES - 1);       /* or the list of free ones is torn */
+		assert(state.pages == NR_DATA_PAGES - 1);       /* or the free list is torn */
 		return NULL;
 	}
 	assert(i < NR_DATA_PAGES && state.page[i].node == 0);
