@@ -169,6 +169,8 @@ static bool list_processes(struct file_dirents *d, uint64_t pos)
 	struct pm_info_reply info;
 	char name[12];
 
+	if (pos >= PID_POS + UINT32_MAX)
+		return true;
 	for (; pm_info(&pm, &req, &info) == 0; req.from = info.pid + 1) {
 		format(name, sizeof(name), "%u", info.pid);
 		if (!file_dirent(d, number(info.pid, KIND_PID), PID_POS + info.pid, TYPE_DIR, name))

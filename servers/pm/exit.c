@@ -337,7 +337,10 @@ static void exit_go_on(struct process *p)
 	vfork_release(p);
 	if (p->pid == 1)
 		print("init has ended, status 0x%x\n", p->status);
-	job_add(PM_JOB_EXIT, leader, p);
+	if (leader->alive)
+		report_exit(p);                 /* another's: vfs finds out that p is gone */
+	else
+		job_add(PM_JOB_EXIT, leader, p);
 }
 
 /* status as wait reports it: signal, or exit code << 8. The state is the intent: exits_again(). */

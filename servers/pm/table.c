@@ -78,7 +78,7 @@ static void tid_check(struct thread *t)
 	unsigned i = thread_index(t);
 	uint32_t was = t->tid;
 
-	if (t->tid == 0 || t->tid % TID_STEP == i)                      /* Q1 */
+	if (t->tid == 0 ? !t->alive : t->tid % TID_STEP == i)           /* Q1 */
 		return;
 	t->tid = 0;
 	for (unsigned n = 0; n < NR_PROCESSES && !t->alive; n++)

@@ -25,7 +25,7 @@
 
 enum { SI_KERNEL_ = 0x80, PID_INIT = 1 };
 enum { BAD_MOST = 3 };                  /* answers in a row that are none */
-enum { LATE = 20 };                     /* heartbeats: 48 bytes at 50 baud take 10 s */
+enum { LATE = 20 };                     /* heartbeats: a read is answered, if with nothing */
 
 static const struct {
 	uint8_t line, id;
@@ -339,19 +339,37 @@ static void check_wire(unsigned w)
 	}
 }
 
-/* At each heartbeat. A driver answers one of its reads at each of its own, a write when it has
- * taken it: what stays open it has forgotten. */
+/* Is there a driver, of which nothing stands in the way of reads? What the other end of a line does
+ * not take is no fault of the driver, and reads wait behind it. */
+static bool has_to_answer(unsigned w)
+{
+	const struct ring_client *ring = &state.wire[w].ring;
+
+	for (uint64_t used = ring->used; used != 0; used &= used - 1)
+		if (ring->pending[__builtin_ctzll(used)].type == SERIAL_WRITE)
+			return false;
+	return driver[w].at.v != 0 && !endpoint_eq(driver[w].at, ENDPOINT_NONE) && ring->seen;
+}
+
+/* At each heartbeat. A driver answers one of its reads at each of its own: one that stays open it
+ * has forgotten. */
 void wire_audit(void)
 {
 	static struct ring_ages ages[NR_WIRES];
 
-	for (unsigned w = 0; w < NR_WIRES; w++) {
-		struct wire *x = &state.wire[w];
-
+	for (unsigned w = 0; w < NR_WIRES; w++)
 		check_wire(w);
-		if (ring_client_late(&x->ring, &ages[w], LATE) && driver[w].at.v != 0 &&
-		    complain(driver[w].at, RS_COMPLAINT_SILENCE, "a request is not answered") == 0)
-			resubmit(w);
+	wire_pump();
+	for (unsigned w = 0; w < NR_WIRES; w++) {
+		if (!has_to_answer(w)) {
+			memset(&ages[w], 0, sizeof(ages[w]));
+			continue;
+		}
+		if (!ring_client_late(&state.wire[w].ring, &ages[w], LATE) ||
+		    complain(driver[w].at, RS_COMPLAINT_SILENCE, "a read is not answered") != 0)
+			continue;
+		pump(w);                        /* what it had answered */
+		resubmit(w);
 	}
 	wire_pump();
 }

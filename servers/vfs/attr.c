@@ -222,7 +222,7 @@ static int64_t statfs_of(struct op *o, unsigned inode, uint64_t to)
 	}
 	mount = state.inode[inode].mount;
 	if (o->row == NULL || o->row->step != 1) {
-		if (state.forgets != 0)         /* what was removed counts as free */
+		if (forgets_open())             /* what was removed counts as free */
 			return row_wait(o, QUEUE_SHORT, 0, 0);
 		e = ask_file(o, mount, FILE_STAT_FS, &q);
 		if (e == NULL)

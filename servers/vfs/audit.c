@@ -18,6 +18,8 @@ enum { PATIENCE_MOST = 5 };             /* times that it is doubled */
 
 struct seen { uint64_t number; unsigned phase, looks; };        /* of an entry of a board */
 
+static struct seen seen[NR_SERVERS][BOARD_ENTRIES];
+
 /* One that stands ASKED at so many looks is one that the server has forgotten: rs ends this life of
  * it, and the next takes what is on the board. If it is only slow, it has twice as long then. */
 static void server_silent(unsigned server, unsigned looks)
@@ -28,13 +30,14 @@ static void server_silent(unsigned server, unsigned looks)
 	    complain(s->who, RS_COMPLAINT_SILENCE, "a request is not answered") != 0)
 		return;
 	s->patience += s->patience < PATIENCE_MOST;
+	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
+		seen[server][n].looks = 0;
 }
 
 /* At each heartbeat: what a server may not have heard, or forgotten, it is told again; what it has
  * answered since the last one, and not told of, is taken. */
 static void server_remind(unsigned server)
 {
-	static struct seen seen[NR_SERVERS][BOARD_ENTRIES];
 	struct board *b = board_of(server);
 	unsigned asked = 0, unheard = 0, longest = 0;
 

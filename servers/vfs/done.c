@@ -317,7 +317,6 @@ void file_done(struct request *q, struct file_entry *e)
 			attr_done(q, e, err);
 		break;
 	case FILE_FORGET:
-		state.forgets--;
 		break;
 	case FILE_STAT_FS:
 		if (q->keep != 0 && err == 0)

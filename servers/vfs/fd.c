@@ -279,6 +279,7 @@ struct file *file_new(struct op *o)
 			continue;
 		memset(f, 0, sizeof(*f));
 		f->refs = 1;
+		f->made = stamp_next();
 		state.file_hint = (uint16_t)(n + 1);
 		return f;
 	}

@@ -79,6 +79,20 @@ static void unhash(unsigned n)
 	*at = i->next;
 }
 
+/* Files without a name are being freed: their room is not free yet. */
+bool forgets_open(void)
+{
+	for (unsigned s = 1; s < NR_SERVERS; s++)
+		for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
+			const struct request *q = &state.request[s][n];
+
+			if (state.server[s].kind == SERVER_FILE && q->type == FILE_FORGET &&
+			    !q->taken)
+				return true;
+		}
+	return false;
+}
+
 /* Tell the server what it does not know yet: attributes; and that the file can go. */
 static void part(unsigned n)
 {
@@ -91,7 +105,6 @@ static void part(unsigned n)
 		if (e == NULL)
 			return;
 		e->w[0] = i->attr.file;
-		state.forgets++;
 		ask_send(NULL, q);
 	} else if (i->flags & INODE_DIRTY) {
 		struct file_set_attr_request *req;

@@ -23,6 +23,7 @@ static unsigned pipe_new(struct op *o)
 			continue;
 		memset(&state.pipe[n], 0, sizeof(state.pipe[n]));
 		state.pipe[n].used = 1;
+		state.pipe[n].moved = stamp_next();
 		state.pipe_hint = (uint16_t)(n + 1);
 		return n;
 	}
@@ -111,6 +112,7 @@ static int64_t pipe_read(struct op *o, struct file *f, uint64_t address, size_t 
 	if (!o->again)
 		late_pipe(p);
 	p->tail += (uint32_t)n;
+	p->moved = stamp_next();
 	/* Empty: begin again at the start of the first page, which then is the only one in use. */
 	if (p->tail == p->head && p->tail >= PAGE_SIZE / 2)
 		p->tail = p->head = 0;

@@ -296,8 +296,9 @@ struct late {
 	endpoint_t client;
 	uint32_t serial;
 	unsigned file, pipe;                            /* 0: none */
-	uint64_t pos, pos_after;
-	uint32_t head, tail, head_after, tail_after;
+	uint64_t pos, pos_after, made;                  /* of the file */
+	uint32_t head, tail, tail_after;                /* of the pipe */
+	uint64_t moved;
 };
 
 static struct late late SECTION_UNDO;
@@ -337,24 +338,41 @@ static void late_note(const struct op *o)
 	late.client = o->client;
 	late.serial = o->serial;
 	late.pos_after = state.file[late.file].pos;
-	late.head_after = p->head;
+	late.made = state.file[late.file].made;
 	late.tail_after = p->tail;
+	late.moved = p->moved;
 	moved[endpoint_slot(o->client)] = late;
+}
+
+/* Nobody has read since. What has been written since stays: it must not lie where the bytes were,
+ * which it may if the pipe was empty and began again at 0. */
+static bool pipe_take_back(const struct late *l)
+{
+	struct pipe *p = &state.pipe[l->pipe];
+	bool began_again = l->tail_after < l->tail;
+
+	if (p->moved != l->moved || (began_again && p->head != 0) ||
+	    (!began_again && p->head - l->tail > PIPE_PAGES * PAGE_SIZE))
+		return false;
+	if (began_again)
+		p->head = l->head;
+	p->tail = l->tail;
+	return true;
 }
 
 bool call_take_back(endpoint_t client, uint32_t serial)
 {
 	const struct late *l = &moved[endpoint_slot(client)];
-	const struct pipe *p = &state.pipe[l->pipe];
+	struct file *f = &state.file[l->file];
 
 	if (!endpoint_eq(l->client, client) || l->serial != serial)
 		return true;                    /* it moved nothing */
-	if (l->file != 0 && (state.file[l->file].refs == 0 ||
-			     state.file[l->file].pos != l->pos_after))
+	if (l->file != 0 && (f->made != l->made || f->pos != l->pos_after))
 		return false;
-	if (l->pipe != 0 && (p->used == 0 || p->head != l->head_after || p->tail != l->tail_after))
+	if (l->pipe != 0 && !pipe_take_back(l))
 		return false;
-	late_back(l);
+	if (l->file != 0)
+		f->pos = l->pos;
 	return true;
 }
 

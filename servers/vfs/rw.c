@@ -309,6 +309,7 @@ static int64_t vectored(struct op *o, bool write, bool at, uint64_t pos)
 		return at ? -ESPIPE : socket_vector(o, f, write);
 	if (err == 0)
 		err = get_vector(o, &count);
+	o->again |= err == 0 && count > 1;      /* a later part may wait: copies are made at once */
 	for (unsigned k = 0; err == 0 && k < count; k++) {
 		uint64_t len = vector[k].len;
 		int64_t n;

@@ -131,6 +131,7 @@ struct file {
 	uint16_t socket;
 	uint16_t next;                  /* in state.file_dying */
 	uint32_t life;                  /* CHAR: the server's, when it was opened */
+	uint64_t made;                  /* stamp */
 };
 
 struct fd { uint16_t file; uint8_t cloexec; uint8_t unused; };
@@ -165,6 +166,7 @@ struct pipe {
 	uint16_t used;
 	uint16_t read_queue, write_queue, poll_queue;
 	uint16_t inode;
+	uint64_t moved;                 /* stamp: when it was made, or read from */
 };
 
 enum socket_phase { SOCKET_NEW, SOCKET_LISTENS, SOCKET_CONNECTED, SOCKET_GONE };
@@ -325,7 +327,6 @@ struct state {
 	uint16_t inode_free, inode_top, inode_hand;
 	uint16_t name_free, name_top, name_hand;
 	uint16_t long_hand, dirty_hand;
-	uint16_t forgets;               /* requests that free files without a name */
 	uint16_t orphans;               /* inodes, unlinked, that programs had mapped */
 	uint8_t faults_left;            /* vm may have more, there were no rows for them */
 	uint8_t refusals;               /* so often before vm is asked for frames again */

@@ -145,7 +145,7 @@ static int64_t each_disk(struct op *o, uint32_t type)
 
 	if (asked == 0 && settle(o, 0) == -PARKED)
 		return -PARKED;
-	if (asked == 0 && state.forgets != 0)
+	if (asked == 0 && forgets_open())
 		return row_wait(o, QUEUE_SHORT, 0, 0);
 	if (asked != 0 && type == FILE_REMOUNT && o->row->result == 0)
 		state.mount[asked].flags |= FILE_MOUNT_READONLY;

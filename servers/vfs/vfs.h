@@ -140,6 +140,7 @@ unsigned inode_get(unsigned mount, const struct file_attr *attr, uint64_t stamp)
 void inode_update(unsigned n, const struct file_attr *attr, uint64_t stamp);
 void inode_hold(unsigned n);
 void inode_release(unsigned n);
+bool forgets_open(void);                        /* files without a name are being freed */
 void inode_touch_times(struct inode *i, unsigned what); /* FILE_SET_MTIME ... */
 bool inode_evict_one(void);
 bool inode_is_mapped(unsigned n);               /* by a program */

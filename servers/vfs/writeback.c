@@ -304,7 +304,7 @@ int64_t disk_room(struct op *o, unsigned mount)
 	if (m->room_stamp > o->began) {
 		if (m->failed)
 			return -EIO;
-		if (m->pages == 0 && m->writes == 0 && state.forgets == 0)
+		if (m->pages == 0 && m->writes == 0 && !forgets_open())
 			return -ENOSPC;
 		m->room_stamp = 0;      /* less is on its way after this, and the disk knows more */
 		write_some();

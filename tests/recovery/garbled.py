@@ -103,15 +103,17 @@ def forgotten_thread(bed):
 
 def strange_thread(bed):
     """Its process, its number, what it waits for: words that cannot be."""
-    first, size, *words = numbers('pm', state('thread[0]'), 'sizeof(struct thread)', *(
-        '&((struct thread *)0)->' + field for field in ('process', 'tid', 'wait')))
-    for at in words:
+    first, size, process, tid, wait = numbers(
+        'pm', state('thread[0]'), 'sizeof(struct thread)',
+        *('&((struct thread *)0)->' + field for field in ('process', 'tid', 'wait')))
+    for at, value, said in ((process, b'\xee\xee', 'was of process row 61166, which is none'),
+                            (tid, b'\xee', 'had number'), (tid, bytes(4), 'had number 0$'),
+                            (wait, b'\xee', '')):
         bed.guest.run(SLEEPS)
-        lives = bed.lives('pm')
-        bed.write(PM, first + (bed.slot('sleep') - FIRST_PROGRAM) * size + at, b'\xee')
+        bed.write(PM, first + (bed.slot('sleep') - FIRST_PROGRAM) * size + at, value)
         bed.guest.run('service kill pm')
         assert bed.guest.run('kill $!; wait $!', 20)[0] == 128 + 15
-        assert bed.lives('pm') > lives
+        assert re.search(said, bed.guest.run('dmesg | grep "pm: recovery"')[1], re.M), said
     assert re.search(r'\b0 restarts', bed.guest.run('service status pm')[1])
 
 

@@ -87,6 +87,7 @@ int64_t row_wait(struct op *o, enum queue q, unsigned object, int64_t cancelled)
 	return o && q && object ? cancelled : 0;
 }
 void queue_wake(uint16_t head) { (void)head; }
+uint64_t stamp_next(void) { return 1; }
 void polls_wake(uint64_t watched) { (void)watched; }
 void files_hold(struct socket *s, const uint16_t *files, unsigned n)
 {

@@ -154,6 +154,40 @@ static void t_vectors_scatter_and_gather(void)
 	CHECK(memcmp(a, "abc", 3) == 0 && memcmp(b, "def", 3) == 0);
 }
 
+/* Some of whose parts are in memory, and some are not yet. */
+static void t_vectors_of_a_file_lose_no_part(void)
+{
+	enum { PARTS = 16, PART = 4096 };
+	static char there[PARTS * PART], here[PARTS * PART];
+	struct iovec in[PARTS];
+	ssize_t got;
+	off_t at = 0;
+	int fd = open("/proc/self/exe", O_RDONLY);
+
+	for (int k = 0; k < PARTS; k++)
+		in[k] = (struct iovec){ here + k * PART, PART };
+	CHECK(fd >= 0);
+	do {
+		memset(here, 0x55, sizeof(here));
+		got = readv(fd, in, PARTS);
+		CHECK(got >= 0 && pread(fd, there, (size_t)got, at) == got);
+		CHECK(memcmp(here, there, (size_t)got) == 0);
+		at += got;
+	} while (got > 0);
+	CHECK(at > PARTS * PART && close(fd) == 0);
+}
+
+static void t_a_listing_ends_at_its_last_position(void)
+{
+	char entries[1024];
+	int fd = open("/proc", O_RDONLY | O_DIRECTORY);
+
+	CHECK(fd >= 0 && lseek(fd, 1ll << 33, SEEK_SET) == 1ll << 33);
+	CHECK(syscall(SYS_getdents64, fd, entries, sizeof(entries)) == 0);
+	CHECK(lseek(fd, 0, SEEK_SET) == 0);
+	CHECK(syscall(SYS_getdents64, fd, entries, sizeof(entries)) > 0 && close(fd) == 0);
+}
+
 static void t_record_locks_exclude(void)
 {
 	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 10 };
@@ -217,6 +251,7 @@ const struct test file_tests[] = {
 	T(poll_wakes_whom_it_concerns),
 	T(select_times_out_and_wakes), T(nonblocking_reads_are_EAGAIN),
 	T(files_are_made_written_read_and_removed), T(vectors_scatter_and_gather),
+	T(vectors_of_a_file_lose_no_part), T(a_listing_ends_at_its_last_position),
 	T(a_megabyte_is_written_and_read_at_once), T(record_locks_exclude),
 	T(permissions_are_checked),
 	{ 0 },
