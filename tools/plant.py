@@ -277,6 +277,10 @@ def standing(guest):
         stub.close()
 
 
+# A program of the name sleep in the background, which has begun.
+SLEEPS = 'sleep 1000 & until grep -q "(sleep)" /proc/$!/stat; do :; done'
+
+
 # ---- what may be chosen ----
 
 class Code:

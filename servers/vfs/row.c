@@ -297,7 +297,7 @@ struct late {
 	uint32_t serial;
 	unsigned file, pipe;                            /* 0: none */
 	uint64_t pos, pos_after, made;                  /* of the file */
-	uint32_t head, tail, tail_after;                /* of the pipe */
+	uint32_t head, tail, head_after;                /* of the pipe */
 	uint64_t moved;
 };
 
@@ -339,7 +339,7 @@ static void late_note(const struct op *o)
 	late.serial = o->serial;
 	late.pos_after = state.file[late.file].pos;
 	late.made = state.file[late.file].made;
-	late.tail_after = p->tail;
+	late.head_after = p->head;
 	late.moved = p->moved;
 	moved[endpoint_slot(o->client)] = late;
 }
@@ -349,7 +349,7 @@ static void late_note(const struct op *o)
 static bool pipe_take_back(const struct late *l)
 {
 	struct pipe *p = &state.pipe[l->pipe];
-	bool began_again = l->tail_after < l->tail;
+	bool began_again = l->head_after != l->head;
 
 	if (p->moved != l->moved || (began_again && p->head != 0) ||
 	    (!began_again && p->head - l->tail > PIPE_PAGES * PAGE_SIZE))

@@ -15,7 +15,6 @@ RS, VM, PM = 0, 3, 5
 FEW = 300                       # frames, below vm's low mark
 NOBODYS = bytes(1)              # SPACE_NONE
 RETURN_0 = bytes.fromhex('31c0c3')
-SLEEPS = 'sleep 1000 & until grep -q "(sleep)" /proc/$!/stat; do :; done'
 
 
 def numbers(service, *words):
@@ -58,7 +57,7 @@ def until(true):
 def forget_space(guest, vm):
     """One that a program has."""
     before = vm.spaces()
-    guest.run(SLEEPS)
+    guest.run(plant.SLEEPS)
     mine = vm.spaces() - before
     assert len(mine) == 1, mine
     with plant.standing(guest) as stub:
@@ -98,7 +97,7 @@ def not_detached(guest, vm):
 
 def wrong_vfs(guest, vm):
     at = numbers('pm', "&((struct state *)&'state.c'::state)->vfs")[0]
-    guest.run(SLEEPS)
+    guest.run(plant.SLEEPS)
     for value in (b'\x55\x55\x55\x55', bytes.fromhex('06f00000')):
         with plant.standing(guest) as stub:
             stub.write(vm.bed.memory.physical(PM, at), value)

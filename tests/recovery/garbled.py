@@ -16,7 +16,6 @@ VM, PM, VFS, TTY, UART, TMPFS, FIRST_PROGRAM = 3, 5, 6, 8, 9, 12, 64
 VVAR = 0x00007fffffff8000       # abi/layout.h
 LOOP = ('echo begun > /tmp/begun; until [ -e /tmp/go ]; do :; done; '
         'while :; do date +%s > /tmp/tick; usleep 50000; done')
-SLEEPS = 'sleep 1000 & until grep -q "(sleep)" /proc/$!/stat; do :; done'
 
 
 def numbers(service, *words):
@@ -93,7 +92,7 @@ def garbled_copies(bed):
 
 def forgotten_thread(bed):
     at, size = numbers('pm', state('thread[0].alive'), 'sizeof(struct thread)')
-    bed.guest.run(SLEEPS)
+    bed.guest.run(plant.SLEEPS)
     slot = bed.slot('sleep')
     bed.write(PM, at + (slot - FIRST_PROGRAM) * size, bytes(1))
     status, out = bed.guest.run('wait $!', 20)
@@ -109,7 +108,7 @@ def strange_thread(bed):
     for at, value, said in ((process, b'\xee\xee', 'was of process row 61166, which is none'),
                             (tid, b'\xee', 'had number'), (tid, bytes(4), 'had number 0$'),
                             (wait, b'\xee', '')):
-        bed.guest.run(SLEEPS)
+        bed.guest.run(plant.SLEEPS)
         bed.write(PM, first + (bed.slot('sleep') - FIRST_PROGRAM) * size + at, value)
         bed.guest.run('service kill pm')
         assert bed.guest.run('kill $!; wait $!', 20)[0] == 128 + 15
@@ -121,7 +120,7 @@ def strange_state(bed):
     thread, size, process, of, was = numbers(
         'pm', state('thread[0].process'), 'sizeof(struct thread)', state('process[0].state'),
         'sizeof(struct process)', '(int)PROCESS_LIVE')
-    bed.guest.run(SLEEPS)
+    bed.guest.run(plant.SLEEPS)
     at = thread + (bed.slot('sleep') - FIRST_PROGRAM) * size
     row = int.from_bytes(bed.memory.ram[bed.memory.physical(PM, at):][:2], 'little')
     assert bed.memory.ram[bed.memory.physical(PM, process + row * of)] == was
@@ -179,30 +178,27 @@ def forgotten_reads(bed):
     assert (bed.lives('uart') > lives[0], bed.lives('tty')) == (True, lives[1])
 
 
+SCENARIOS = (
+    ('a program has no clock page', clock_page),
+    ('vm takes a program to be in another space than it is', wrong_space),
+    ('pm asks the kernel for copies that cannot be: it dies of it, not they', garbled_copies),
+    ('pm forgets the thread of a program: the program ends, who waits hears so', forgotten_thread),
+    ("pm's row of a thread has words that cannot be: the program goes on", strange_thread),
+    ("pm's row of a program is in a state that there is not: the program goes on", strange_state),
+    ('pages that vfs has made are not valid: they are found, no byte is lost', unread_pages),
+    ('tmpfs does not do what it is asked: vfs has it end, then it does', forgotten_requests),
+    ('uart, or tty, forgets what is to be read: the console works again', forgotten_reads),
+    ('pm forgets process 1: all programs end, and it begins again', forgotten_init),
+)
+
+
 def main():
     with plant.scratch('garbled') as folder, plant.Bed(folder) as memory:
         bed = Bed(memory)
-        with scenario('a program has no clock page'):
-            clock_page(bed)
-        with scenario('vm takes a program to be in another space than it is'):
-            wrong_space(bed)
-        with scenario('pm asks the kernel for copies that cannot be: it dies of it, not they'):
-            garbled_copies(bed)
-        with scenario('pm forgets the thread of a program: the program ends, who waits hears so'):
-            forgotten_thread(bed)
-        with scenario("pm's row of a thread has words that cannot be: the program goes on"):
-            strange_thread(bed)
-        with scenario("pm's row of a program is in a state that there is not: the program goes on"):
-            strange_state(bed)
         bed.guest.run('mkdir /tmpfs; mount -t tmpfs none /tmpfs')
-        with scenario('pages that vfs has made are not valid: they are found, no byte is lost'):
-            unread_pages(bed)
-        with scenario('tmpfs does not do what it is asked: vfs has it end, then it does'):
-            forgotten_requests(bed)
-        with scenario('uart, or tty, forgets what is to be read: the console works again'):
-            forgotten_reads(bed)
-        with scenario('pm forgets process 1: all programs end, and it begins again'):
-            forgotten_init(bed)
+        for title, run in SCENARIOS:
+            with scenario(title):
+                run(bed)
 
 
 need('gdb')
