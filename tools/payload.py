@@ -273,6 +273,10 @@ class Payload:
         if self.stands(memory, self.new):
             self.write(stub, memory, self.scratch + 8, struct.pack('<Q', 1))
 
+    def times(self, memory):
+        """How often it was reached, of a class that acts once."""
+        return memory.word(memory.physical(self.code.slot, self.scratch))
+
     def take_back(self, stub, memory):
         """If it is not in the midst of it. True: nothing of it is left."""
         if not self.stands(memory, self.new):

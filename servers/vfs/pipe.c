@@ -23,7 +23,6 @@ static unsigned pipe_new(struct op *o)
 			continue;
 		memset(&state.pipe[n], 0, sizeof(state.pipe[n]));
 		state.pipe[n].used = 1;
-		state.pipe[n].moved = stamp_next();
 		state.pipe_hint = (uint16_t)(n + 1);
 		return n;
 	}
@@ -61,16 +60,9 @@ static uint32_t slot_of(struct pipe *p, uint32_t at)
 	return *page - 1;
 }
 
-/* Who waits to write does so before we answer: then the bytes must have gone. */
-static int64_t move_part(struct op *o, const struct pipe *p, char *at, uint64_t address, size_t n,
-			 bool write)
-{
-	if (write)
-		return user_read(o, address, at, n);
-	return p->write_queue != 0 ? user_write(o, address, at, n) : user_give(o, address, at, n);
-}
-
-/* Copy n bytes at ring position `at`; bytes moved, or an error if none. */
+/* Copy n bytes at ring position `at`; bytes moved, or an error if none. Read bytes go before the
+ * answer and not with it: they are overwritten soon, and an answer that is lost could not be given
+ * again with them. */
 static int64_t move(struct op *o, struct pipe *p, uint32_t at, uint64_t address, size_t n,
 		    bool write)
 {
@@ -83,7 +75,8 @@ static int64_t move(struct op *o, struct pipe *p, uint32_t at, uint64_t address,
 		int64_t err = slot == NO_SLOT ? -ENOMEM : 0;
 
 		if (err == 0)
-			err = move_part(o, p, page_data(slot) + in, address + done, part, write);
+			err = write ? user_read(o, address + done, page_data(slot) + in, part) :
+				user_write(o, address + done, page_data(slot) + in, part);
 		if (err != 0)
 			return done == 0 || err == -PARKED ? err : (int64_t)done;
 		done += part;
@@ -109,10 +102,7 @@ static int64_t pipe_read(struct op *o, struct file *f, uint64_t address, size_t 
 	n = move(o, p, p->tail, address, have < len ? have : len, false);
 	if (n <= 0)
 		return n;
-	if (!o->again)
-		late_pipe(p);
 	p->tail += (uint32_t)n;
-	p->moved = stamp_next();
 	/* Empty: begin again at the start of the first page, which then is the only one in use. */
 	if (p->tail == p->head && p->tail >= PAGE_SIZE / 2)
 		p->tail = p->head = 0;

@@ -295,10 +295,8 @@ void rows_run(void)
 struct late {
 	endpoint_t client;
 	uint32_t serial;
-	unsigned file, pipe;                            /* 0: none */
-	uint64_t pos, pos_after, made;                  /* of the file */
-	uint32_t head, tail, head_after;                /* of the pipe */
-	uint64_t moved;
+	unsigned file;                  /* 0: none; its position */
+	uint64_t pos, pos_after, made;
 };
 
 static struct late late SECTION_UNDO;
@@ -312,52 +310,13 @@ void late_file(const struct file *f)
 	late.pos = f->pos;
 }
 
-void late_pipe(const struct pipe *p)
-{
-	if (late.pipe != 0)
-		return;
-	late.pipe = (unsigned)(p - state.pipe);
-	late.head = p->head;
-	late.tail = p->tail;
-}
-
-static void late_back(const struct late *l)
-{
-	if (l->file != 0)
-		state.file[l->file].pos = l->pos;
-	if (l->pipe != 0) {
-		state.pipe[l->pipe].head = l->head;
-		state.pipe[l->pipe].tail = l->tail;
-	}
-}
-
 static void late_note(const struct op *o)
 {
-	const struct pipe *p = &state.pipe[late.pipe];
-
 	late.client = o->client;
 	late.serial = o->serial;
 	late.pos_after = state.file[late.file].pos;
 	late.made = state.file[late.file].made;
-	late.head_after = p->head;
-	late.moved = p->moved;
 	moved[endpoint_slot(o->client)] = late;
-}
-
-/* Nobody has read since. What has been written since stays: it must not lie where the bytes were,
- * which it may if the pipe was empty and began again at 0. */
-static bool pipe_take_back(const struct late *l)
-{
-	struct pipe *p = &state.pipe[l->pipe];
-	bool began_again = l->head_after != l->head;
-
-	if (p->moved != l->moved || (began_again && p->head != 0) ||
-	    (!began_again && p->head - l->tail > PIPE_PAGES * PAGE_SIZE))
-		return false;
-	if (began_again)
-		p->head = l->head;
-	p->tail = l->tail;
-	return true;
 }
 
 bool call_take_back(endpoint_t client, uint32_t serial)
@@ -367,12 +326,9 @@ bool call_take_back(endpoint_t client, uint32_t serial)
 
 	if (!endpoint_eq(l->client, client) || l->serial != serial)
 		return true;                    /* it moved nothing */
-	if (l->file != 0 && (f->made != l->made || f->pos != l->pos_after))
+	if (f->made != l->made || f->pos != l->pos_after)
 		return false;
-	if (l->pipe != 0 && !pipe_take_back(l))
-		return false;
-	if (l->file != 0)
-		f->pos = l->pos;
+	f->pos = l->pos;
 	return true;
 }
 
@@ -396,7 +352,8 @@ err_t call_late(const struct delivery *d)
 	op_of_delivery(d, &o);
 	if (handler_of(d->m.type) == NULL || o.p == NULL)
 		return -EFAULT;
-	late_back(&late);
+	if (late.file != 0)
+		state.file[late.file].pos = late.pos;
 	row_ready(row_get(&o));
 	server_settle(NO_REPLY);        /* the row goes on, if we die of that; not the reply */
 	rows_run();
@@ -411,7 +368,7 @@ int64_t vfs_linux_call(const struct delivery *d)
 	struct op o;
 
 	reply_begin();
-	late.file = late.pipe = 0;
+	late.file = 0;
 	op_of_delivery(d, &o);
 	/* We died on it when a part of it had been committed: the row goes on from there. */
 	if (server_attempt() > 0 && r->phase != ROW_FREE && endpoint_eq(r->client, o.client) &&
@@ -420,7 +377,7 @@ int64_t vfs_linux_call(const struct delivery *d)
 	if (h == NULL || o.p == NULL)
 		return h == NULL ? -ENOSYS : -ESRCH;
 	result = h(&o);
-	if (late.file != 0 || late.pipe != 0)
+	if (late.file != 0)
 		late_note(&o);
 	if (result != -PARKED && o.row != NULL)
 		row_free(o.row);

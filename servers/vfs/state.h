@@ -166,7 +166,6 @@ struct pipe {
 	uint16_t used;
 	uint16_t read_queue, write_queue, poll_queue;
 	uint16_t inode;
-	uint64_t moved;                 /* stamp: when it was made, or read from */
 };
 
 enum socket_phase { SOCKET_NEW, SOCKET_LISTENS, SOCKET_CONNECTED, SOCKET_GONE };

@@ -98,10 +98,9 @@ bool op_timed_out(const struct op *o);
 handler *handler_of(uint32_t type);             /* vfs.c */
 int64_t vfs_linux_call(const struct delivery *d);
 /* A call whose answer could not be copied out is done again: what it has consumed is given back.
- * late_file, late_pipe: before a handler moves a position or takes from a pipe. */
+ * late_file: before a handler moves a position by bytes that it gives. */
 err_t call_late(const struct delivery *d);
 void late_file(const struct file *f);
-void late_pipe(const struct pipe *p);
 bool call_take_back(endpoint_t client, uint32_t serial);        /* struct server's take_back */
 
 /* ---- user.c: a program's memory ---- */
