@@ -123,6 +123,15 @@ void server_settle(int64_t result);
  * nothing of this reaches it. */
 void call_lost(endpoint_t client, uint32_t serial);
 
+/* The call is about to be answered so; nothing of it is committed. If that is unusual, does not
+ * return, once: the service recovers in place and the call is done again. Then the second verdict
+ * stands. Called for each result of calls that are ever doubted. */
+void server_doubt(endpoint_t client, uint32_t serial, uint32_t type, int64_t result, bool unusual);
+
+/* Does Linux call `type` of a working program hardly ever fail so? What compilers, shells and the
+ * like meet in a day's work is left out (docs/notes/0026). */
+bool linux_failure_is_unusual(uint32_t type, int64_t result, bool is_root);
+
 /* Answer call (m->peer, serial) with the next server_commit(), which comes with the end of the
  * request at the latest. */
 void server_reply(const struct message *m, uint32_t serial);

@@ -104,6 +104,7 @@ static const char *cause_text(uint32_t cause)
 		[RS_CAUSE_KILLED] = "signal", [RS_CAUSE_HUNG] = "hung",
 		[RS_CAUSE_OPERATOR] = "request", [RS_CAUSE_IPC] = "ipc",
 		[RS_CAUSE_COMPLAINT] = "complaint", [RS_CAUSE_RESOURCE] = "resource",
+		[RS_CAUSE_DOUBT] = "doubt",
 	};
 
 	return cause < sizeof(text) / sizeof(text[0]) && text[cause] ? text[cause] : "?";

@@ -41,7 +41,8 @@ err_t do_pm_exec_begin(const struct call *c, const struct pm_exec_begin_request 
 		return -ESRCH;
 	exec_space_drop(t);             /* of one that vfs began, and died */
 	if (vm_space_new(&vm, &space) != 0)
-		return -ENOMEM;
+		return doubt(c, -ENOMEM);
+	doubt(c, 0);
 	t->exec_space = space.space;
 	p = process_of(t);
 	for (struct thread *o = next_thread(p, NULL); o; o = next_thread(p, o))
@@ -337,7 +338,7 @@ err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_reques
 	if (!t)
 		return -ESRCH;
 	if (req->space == 0 || req->space != t->exec_space)
-		return -EINVAL;
+		return doubt(c, -EINVAL);
 	p = process_of(t);
 	err = read_image(c);
 	change_ids(p);
@@ -347,7 +348,7 @@ err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_reques
 		err = make_stack(c, req->space, p, &sp);
 	if (err == 0)
 		err = start(t, req->space, sp);
-	if (err != 0) {
+	if (doubt(c, err) != 0) {
 		exec_space_drop(t);
 		process_exit(p, SIG_SEGV);
 		return -ENOMEM;

@@ -198,11 +198,11 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 	}
 	p = q = process_of(parent);
 	if (!has_room(p))
-		return -EAGAIN;
+		return doubt(c, -EAGAIN);
 	if (!(req->flags & CLONE_THREAD_)) {
 		q = process_copy(p, req->flags, req->signal);
 		if (!q)
-			return -EAGAIN;
+			return doubt(c, -EAGAIN);
 		err = space_for(parent, q, req->flags);
 	}
 	t = err == 0 ? thread_new(q) : NULL;
@@ -214,14 +214,16 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 		if (q != p)
 			cpu_watch(q);
 	}
-	if (!t || err != 0) {
+	if (!t || err != 0)
+		err = err == -ENOMEM ? err : -EAGAIN;
+	if (doubt(c, err) != 0) {
 		if (t)
 			thread_free(t);
 		if (q != p) {
 			space_undo(q, req->flags);
 			process_free(q);
 		}
-		return err == -ENOMEM ? err : -EAGAIN;
+		return err;
 	}
 	if (req->flags & CLONE_VFORK_)
 		q->vfork_thread = (uint16_t)thread_index(parent);

@@ -35,6 +35,12 @@ static int64_t wait_for_page(struct thread *t, const struct delivery *d)
 	return NO_REPLY;
 }
 
+err_t doubt(const struct call *c, err_t err)
+{
+	server_doubt(c->client, c->serial, c->type, err, err != 0);
+	return err;
+}
+
 static int64_t linux_call(const struct delivery *d)
 {
 	struct thread *t = thread_of(d->m.peer);
@@ -52,6 +58,9 @@ static int64_t linux_call(const struct delivery *d)
 		return wait_for_page(t, d);
 	if (t->page_tried)
 		t->page_tried = 0;
+	if (result != NO_REPLY)
+		server_doubt(d->m.peer, d->serial, d->m.type, result,
+			     linux_failure_is_unusual(d->m.type, result, false));
 	return finish(t, result);
 }
 

@@ -293,9 +293,15 @@ static const char *cause_text(unsigned cause)
 		[RS_CAUSE_IPC] = "broke a rule of IPC,",
 		[RS_CAUSE_COMPLAINT] = "was complained of, reason",
 		[RS_CAUSE_RESOURCE] = "used more than its share, reason",
+		[RS_CAUSE_DOUBT] = "does a call again, status",
 	};
 
 	return cause < COUNT(text) && text[cause] ? text[cause] : "unknown cause";
+}
+
+static bool is_defect(unsigned cause)
+{
+	return cause != RS_CAUSE_OPERATOR && cause != RS_CAUSE_DOUBT;
 }
 
 static void note(struct service *s, uint64_t now)
@@ -306,8 +312,10 @@ static void note(struct service *s, uint64_t now)
 	s->hung = false;
 	if (s->recent == 0 || now - s->started_ns >= FORGET_NS)
 		s->recent = s->afresh = 0;
-	s->recent += cause != RS_CAUSE_NONE || s->recent == 0;  /* it may have been a wish */
-	s->loops = now - s->started_ns < LOOP_NS ? s->loops + 1 : 0;
+	/* NONE: it may have been a wish. */
+	s->recent += (cause != RS_CAUSE_NONE && cause != RS_CAUSE_DOUBT) || s->recent == 0;
+	if (cause != RS_CAUSE_DOUBT)
+		s->loops = now - s->started_ns < LOOP_NS ? s->loops + 1 : 0;
 	s->defect_ns = now;
 	s->repaired_ns = 0;
 	s->cause = (uint8_t)cause;
@@ -332,11 +340,10 @@ void guard_defect(unsigned id, struct defect why)
 	note(s, clock_monotonic_ns());
 	if (s->phase == RS_STATE_STARTING && cause != RS_CAUSE_OPERATOR)
 		waiter_answer(s, -EIO);
-	say("<%u>%s: %s %u", cause == RS_CAUSE_OPERATOR ? 6 : 4, s->name, cause_text(cause),
-	    s->code);
-	if (cause != RS_CAUSE_OPERATOR)
+	say("<%u>%s: %s %u", is_defect(cause) ? 4 : 6, s->name, cause_text(cause), s->code);
+	if (is_defect(cause))
 		scene_say(id, cause == RS_CAUSE_KILLED ? 7 : 4);
-	if (cause != RS_CAUSE_OPERATOR && cause != RS_CAUSE_KILLED)
+	if (is_defect(cause) && cause != RS_CAUSE_KILLED)
 		crash_take(id);
 	s->why = (struct defect){ 0 };
 	if (loading_failed(id) || script_takes(id))

@@ -108,7 +108,8 @@ bool script_takes(unsigned id)
 	const struct manifest *m = manifest_of(id);
 	struct rs_script_next_reply q;
 
-	if (m->script[0] == '\0' || s->cause == RS_CAUSE_OPERATOR || s->cause == RS_CAUSE_NONE)
+	if (m->script[0] == '\0' || s->cause == RS_CAUSE_OPERATOR ||
+	    s->cause == RS_CAUSE_DOUBT || s->cause == RS_CAUSE_NONE)
 		return false;
 	if (!is_there()) {
 		say("<4>%s: nobody is there to run '%s'", s->name, m->script);

@@ -225,20 +225,6 @@ void row_set_deadline(struct row *r, uint64_t deadline)
 		state.timed++;
 }
 
-void row_answer(struct row *r, int64_t result)
-{
-	endpoint_t client = r->client;
-	uint32_t serial = r->serial;
-
-	row_free(r);
-	if (client.v == 0) {
-		undo_commit();
-		return;
-	}
-	call_reply_linux(client, serial, result);
-	server_commit();
-}
-
 struct request *row_request(const struct row *r)
 {
 	return &state.request[0][0] + r->answered;
@@ -254,6 +240,34 @@ static void op_of_row(struct row *r, struct op *o)
 	for (unsigned i = 0; i < COUNT(o->a); i++)
 		o->a[i] = r->a[i];
 	o->p = process_of(o->owner);
+}
+
+/* Not a failure of a day's work? */
+static void doubt(struct op *o, int64_t result)
+{
+	bool root = (result == -EACCES || result == -EPERM) && is_root(o);
+
+	server_doubt(o->client, o->serial, o->type, result,
+		     linux_failure_is_unusual(o->type, result, root));
+}
+
+void row_answer(struct row *r, int64_t result)
+{
+	endpoint_t client = r->client;
+	uint32_t serial = r->serial;
+	struct op o;
+
+	if (client.v != 0) {
+		op_of_row(r, &o);
+		doubt(&o, result);
+	}
+	row_free(r);
+	if (client.v == 0) {
+		undo_commit();
+		return;
+	}
+	call_reply_linux(client, serial, result);
+	server_commit();
 }
 
 void row_again(struct row *r)
@@ -377,6 +391,8 @@ int64_t vfs_linux_call(const struct delivery *d)
 	if (h == NULL || o.p == NULL)
 		return h == NULL ? -ENOSYS : -ESRCH;
 	result = h(&o);
+	if (result != -PARKED && result != NO_REPLY)
+		doubt(&o, result);
 	if (late.file != 0)
 		late_note(&o);
 	if (result != -PARKED && o.row != NULL)

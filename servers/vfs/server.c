@@ -453,6 +453,8 @@ static bool asked_again(unsigned server, unsigned n, bool *accused)
 	err = s->bad == BAD_MOST || q->taken || q->again != AGAIN_NO ? -EAGAIN :
 	      *accused ? 0 : complain(s->who, RS_COMPLAINT_PROTOCOL, text);
 	if (err != 0 && err != -ESRCH) {        /* -ESRCH: it has died of something else */
+		/* Two lives of it are wrong, or we are. */
+		server_doubt(s->who, (uint32_t)q->stamp, q->type, -EIO, q->again != AGAIN_NO);
 		refuse(server, n);
 		return false;
 	}

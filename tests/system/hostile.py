@@ -29,7 +29,10 @@ def run(guest, part, timeout):
         assert len(rows) > 10, rows
         for row in rows:
             words = row.split()
-            assert words[3:6] == ['running', '0', '0'], row
+            assert words[3:5] == ['running', '0'], row
+            # What fails in so many ways is doubted (docs/notes/0026), sometimes.
+            assert words[5] == '0' or (words[0] in ('pm', 'vfs') and words[6] == 'doubt' and
+                                       int(words[5]) < 10), row
         after = memory(guest)
         assert before - after < SLACK_KB, (before, after)
         assert guest.run('echo $$')[1] == shell, 'another shell'

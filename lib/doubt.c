@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ * doubt.c - before a call fails as those of working programs hardly ever do: is it so?
+ *
+ * Job:      has the service die of it once, before anything is committed: the call is done again by
+ *           code that is new on state that was looked at, and what comes of it stands
+ *           (docs/notes/0026).
+ * Speaks:   nothing.
+ * Touches:  nothing.
+ * Trusts:   nothing: whose calls fail so on purpose has us die once, then not before LEAST_NS is
+ *           over, twice that, ..., MOST_NS; and never twice in a second.
+ * On crash: that is what it is for. What was doubted is kept, and not taken back.
+ */
+#include <contract/rs.h>
+#include <lib/assert.h>
+#include <lib/clock.h>
+#include <lib/print.h>
+#include <lib/server.h>
+
+#define SECOND_NS 1000000000ull
+#define LEAST_NS (8 * SECOND_NS)
+#define MOST_NS (4096 * SECOND_NS)
+enum { STANDING = 64 };
+enum { LINUX_CLOSE = 3, LINUX_CLONE = 56, LINUX_FORK, LINUX_VFORK, LINUX_FCNTL = 72,
+       LINUX_CLONE3 = 435, LINUX_ERRORS = 133 };
+
+static struct {
+	endpoint_t client;              /* of the call; the latest */
+	uint32_t serial;
+	uint32_t type;
+	int32_t result;
+	uint64_t pause_ns, until_ns;    /* nothing is doubted before */
+	/* Ways to fail that were doubted and came again: those of programs that want it so. */
+	struct failure { uint32_t type; int32_t result; } standing[STANDING];
+	uint32_t next;
+} doubt SECTION_UNDO;
+
+bool linux_failure_is_unusual(uint32_t type, int64_t result, bool is_root)
+{
+	switch (result) {
+	case -EIO:
+	case -E2BIG:
+	case -EFAULT:
+	case -ENOMEM:
+	case -ENOTDIR:
+	case -ENODEV:
+	case -ENFILE:
+	case -ENAMETOOLONG:
+	case -ELOOP:
+	case -EOVERFLOW:
+		return true;
+	case -EBADF:
+		return type != LINUX_CLOSE && type != LINUX_FCNTL;
+	case -EAGAIN:
+		return (type >= LINUX_CLONE && type <= LINUX_VFORK) || type == LINUX_CLONE3;
+	case -EACCES:
+	case -EPERM:
+		return is_root;
+	default:
+		return result < -LINUX_ERRORS &&
+			(result > -ERESTARTSYS || result < -ERESTART_BLOCK);
+	}
+}
+
+static bool stands(uint32_t type, int64_t result)
+{
+	for (unsigned i = 0; i < STANDING; i++)
+		if (doubt.standing[i].type == type && doubt.standing[i].result == result)
+			return true;
+	return false;
+}
+
+/* The second verdict. */
+static void resolve(uint32_t type, int64_t result)
+{
+	doubt.client.v = 0;
+	if (result != doubt.result) {
+		print("repaired: call %u would have been answered with %d\n", type, doubt.result);
+		doubt.pause_ns /= 2;
+		return;
+	}
+	doubt.standing[doubt.next] = (struct failure){ type, doubt.result };
+	doubt.next = (doubt.next + 1) % STANDING;
+	doubt.pause_ns = doubt.pause_ns < LEAST_NS ? LEAST_NS : doubt.pause_ns * 2;
+	if (doubt.pause_ns > MOST_NS)
+		doubt.pause_ns = MOST_NS;
+	doubt.until_ns = clock_monotonic_ns() + doubt.pause_ns;
+}
+
+void server_doubt(endpoint_t client, uint32_t serial, uint32_t type, int64_t result, bool unusual)
+{
+	if (doubt.client.v != 0 && endpoint_eq(doubt.client, client) && doubt.serial == serial)
+		return resolve(type, result);
+	if (!unusual || server_attempt() != 0 || clock_monotonic_ns() < doubt.until_ns ||
+	    stands(type, result))
+		return;
+	print("doubts that call %u is to be answered with %d\n", type, (int)result);
+	doubt.serial = serial;
+	doubt.type = type;
+	doubt.result = (int32_t)result;
+	doubt.client = client;
+	doubt.until_ns = clock_monotonic_ns() + SECOND_NS;
+	die(RS_STATUS_DOUBT);
+}
