@@ -40,7 +40,7 @@ def words(kind):
     """{value: name} of RS_STATE_ or RS_CAUSE_."""
     with open(HEADER) as file:
         return {int(m[2]): m[1].lower()
-                for m in re.finditer(r'RS_%s_(\w+) = (\d+),' % kind, file.read())}
+                for m in re.finditer(r'RS_%s_(?!LAST)(\w+) = (\d+),' % kind, file.read())}
 
 
 class Table:

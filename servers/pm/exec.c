@@ -282,6 +282,31 @@ static bool has_to_stop(const struct thread *t)
 	return deliverable(t) || process_of(t)->stopped;
 }
 
+/* As its start-up code reads it: pointers into the strings, a NULL, again, the auxiliary vector. */
+static bool begins_well(const struct thread *t, uint64_t sp)
+{
+	uint64_t base = (STACK_TOP - image.strings) & ~15ull, n = 1, entry = 0, phdr = 0;
+	uint64_t count = 3 + (uint64_t)image.argc + image.envc + 2 * AUX_MAX;
+
+	if (count > COUNT(words))       /* rarely, and not looked at */
+		return true;
+	if (sp % 16 != 0 || user_read(t, sp, words, count * sizeof(words[0])) != 0 ||
+	    words[0] != image.argc)
+		return false;
+	for (unsigned vector = 0; vector < 2; vector++) {
+		for (unsigned i = vector == 0 ? image.argc : image.envc; i != 0; i--, n++)
+			if (words[n] < base || words[n] >= STACK_TOP)
+				return false;
+		if (words[n++] != 0)
+			return false;
+	}
+	for (; n + 1 < count && words[n] != 0; n += 2) {
+		entry = words[n] == AT_ENTRY_ ? words[n + 1] : entry;
+		phdr = words[n] == AT_PHDR_ ? words[n + 1] : phdr;
+	}
+	return n + 1 < count && entry == image.program_entry && phdr == image.phdr;
+}
+
 /* The kernel process goes and comes back under the same endpoint, in the new space. The old space
  * goes when vm hears of the new one: nothing is detached, or after a crash it would be the new. */
 static err_t start(struct thread *t, uint16_t space, uint64_t sp)
@@ -310,6 +335,7 @@ static err_t start(struct thread *t, uint16_t space, uint64_t sp)
 		return err;
 	publish_ids(t);
 	sched_tell(t, false);
+	doubt_unless(t, begins_well(t, sp));
 	return has_to_stop(t) ? 0 : sys_proc_resume(&resume);
 }
 

@@ -85,6 +85,37 @@ static err_t push_ext(struct thread *t, uint64_t at)
 	return err != 0 ? err : user_write(t, at + reply.size, &magic2, sizeof(magic2));
 }
 
+static void take_context(struct user_regs *r, const struct linux_sigcontext *m)
+{
+	enum { KEEP = 0xcd5 | FLAG_TF | 0x40000 | 0x200000 };   /* arithmetic, DF, TF, AC, ID */
+
+	r->r8 = m->r8, r->r9 = m->r9, r->r10 = m->r10, r->r11 = m->r11, r->r12 = m->r12;
+	r->r13 = m->r13, r->r14 = m->r14, r->r15 = m->r15, r->rdi = m->rdi, r->rsi = m->rsi;
+	r->rbp = m->rbp, r->rbx = m->rbx, r->rdx = m->rdx, r->rax = m->rax, r->rcx = m->rcx;
+	r->rsp = m->rsp, r->rip = m->rip;
+	r->rflags = (r->rflags & ~(uint64_t)KEEP) | (m->eflags & KEEP);
+	r->orig_rax = UINT64_MAX;
+}
+
+/* The way back: a frame that lies at `at` says what r, as yet unchanged, is. */
+static bool leads_back(const struct thread *t, uint64_t at, const struct user_regs *r,
+		       const struct action *a, int signal)
+{
+	struct user_regs back = *r;
+	struct linux_fpx fpx;
+	struct linux_frame f;
+
+	if (user_read(t, at, &f, sizeof(f)) != 0 ||
+	    user_read(t, f.uc.mc.fpstate + FPX_OFFSET, &fpx, sizeof(fpx)) != 0)
+		return false;
+	back.rip = back.rsp = back.rax = 0;
+	take_context(&back, &f.uc.mc);
+	back.orig_rax = r->orig_rax;
+	return memcmp(&back, r, sizeof(back)) == 0 && f.restorer == a->restorer &&
+	       f.info.signo == signal && fpx.magic1 == FP_MAGIC1_ && at % 16 == 8 &&
+	       at + sizeof(f) <= f.uc.mc.fpstate;
+}
+
 err_t frame_push(struct thread *t, struct user_regs *r, const struct action *a,
 		 const struct signal_info *info, uint64_t mask)
 {
@@ -112,6 +143,7 @@ err_t frame_push(struct thread *t, struct user_regs *r, const struct action *a,
 		err = user_write(t, at, &f, sizeof(f));
 	if (err != 0)
 		return err;
+	doubt_unless(t, leads_back(t, at, r, a, info->signal));
 	r->rdi = (uint64_t)info->signal;
 	r->rsi = at + offsetof(struct linux_frame, info);
 	r->rdx = at + offsetof(struct linux_frame, uc);
@@ -121,18 +153,6 @@ err_t frame_push(struct thread *t, struct user_regs *r, const struct action *a,
 	r->rflags &= ~(uint64_t)(FLAG_DF | FLAG_TF | FLAG_RF);
 	r->orig_rax = UINT64_MAX;
 	return 0;
-}
-
-static void take_context(struct user_regs *r, const struct linux_sigcontext *m)
-{
-	enum { KEEP = 0xcd5 | FLAG_TF | 0x40000 | 0x200000 };   /* arithmetic, DF, TF, AC, ID */
-
-	r->r8 = m->r8, r->r9 = m->r9, r->r10 = m->r10, r->r11 = m->r11, r->r12 = m->r12;
-	r->r13 = m->r13, r->r14 = m->r14, r->r15 = m->r15, r->rdi = m->rdi, r->rsi = m->rsi;
-	r->rbp = m->rbp, r->rbx = m->rbx, r->rdx = m->rdx, r->rax = m->rax, r->rcx = m->rcx;
-	r->rsp = m->rsp, r->rip = m->rip;
-	r->rflags = (r->rflags & ~(uint64_t)KEEP) | (m->eflags & KEEP);
-	r->orig_rax = UINT64_MAX;
 }
 
 /* The frame that r->rsp points behind (the restorer's address is popped). */

@@ -41,6 +41,11 @@ err_t doubt(const struct call *c, err_t err)
 	return err;
 }
 
+void doubt_unless(const struct thread *t, bool right)
+{
+	server_doubt(endpoint_of(t), ~t->serial, 0, right ? 0 : -EFAULT, !right);
+}
+
 static int64_t linux_call(const struct delivery *d)
 {
 	struct thread *t = thread_of(d->m.peer);
