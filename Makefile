@@ -484,7 +484,7 @@ endef
 # test/messages_test.c is linked with the whole server beside it: tests/messages/README.md.
 MESSAGE_TESTS := $(filter %/messages_test.c,$(LIB_TESTS))
 MESSAGES_SRC := $(wildcard tests/messages/*.c) $(filter-out lib/string.c lib/print.c lib/clock.c \
-	lib/assert.c,$(filter %.c,$(call sources,lib)))
+	lib/assert.c lib/doubt.c,$(filter %.c,$(call sources,lib)))
 MESSAGES_GEN := $(patsubst $(GEN)/%.c,$(HOST)/gen/%.o,$(sort $(addprefix $(GEN)/,$(GEN_C)) \
 	$(wildcard $(GEN)/contract/*_fuzz.c)))
 $(HOST)/libmessages.a: $(call host_object,$(MESSAGES_SRC)) $(MESSAGES_GEN)

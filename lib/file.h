@@ -115,6 +115,8 @@ void file_complete(const struct call *c, err_t err);
 /* Or it is called again, with a copy of the call that it was given, and may return NO_REPLY. */
 void file_go_on(const struct call *c);
 
+enum { FILE_DIRENT_HEAD = 19 };         /* bytes of struct linux_dirent64 before the name */
+
 /* Append a struct linux_dirent64 to the records of readdir; false: it does not fit any more. */
 struct file_dirents { char *at; size_t room, used; };
 bool file_dirent(struct file_dirents *d, uint64_t ino, uint64_t next_pos, uint32_t mode,

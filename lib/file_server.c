@@ -13,7 +13,6 @@
 #include <lib/file.h>
 #include <lib/service_ids.h>
 
-enum { DIRENT_HEAD = 19 };              /* bytes of struct linux_dirent64 before the name */
 
 extern const struct contract file_contract;
 
@@ -146,7 +145,7 @@ err_t file_data_read(const struct call *c, uint64_t offset, void *to, size_t len
 bool file_dirent(struct file_dirents *d, uint64_t ino, uint64_t next_pos, uint32_t mode,
 		 const char *name)
 {
-	size_t len = strlen(name), size = (DIRENT_HEAD + len + 1 + 7) & ~(size_t)7;
+	size_t len = strlen(name), size = (FILE_DIRENT_HEAD + len + 1 + 7) & ~(size_t)7;
 	uint16_t reclen = (uint16_t)size;
 	char *at = d->at + d->used;
 
@@ -157,7 +156,7 @@ bool file_dirent(struct file_dirents *d, uint64_t ino, uint64_t next_pos, uint32
 	memcpy(at + 8, &next_pos, 8);
 	memcpy(at + 16, &reclen, 2);
 	at[18] = (char)(mode >> 12 & 15);       /* DT_ is S_IFMT's upper bits */
-	memcpy(at + DIRENT_HEAD, name, len);
+	memcpy(at + FILE_DIRENT_HEAD, name, len);
 	d->used += size;
 	return true;
 }

@@ -10,6 +10,7 @@
  */
 #include "procfs.h"
 
+#include <lib/assert.h>
 #include <lib/clock.h>
 
 struct peer pm = PEER("pm"), vm = PEER("vm"), log = PEER("log"), sched = PEER("sched");
@@ -102,6 +103,7 @@ static err_t found(const struct call *c, uint32_t pid, unsigned kind)
 	};
 	if ((k->mode & TYPE_MASK) == TYPE_DIR)
 		a->links = 2 + folders_in(kind);
+	assert(kind_of(a->file) == kind && pid_of(a->file) == pid);
 	return 0;
 }
 
@@ -136,20 +138,35 @@ static err_t do_file_unmount(const struct call *c)
 	return 0;
 }
 
-static err_t do_file_lookup(const struct call *c, const struct file_lookup_request *req)
+err_t procfs_lookup(unsigned dir, uint32_t dir_pid, const char *name, uint32_t *pid, unsigned *kind)
 {
-	unsigned dir = kind_of(req->dir);
-	const char *name = file_entry(c)->name;
-	uint32_t pid;
-
 	if (dir >= nr_kinds || (kinds[dir].mode & TYPE_MASK) != TYPE_DIR)
 		return -ENOTDIR;
-	if ((dir == KIND_ROOT || dir == KIND_TASK) && is_number(name, &pid))
-		return found(c, pid, dir == KIND_ROOT ? KIND_PID : KIND_TID);
-	for (unsigned k = 1; k < nr_kinds; k++)
-		if (kinds[k].parent == dir && kinds[k].name && strcmp(kinds[k].name, name) == 0)
-			return found(c, pid_of(req->dir), k);
+	*kind = dir == KIND_ROOT ? KIND_PID : KIND_TID;
+	if ((dir == KIND_ROOT || dir == KIND_TASK) && is_number(name, pid))
+		return 0;
+	*pid = dir_pid;
+	for (*kind = 1; *kind < nr_kinds; ++*kind) {
+		const struct kind *k = &kinds[*kind];
+
+		if (k->parent == dir && k->name && strcmp(k->name, name) == 0)
+			return 0;
+	}
 	return -ENOENT;
+}
+
+static err_t do_file_lookup(const struct call *c, const struct file_lookup_request *req)
+{
+	uint32_t pid;
+	unsigned kind;
+	err_t err = procfs_lookup(kind_of(req->dir), pid_of(req->dir), file_entry(c)->name, &pid,
+				  &kind);
+
+	if (err == 0)
+		err = found(c, pid, kind);
+	if (err != 0)
+		prove_missing();
+	return err;
 }
 
 /* Positions: 1, 2: dots; 3 + kind: the table's; PID_POS + pid: processes. */
@@ -207,6 +224,7 @@ static err_t do_file_readdir(const struct call *c, const struct file_readdir_req
 	}
 	if (!fits && d.used == 0)
 		return -EINVAL;
+	prove_listing(&d, dir, req->pos, fits);
 	reply->done = (uint32_t)d.used;
 	return d.used ? file_data_write(c, 0, buffer, d.used) : 0;
 }
@@ -236,8 +254,11 @@ static err_t do_file_read(const struct call *c, const struct file_read_request *
 	if (kind >= nr_kinds || !kinds[kind].make)
 		return -EIO;
 	err = kinds[kind].make(&t, pid_of(req->file));
-	if (err != 0)
+	if (err != 0) {
+		prove_gone(pid_of(req->file));
 		return err == -EIO ? -EIO : -ESRCH;     /* it has gone since it was opened */
+	}
+	prove_text(&t, kind);
 	if (req->pos >= t.used)
 		return 0;
 	n = t.used - req->pos < c->lent ? t.used - req->pos : c->lent;
@@ -255,7 +276,11 @@ static err_t do_file_get_attr(const struct call *c, const struct file_get_attr_r
 {
 	unsigned kind = kind_of(req->file);
 
-	return kind > 0 && kind < nr_kinds ? found(c, pid_of(req->file), kind) : -ENOENT;
+	err_t err = kind > 0 && kind < nr_kinds ? found(c, pid_of(req->file), kind) : -ENOENT;
+
+	if (err != 0)
+		prove_missing();
+	return err;
 }
 
 static err_t do_file_set_attr(const struct call *c, const struct file_set_attr_request *req)

@@ -45,6 +45,16 @@ maker make_pid_cmdline, make_pid_environ, make_pid_stat, make_pid_statm, make_pi
 	make_pid_comm, make_pid_maps, make_pid_limits, make_pid_cgroup, make_pid_zero,
 	make_pid_wchan;
 
+/* procfs.c: what a name in a directory means. Not inline: it is what is proved. */
+__attribute__((noinline)) err_t procfs_lookup(unsigned dir, uint32_t dir_pid, const char *name,
+					      uint32_t *pid, unsigned *kind);
+/* tree.c: is its text never empty? */
+bool has_text(unsigned kind);
+/* proof.c: before an error, a text (cut off at its room), a listing (whole: to its end) goes. */
+void prove_missing(void);
+void prove_gone(uint32_t pid);          /* before it is said that a process is */
+void prove_text(const struct text *made, unsigned kind);
+void prove_listing(const struct file_dirents *d, unsigned dir, uint64_t pos, bool whole);
 /* process.c: does it live? Fills info. */
 bool process_find(uint32_t pid, struct pm_info_reply *info);
 /* system.c */

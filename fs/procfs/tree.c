@@ -85,3 +85,11 @@ const struct kind kinds[] = {
 };
 
 const unsigned nr_kinds = COUNT(kinds);
+
+bool has_text(unsigned kind)
+{
+	maker *make = kinds[kind].make;
+
+	return make != make_empty && make != make_cmdline && make != make_kmsg &&
+	       make != make_pid_cmdline && make != make_pid_environ;
+}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""pm or vfs is about to have a call fail as calls hardly ever do: it comes to that verdict again in
-another life. If it was wrong, no program notices; if it was right, that is asked once.
+"""pm, vfs or procfs is about to have a call fail as calls hardly ever do: it comes to that verdict
+again in another life. If it was wrong, no program notices; if it was right, that is asked once.
 
 Limit: 60
 """
@@ -10,9 +10,9 @@ import count
 import plant
 from guest import finish, need, scenario
 
-PM, VFS = 5, 6
+SLOT = {'pm': 5, 'vfs': 6, 'procfs': 13}
 FAILS = {errno: b'\x48\xc7\xc0' + (-errno).to_bytes(4, 'little', signed=True) + b'\xc3'
-         for errno in (5, 9, 14)}              # mov $-errno,%rax; ret
+         for errno in (2, 5, 9, 14)}              # mov $-errno,%rax; ret
 NULL = b'\x31\xc0\xc3'                         # xor %eax,%eax; ret
 
 
@@ -24,7 +24,7 @@ class Bed:
     def plant(self, service, name, text):
         at = count.Symbols(count.elf_of(service)).address[name]
         with plant.standing(self.guest) as stub:
-            stub.write(self.memory.physical({'pm': PM, 'vfs': VFS}[service], at), text)
+            stub.write(self.memory.physical(SLOT[service], at), text)
 
     def deaths(self, name):
         return int(re.search(r'(\d+) recoveries',
@@ -53,6 +53,17 @@ def wrong(bed):
     assert int(said) == 5, said
 
 
+def unproved(bed):
+    """procfs has nobody beside it who knows: it proves itself."""
+    for name, text, command, out in (
+            ('procfs_lookup', FAILS[2], 'cut -c1-5 /proc/version', 'Linux\n'),
+            ('put', b'\xc3', 'cut -d" " -f2 /proc/1/stat', '(init)\n'),
+            ('file_dirent', b'\xb8\x01\x00\x00\x00\xc3', 'ls /proc | grep meminfo', 'meminfo\n'),
+            ('make_pid_stat', FAILS[2], 'cut -d" " -f2 /proc/1/stat', '(init)\n')):
+        bed.guest.run('sleep 1')
+        assert bed.doubts('procfs', command, name, text) == (1, 0, out), name
+
+
 def right(bed):
     for expected in (1, 0):
         bed.guest.run('sleep 1')
@@ -70,6 +81,7 @@ def main():
     with plant.scratch('doubted') as folder, plant.Bed(folder) as memory:
         bed = Bed(memory)
         for title, run in (('a call that would have failed by a damaged service does not', wrong),
+                           ('names, texts and listings of /proc are right, or not given', unproved),
                            ('a call that fails does so; it is doubted once', right),
                            ('another call that fails so is not doubted at once', pause)):
             with scenario(title):
