@@ -10,7 +10,6 @@
  *           over, twice that, ..., MOST_NS; and never twice in a second.
  * On crash: that is what it is for. What was doubted is kept, and not taken back.
  */
-#include <contract/rs.h>
 #include <lib/assert.h>
 #include <lib/clock.h>
 #include <lib/print.h>
@@ -99,5 +98,5 @@ void server_doubt(endpoint_t client, uint32_t serial, uint32_t type, int64_t res
 	doubt.result = (int32_t)result;
 	doubt.client = client;
 	doubt.until_ns = clock_monotonic_ns() + SECOND_NS;
-	die(RS_STATUS_DOUBT);
+	die_of_doubt();
 }

@@ -371,6 +371,8 @@ static bool handle(const struct server *s, const struct delivery *d, struct mess
 		result = s->linux_call(d);
 	else if (d->m.type == TYPE_FAULT && s->fault != NULL)
 		result = s->fault(d);
+	if (s->doubtful != NULL && result != NO_REPLY && d->serial != 0)
+		server_doubt(d->m.peer, d->serial, d->m.type, result, s->doubtful(d, result));
 	return answer_with(m, d, result) && d->serial != 0;
 }
 

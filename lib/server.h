@@ -93,6 +93,9 @@ struct server {
 	/* An answer of which the bytes have not arrived is lost. Has its call done nothing, or is
 	 * that taken back now? Then it can be made anew. */
 	bool (*take_back)(endpoint_t client, uint32_t serial);
+	/* Is it unusual that this call, answered at once, has that result? See server_doubt().
+	 * NULL: the handlers say so themselves, or none is. */
+	bool (*doubtful)(const struct delivery *d, int64_t result);
 	/* At each of rs's heartbeats, when all else that came with it has been heard: what was
 	 * forgotten, or lost on its way? Looks for it, and goes on with it (docs/notes/0027). */
 	void (*audit)(void);

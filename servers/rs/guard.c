@@ -293,7 +293,7 @@ static const char *cause_text(unsigned cause)
 		[RS_CAUSE_IPC] = "broke a rule of IPC,",
 		[RS_CAUSE_COMPLAINT] = "was complained of, reason",
 		[RS_CAUSE_RESOURCE] = "used more than its share, reason",
-		[RS_CAUSE_DOUBT] = "does a call again, status",
+		[RS_CAUSE_DOUBT] = "does a call again,",
 	};
 
 	return cause < COUNT(text) && text[cause] ? text[cause] : "unknown cause";
@@ -408,6 +408,11 @@ static void defect_of(unsigned id, const struct proc_next_reply *e)
 		why.cause = (uint8_t)(e->code >> 16);
 		why.code = (uint32_t)(e->code & 0xffff);
 		guard_defect(id, why);
+		return;
+	}
+	if (e->cause == CAUSE_EXCEPTION && e->vector == VECTOR_DOUBT &&
+	    state.service[id].phase == RS_STATE_RUNNING) {
+		guard_defect(id, (struct defect){ .cause = RS_CAUSE_DOUBT });
 		return;
 	}
 	if (e->cause == CAUSE_EXCEPTION)

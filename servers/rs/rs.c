@@ -103,9 +103,10 @@ static void on_cancel(void)
 /* A service's exit: it is frozen as it stands, in the call, and dealt with as any defect. */
 static int64_t linux_call(const struct delivery *d)
 {
-	uint32_t status = (uint32_t)(d->m.w[0] & 0xffff);
-	uint32_t cause = status == RS_STATUS_DOUBT ? RS_CAUSE_DOUBT : RS_CAUSE_EXIT;
-	struct proc_freeze_request req = { .proc = d->m.peer, .code = cause << 16 | status };
+	struct proc_freeze_request req = {
+		.proc = d->m.peer,
+		.code = RS_CAUSE_EXIT << 16 | (uint32_t)(d->m.w[0] & 0xffff),
+	};
 
 	if (d->m.type != LINUX_EXIT && d->m.type != LINUX_EXIT_GROUP)
 		return -ENOSYS;

@@ -37,11 +37,20 @@ static const struct vm_ops ops = {
 
 static struct answered answered[NR_PROCS] SECTION_UNDO;
 
+/* What pm and vfs ask is possible, but for pages of programs and of the cache. */
+static bool is_doubtful(const struct delivery *d, int64_t result)
+{
+	if (d->m.type < NR_LINUX)
+		return linux_failure_is_unusual(d->m.type, result, false);
+	return result < 0 && result != -ENOENT && result != -EBUSY && result != -EEXIST &&
+	       d->m.type != VM_POPULATE && d->m.type != VM_CACHE_TAKE;
+}
+
 static const struct server server = {
 	.name = "vm", .serves = { { .contract = &vm_contract, .ops = &ops } },
 	.init = init, .check = vm_check, .linux_call = vm_linux, .fault = vm_fault,
 	.populate = vm_populate_reply, .on_alarm = waits_alarm, .on_cancel = waits_cancel,
-	.audit = audit, .answered = answered,
+	.audit = audit, .answered = answered, .doubtful = is_doubtful,
 };
 
 int main(void)
