@@ -3,6 +3,7 @@
 import os
 import re
 
+import inject_reasons
 from inject_record import GOOD, longest
 
 COLUMNS = (                     # outcome, heading, colour
@@ -16,7 +17,7 @@ COLUMNS = (                     # outcome, heading, colour
 CAUSES = ('exception', 'exit', 'hung', 'ipc', 'complaint', 'resource', 'doubt')
 QUANTILES = (0.5, 0.9, 0.99, 1)
 WIDTH, LEFT, BAR, GAP = 900, 110, 16, 6
-ONE_BY_ONE = 200                # misses; of more, those alike are one line
+ONE_BY_ONE = 20                 # misses; of more, those alike are one line
 
 
 def percent(part, whole):
@@ -74,11 +75,20 @@ def line(miss, more=0):
 
 
 def misses(record):
-    """The worst first."""
+    """By what they come of (inject_reasons.py); the worst first."""
     order = [outcome for outcome, _, _ in COLUMNS]
-    found = sorted(record.misses, key=lambda miss: -order.index(miss['outcome']))
+    kinds = {}
+    for miss in sorted(record.misses, key=lambda miss: -order.index(miss['outcome'])):
+        kinds.setdefault(inject_reasons.reason(miss), []).append(miss)
+    lines = []
+    for why, found in sorted(kinds.items(), key=lambda kind: -len(kind[1])):
+        lines += ['%d: %s' % (len(found), why), '', *of_kind(found), '']
+    return lines or ['None.']
+
+
+def of_kind(found):
     if len(found) <= ONE_BY_ONE:
-        return [line(miss) for miss in found] or ['None.']
+        return [line(miss) for miss in found]
     alike = {}
     for miss in found:
         function = re.split(r'[+ ]', miss['where'])[0]

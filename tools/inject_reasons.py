@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""inject_reasons.py - why a fault was noticed by a program: a reason for each miss of a campaign.
+
+The first rule that fits. A rule is a service, what its function's name begins with (a regular
+expression), what came of it, and the reason. What no rule fits is UNKNOWN: it is to be looked into.
+"""
+import re
+
+UNKNOWN = 'Not looked into yet.'
+TEXT = ('Text is wrong, or cut off, while the fault is there. It is of the right form; what it says '
+        'nobody else knows.')
+NAMES = ('A name is not found, a listing ends early, a link leads nowhere: answers of a day\'s work, '
+         'believed where vfs knows nothing else (docs/notes/0026).')
+DATA = ('Bytes, lengths or positions are wrong in a file system without block sums (memory), or '
+        'above them. docs/caveats.md.')
+DISK = ('Blocks, inodes or directories are damaged by ext2 itself: sums notice what the disk '
+        'changes, not what ext2 means to write. e2fsck finds it.')
+MAKES = ('What was made for a program (memory, registers, descriptors, ids) is not what it needs: '
+         'it ends, or fails, in the middle of its work. Others go on.')
+WAITS = ('A call is answered late or with what was not asked; a program has ended of it, or waited '
+         'until the service was found out.')
+ROUND = ('The loop that takes messages and answers them: a request is lost or refused, and is no '
+         'answer that could be asked for again.')
+WORD = ('One answer of the service is replaced by another of the right form. Programs get their '
+        'answers from it without anybody in between.')
+TYPED = ('What is typed or printed is lost, doubled or wrong: a serial line has no sums, and bytes '
+         'that have been read are gone.')
+MANAGES = ('`service` shows or is told something wrong by rs while the fault is there.')
+
+ROUND_FUNCTIONS = (r'step|reply_and_receive|ipc_|server_|peer_call|dispatch|handle|board_|ring_|'
+                   r'file_server_notified|file_complete|do_request|request_|undo_|memcpy|memcmp|'
+                   r'memset|strlen|strcmp|receive')
+TEXT_FUNCTIONS = r'format|put|make_|print|fill$'
+
+RULES = (
+    ('.*', '.*', 'lie|mute|garbage', '', WORD),
+    ('procfs', TEXT_FUNCTIONS + '|do_file_read$|fits_|pm_', '', '', TEXT),
+    ('procfs|devfs', '.*', '', '', NAMES),
+    ('log', '.*', '', 'dmesg', TEXT),
+    ('tty|uart', '.*', '', '', TYPED),
+    ('rs|ds', '.*', '', '', MANAGES),
+    ('tmpfs', '.*', '', 'WRONG', DATA),
+    ('tmpfs', ROUND_FUNCTIONS, '', '', ROUND),
+    ('tmpfs', '.*', '', '', NAMES),
+    ('ext2', '.*', '', 'WRONG|sum', DISK),
+    ('ext2', ROUND_FUNCTIONS, '', '', ROUND),
+    ('ext2', '.*', '', '', DISK),
+    ('virtio_blk', '.*', '', '', ROUND),
+    ('vm', '.*', '', '', MAKES),
+    ('pm', ROUND_FUNCTIONS, '', '', ROUND),
+    ('pm', '.*', '', 'stall', WAITS),
+    ('pm', 'do_pm_info|process_by_pid|do_pm_signals|do_pm_times|next_process', '', '', NAMES),
+    ('pm', '.*', '', '', MAKES),
+    ('vfs', 'exec|do_fork|fd_|table_|drop|vm_|process_of|segment|map_', '', '', MAKES),
+    ('vfs', TEXT_FUNCTIONS, '', '', TEXT),
+    ('vfs', ROUND_FUNCTIONS + '|logged_', '', '', ROUND),
+    ('vfs', '.*', '', 'WRONG', DATA),
+    ('vfs', '.*', '', 'stall', WAITS),
+    ('vfs', '.*', '', '', NAMES),
+)
+
+
+def reason(miss):
+    """Of a miss as inject_record.py has it."""
+    service = miss['name'].partition(':')[0]
+    said = '; '.join([*miss['texts'], miss['end'] or ''])
+    for name, function, kinds, words, why in RULES:
+        if (re.fullmatch(name, service) and re.match(function, miss['where']) and
+                re.search(kinds, miss['kind']) and re.search(words, said)):
+            return why
+    return UNKNOWN
