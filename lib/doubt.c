@@ -33,7 +33,7 @@ static struct {
 	uint32_t next;
 } doubt SECTION_UNDO;
 
-bool linux_failure_is_unusual(uint32_t type, int64_t result, bool is_root)
+bool linux_failure_is_unusual(uint32_t type, int64_t result)
 {
 	switch (result) {
 	case -EIO:
@@ -51,9 +51,6 @@ bool linux_failure_is_unusual(uint32_t type, int64_t result, bool is_root)
 		return type != LINUX_CLOSE && type != LINUX_FCNTL;
 	case -EAGAIN:
 		return (type >= LINUX_CLONE && type <= LINUX_VFORK) || type == LINUX_CLONE3;
-	case -EACCES:
-	case -EPERM:
-		return is_root;
 	default:
 		return result < -LINUX_ERRORS &&
 			(result > -ERESTARTSYS || result < -ERESTART_BLOCK);
@@ -73,7 +70,7 @@ static void resolve(uint32_t type, int64_t result)
 {
 	doubt.client.v = 0;
 	if (result != doubt.result) {
-		print("repaired: call %u would have been answered with %d\n", type, doubt.result);
+		print("repaired: call 0x%x would have been answered with %d\n", type, doubt.result);
 		doubt.pause_ns /= 2;
 		return;
 	}
@@ -92,7 +89,7 @@ void server_doubt(endpoint_t client, uint32_t serial, uint32_t type, int64_t res
 	if (!unusual || server_attempt() != 0 || clock_monotonic_ns() < doubt.until_ns ||
 	    stands(type, result))
 		return;
-	print("doubts that call %u is to be answered with %d\n", type, (int)result);
+	print("doubts that call 0x%x is to be answered with %d\n", type, (int)result);
 	doubt.serial = serial;
 	doubt.type = type;
 	doubt.result = (int32_t)result;

@@ -11,8 +11,8 @@
 #include <lib/assert.h>
 #include <lib/board_server.h>
 #include <lib/file.h>
+#include <lib/server.h>
 #include <lib/service_ids.h>
-
 
 extern const struct contract file_contract;
 
@@ -37,11 +37,34 @@ static struct file_entry *shared(unsigned n)
 	return board_entry(board, n, sizeof(struct file_entry));
 }
 
+/* vfs has looked at names, types and rights before it asks. */
+static bool is_unusual(err_t err)
+{
+	switch (err) {
+	case -EIO:
+	case -ENOSPC:
+	case -ENOMEM:
+	case -EINVAL:
+	case -EFBIG:
+	case -EMLINK:
+	case -ENOTDIR:
+	case -EISDIR:
+	case -ENOTEMPTY:
+	case -ENAMETOOLONG:
+	case -EFAULT:
+	case -EROFS:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void file_complete(const struct call *c, err_t err)
 {
 	unsigned n = c->serial - 1;
 	struct file_entry *to = shared(n);
 
+	server_doubt(c->client, (uint32_t)board->number[n], work[n].type, err, is_unusual(err));
 	work[n].err = err;
 	if (board_is_asked(board, n)) {
 		memcpy(to->answer, work[n].w, sizeof(to->answer));

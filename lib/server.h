@@ -133,7 +133,7 @@ void server_doubt(endpoint_t client, uint32_t serial, uint32_t type, int64_t res
 
 /* Does Linux call `type` of a working program hardly ever fail so? What compilers, shells and the
  * like meet in a day's work is left out (docs/notes/0026). */
-bool linux_failure_is_unusual(uint32_t type, int64_t result, bool is_root);
+bool linux_failure_is_unusual(uint32_t type, int64_t result);
 
 /* Answer call (m->peer, serial) with the next server_commit(), which comes with the end of the
  * request at the latest. */

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""inject_reasons.py - why a fault was noticed by a program: a reason for each miss of a campaign.
+"""inject_reasons.py - of what kind is a fault that a program noticed, and why does nobody else?
 
-The first rule that fits. A rule is a service, what its function's name begins with (a regular
-expression), what came of it, and the reason. What no rule fits is UNKNOWN: it is to be looked into.
+The first rule that fits: a service, what its function's name begins with (regular expressions),
+the fault's class, what programs said, and the kind. What no rule fits is UNKNOWN.
 """
 import re
 
 UNKNOWN = 'Not looked into yet.'
-TEXT = ('Text is wrong, or cut off, while the fault is there. It is of the right form; what it says '
-        'nobody else knows.')
-NAMES = ('A name is not found, a listing ends early, a link leads nowhere: answers of a day\'s work, '
-         'believed where vfs knows nothing else (docs/notes/0026).')
+TEXT = ('Text is wrong, or cut off, while the fault is there. It is of the right form; what it '
+        'says nobody else knows.')
+NAMES = ("A name is not found, a listing ends early, a link leads nowhere: answers of a day's "
+         'work, believed where vfs knows nothing else (docs/notes/0026).')
 DATA = ('Bytes, lengths or positions are wrong in a file system without block sums (memory), or '
         'above them. docs/caveats.md.')
 DISK = ('Blocks, inodes or directories are damaged by ext2 itself: sums notice what the disk '

@@ -43,7 +43,7 @@ static bool dies_of(uint32_t type, int64_t result)
 	if (setjmp(dies) != 0)
 		return true;
 	server_doubt(FIRST_ENDPOINT(70), serial, type, result,
-		     linux_failure_is_unusual(type, result, false));
+		     linux_failure_is_unusual(type, result));
 	return false;
 }
 
@@ -66,8 +66,7 @@ static void t_usual(void)
 	CHECK(!is_doubted(2, 3, 0));
 	CHECK(!is_doubted(3, -EBADF, 0));
 	CHECK(!is_doubted(0, -ERESTARTSYS, 0));
-	CHECK(!linux_failure_is_unusual(2, -EACCES, false));
-	CHECK(linux_failure_is_unusual(2, -EACCES, true));
+	CHECK(!is_doubted(2, -EACCES, 0));
 }
 
 static void t_founded(void)

@@ -65,7 +65,7 @@ static int64_t linux_call(const struct delivery *d)
 		t->page_tried = 0;
 	if (result != NO_REPLY)
 		server_doubt(d->m.peer, d->serial, d->m.type, result,
-			     linux_failure_is_unusual(d->m.type, result, false));
+			     linux_failure_is_unusual(d->m.type, result));
 	return finish(t, result);
 }
 

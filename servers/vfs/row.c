@@ -161,6 +161,7 @@ static void row_begin(struct row *r)
 	r->queue = QUEUE_NONE;
 	r->request = 0;
 	r->step = r->cancelled = r->timed_out = r->polls = 0;
+	r->answered = 0;                /* of server 0, which is none */
 	for (unsigned i = 0; i < COUNT(r->keep); i++)
 		r->keep[i] = 0;
 }
@@ -242,13 +243,18 @@ static void op_of_row(struct row *r, struct op *o)
 	o->p = process_of(o->owner);
 }
 
-/* Not a failure of a day's work? */
-static void doubt(struct op *o, int64_t result)
+/* A device, or a terminal that was hung up, has said so. */
+static bool is_of_device(const struct op *o)
 {
-	bool root = (result == -EACCES || result == -EPERM) && is_root(o);
+	return o->row != NULL &&
+	       state.server[request_server(row_request(o->row))].kind == SERVER_CHAR;
+}
 
+/* Not a failure of a day's work? */
+static void doubt(const struct op *o, int64_t result)
+{
 	server_doubt(o->client, o->serial, o->type, result,
-		     linux_failure_is_unusual(o->type, result, root));
+		     linux_failure_is_unusual(o->type, result) && !is_of_device(o));
 }
 
 void row_answer(struct row *r, int64_t result)

@@ -94,9 +94,9 @@ void server_doubt(endpoint_t client, uint32_t serial, uint32_t type, int64_t res
 	(void)client, (void)serial, (void)type, (void)result, (void)unusual;
 }
 
-bool linux_failure_is_unusual(uint32_t type, int64_t result, bool is_root)
+bool linux_failure_is_unusual(uint32_t type, int64_t result)
 {
-	(void)type, (void)result, (void)is_root;
+	(void)type, (void)result;
 	return false;
 }
 
