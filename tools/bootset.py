@@ -22,6 +22,8 @@ from elfedit import PF_X, PT_LOAD, Elf
 
 ROOT = machine.ROOT
 SCRIPTS = 'image/root/etc/skink/recover.d'
+LOST = bytes.fromhex('b8eaffffffc3')            # mov $-EINVAL, %eax; ret
+RET = b'\xc3'
 PLACES = ('servers/*', 'bench/*', 'fs/*', 'net/*', 'drivers/*/*', 'tests/services/*')
 
 
@@ -86,6 +88,13 @@ class BootSet:
     def patch(self, program, function, code):
         """Have a function begin with other code."""
         self.patches.setdefault(program, []).append((function, code))
+
+    def lose_states(self, checks):
+        """{service: its check()}: when it recovers it finds nothing that it could repair. It does
+        not doubt its answers, or it would die of that when it is not told to."""
+        for name, function in checks.items():
+            self.patch(name, function, LOST)
+            self.patch(name, 'server_doubt', RET)
 
     def path_of(self, program):
         path = os.path.join(machine.BUILD, 'services', program, program + '.elf')

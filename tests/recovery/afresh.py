@@ -11,9 +11,7 @@ import machine
 from bootset import BootSet
 from guest import Guest, finish, scenario
 
-LOST = bytes.fromhex('b8eaffffffc3')            # mov $-EINVAL, %eax; ret
 HLT = b'\xf4'
-RET = b'\xc3'
 CHECKS = {'log': 'check', 'ds': 'check', 'sched': 'check', 'pci': 'check', 'vm': 'vm_check',
           'vfs': 'check', 'pm': 'check'}
 UNFINISHED = 3                  # lib/server.h
@@ -22,10 +20,7 @@ FIRST_US = 100000               # servers/rs/guard.c
 
 
 def image(boot):
-    for name, function in CHECKS.items():
-        boot.patch(name, function, LOST)
-    for name in ('vm', 'vfs', 'pm'):
-        boot.patch(name, 'server_doubt', RET)   # they are to die when they are told to
+    boot.lose_states(CHECKS)
     boot.patch('sched', 'do_sched_load', HLT)
     boot.patch('devfs', 'check', HLT)
     return boot.write('boot.img')
