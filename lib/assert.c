@@ -36,6 +36,6 @@ void state_lost(void)
 
 void die_of_doubt(void)
 {
-	__asm__ volatile("int3");
+	__asm__ volatile("int $4");
 	__builtin_trap();
 }

@@ -19,9 +19,9 @@ __attribute__((noreturn, cold)) void die(int status);
 enum { VECTOR_STATE_LOST = 3 };
 __attribute__((noreturn, cold)) void state_lost(void);
 
-/* End the service, which is to do once more what it does: no defect. Said by the same exception,
- * after its start. */
-enum { VECTOR_DOUBT = 3 };
+/* End the service, which is to do once more what it does: no defect. Said by an exception, too,
+ * that nothing else has (INTO's; there is none in 64-bit code). */
+enum { VECTOR_DOUBT = 4 };
 __attribute__((noreturn, cold)) void die_of_doubt(void);
 
 #endif

@@ -37,9 +37,12 @@ static struct file_entry *shared(unsigned n)
 	return board_entry(board, n, sizeof(struct file_entry));
 }
 
-/* vfs has looked at names, types and rights before it asks. */
-static bool is_unusual(err_t err)
+/* vfs has looked at names, types and rights before it asks. What a disk says once, of what it was
+ * to keep, is not asked for twice. */
+static bool is_unusual(uint32_t type, err_t err)
 {
+	if (type == FILE_MOUNT || type == FILE_UNMOUNT || type == FILE_SYNC)
+		return false;
 	switch (err) {
 	case -EIO:
 	case -ENOSPC:
@@ -49,22 +52,19 @@ static bool is_unusual(err_t err)
 	case -EMLINK:
 	case -ENOTDIR:
 	case -EISDIR:
-	case -ENOTEMPTY:
 	case -ENAMETOOLONG:
 	case -EFAULT:
-	case -EROFS:
 		return true;
 	default:
 		return false;
 	}
 }
 
-void file_complete(const struct call *c, err_t err)
+static void complete(const struct call *c, err_t err)
 {
 	unsigned n = c->serial - 1;
 	struct file_entry *to = shared(n);
 
-	server_doubt(c->client, (uint32_t)board->number[n], work[n].type, err, is_unusual(err));
 	work[n].err = err;
 	if (board_is_asked(board, n)) {
 		memcpy(to->answer, work[n].w, sizeof(to->answer));
@@ -75,6 +75,15 @@ void file_complete(const struct call *c, err_t err)
 	}
 	busy[n] = false;
 	board_done(board, &board_log, n);
+}
+
+void file_complete(const struct call *c, err_t err)
+{
+	unsigned n = c->serial - 1;
+
+	server_doubt(c->client, (uint32_t)board->number[n], work[n].type, err,
+		     is_unusual(work[n].type, err));
+	complete(c, err);
 }
 
 /* As if it were a message: the generated decoder does the checks. */
@@ -116,7 +125,7 @@ static void serve(unsigned n, err_t refused)
 	c.type = e->type;
 	c.lent = e->data.v != 0 ? e->len : 0;
 	if (refused != 0)
-		file_complete(&c, refused);
+		complete(&c, refused);
 	else
 		do_request(&c);
 }

@@ -35,11 +35,11 @@ void prove_missing(void)
 	unsigned kind;
 	bool is_there;
 
-	if (server_attempt() != 0)
-		return;
-	assert(is_found(0, KIND_ROOT, "version", 0) && is_found(0, KIND_ROOT, "self", 0));
-	assert(is_found(0, KIND_ROOT, "4711", 4711) && is_found(7, KIND_PID, "stat", 7));
-	assert(procfs_lookup(KIND_ROOT, 0, "versio", &pid, &kind) == -ENOENT);
+	if (server_attempt() == 0) {
+		assert(is_found(0, KIND_ROOT, "version", 0) && is_found(0, KIND_ROOT, "self", 0));
+		assert(is_found(0, KIND_ROOT, "4711", 4711) && is_found(7, KIND_PID, "stat", 7));
+		assert(procfs_lookup(KIND_ROOT, 0, "versio", &pid, &kind) == -ENOENT);
+	}
 	/* This may be pm's fault. */
 	is_there = pm_info(&pm, &req, &first) == 0 && process_find(first.pid, &again) &&
 		   again.pid == first.pid;
@@ -48,7 +48,9 @@ void prove_missing(void)
 
 void prove_gone(uint32_t pid)
 {
-	bool is_there = pid != 0 && process_find(pid, &(struct pm_info_reply){ 0 });
+	struct pm_info_reply info;
+	bool is_there = pid != 0 && process_find(pid, &info) &&
+			!endpoint_eq(info.proc, ENDPOINT_NONE);         /* a zombie has less */
 
 	prove_missing();
 	server_doubt(FIRST_ENDPOINT(ID_PM), 3, PM_BASE, is_there ? -ESRCH : 0, is_there);
@@ -88,7 +90,7 @@ void prove_listing(const struct file_dirents *d, unsigned dir, uint64_t pos, boo
 	bool first = false;
 	size_t at = 0;
 
-	if (server_attempt() != 0 || pos != 0 || !whole)
+	if (pos != 0 || !whole)
 		return;
 	for (unsigned k = 1; k < nr_kinds; k++)
 		want += kinds[k].parent == dir && kinds[k].name != NULL;
@@ -96,12 +98,13 @@ void prove_listing(const struct file_dirents *d, unsigned dir, uint64_t pos, boo
 		uint16_t size;
 
 		memcpy(&size, d->at + at + 16, sizeof(size));
-		assert(size > FILE_DIRENT_HEAD && size <= d->used - at);
+		if (size <= FILE_DIRENT_HEAD || size > d->used - at)
+			break;
 		first |= strcmp(d->at + at + FILE_DIRENT_HEAD, "1") == 0;
 		got++;
 		at += size;
 	}
-	assert(at == d->used && got >= 2 + want);
+	assert((at == d->used && got >= 2 + want) || server_attempt() != 0);
 	first |= dir != KIND_ROOT || !process_find(1, &(struct pm_info_reply){ 0 });
 	server_doubt(FIRST_ENDPOINT(ID_PM), 2, PM_BASE, first ? 0 : -ENOENT, !first);
 }

@@ -314,8 +314,7 @@ static void note(struct service *s, uint64_t now)
 		s->recent = s->afresh = 0;
 	/* NONE: it may have been a wish. */
 	s->recent += (cause != RS_CAUSE_NONE && cause != RS_CAUSE_DOUBT) || s->recent == 0;
-	if (cause != RS_CAUSE_DOUBT)
-		s->loops = now - s->started_ns < LOOP_NS ? s->loops + 1 : 0;
+	s->loops = now - s->started_ns >= LOOP_NS ? 0 : s->loops + (cause != RS_CAUSE_DOUBT);
 	s->defect_ns = now;
 	s->repaired_ns = 0;
 	s->cause = (uint8_t)cause;
@@ -338,7 +337,7 @@ void guard_defect(unsigned id, struct defect why)
 	s->why = why;
 	server_commit();                /* if we die of what follows, guard_look() knows why */
 	note(s, clock_monotonic_ns());
-	if (s->phase == RS_STATE_STARTING && cause != RS_CAUSE_OPERATOR)
+	if (s->phase == RS_STATE_STARTING && is_defect(cause))
 		waiter_answer(s, -EIO);
 	say("<%u>%s: %s %u", is_defect(cause) ? 4 : 6, s->name, cause_text(cause), s->code);
 	if (is_defect(cause))
@@ -346,7 +345,7 @@ void guard_defect(unsigned id, struct defect why)
 	if (is_defect(cause) && cause != RS_CAUSE_KILLED)
 		crash_take(id);
 	s->why = (struct defect){ 0 };
-	if (loading_failed(id) || script_takes(id))
+	if ((cause != RS_CAUSE_DOUBT && loading_failed(id)) || script_takes(id))
 		return;
 	if (manifest_of(id)->restart == RESTART_NEVER && cause != RS_CAUSE_OPERATOR) {
 		struct proc_destroy_request req = { .proc = service_endpoint(id) };
@@ -410,8 +409,7 @@ static void defect_of(unsigned id, const struct proc_next_reply *e)
 		guard_defect(id, why);
 		return;
 	}
-	if (e->cause == CAUSE_EXCEPTION && e->vector == VECTOR_DOUBT &&
-	    state.service[id].phase == RS_STATE_RUNNING) {
+	if (e->cause == CAUSE_EXCEPTION && e->vector == VECTOR_DOUBT) {
 		guard_defect(id, (struct defect){ .cause = RS_CAUSE_DOUBT });
 		return;
 	}
