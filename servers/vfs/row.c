@@ -243,18 +243,22 @@ static void op_of_row(struct row *r, struct op *o)
 	o->p = process_of(o->owner);
 }
 
-/* A device, or a terminal that was hung up, has said so. */
-static bool is_of_device(const struct op *o)
+/* A device has said so, or a terminal that was hung up; or a server that was stopped says nothing. */
+static bool is_of_others(const struct op *o)
 {
-	return o->row != NULL &&
-	       state.server[request_server(row_request(o->row))].kind == SERVER_CHAR;
+	const struct server_row *s;
+
+	if (o->row == NULL)
+		return false;
+	s = &state.server[request_server(row_request(o->row))];
+	return s->kind == SERVER_CHAR || s->gone;
 }
 
 /* Not a failure of a day's work? */
 static void doubt(const struct op *o, int64_t result)
 {
 	server_doubt(o->client, o->serial, o->type, result,
-		     linux_failure_is_unusual(o->type, result) && !is_of_device(o));
+		     linux_failure_is_unusual(o->type, result) && !is_of_others(o));
 }
 
 void row_answer(struct row *r, int64_t result)

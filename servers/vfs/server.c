@@ -578,14 +578,32 @@ static void server_here(unsigned server, endpoint_t who)
 	queue_wake(state.short_queue);  /* a grant to its predecessor may have been refused */
 }
 
+static void service_changed(unsigned server, endpoint_t who)
+{
+	state.server[server].gone = endpoint_eq(who, ENDPOINT_NONE);
+	if (state.server[server].gone) {
+		again_end(server);
+		server_lost(server);
+	} else {
+		server_here(server, who);
+	}
+}
+
+/* As an event would tell, which may be lost with us. A name that a fresh ds does not know yet is not
+ * withdrawn. */
 static void look_for(unsigned server)
 {
+	endpoint_t old = state.server[server].who;
 	struct ds_retrieve_request req;
 	struct ds_retrieve_reply reply;
+	err_t err;
 
 	strlcpy(req.name, service_of(server), sizeof(req.name));
-	if (ds_retrieve(&ds, &req, &reply) == 0)
-		server_here(server, reply.who);
+	err = ds_retrieve(&ds, &req, &reply);
+	if (err == 0)
+		service_changed(server, reply.who);
+	else if (err == -ENOENT && old.v != 0 && ipc_notify(old) == -EDEADPEER)
+		service_changed(server, ENDPOINT_NONE);
 }
 
 /* Devices come and go with services. devfs hears of it when we do, before it hears from us. */
@@ -613,17 +631,6 @@ void servers_all(void)
 		look_for(i);
 	servers_look();
 	devices_changed();
-}
-
-static void service_changed(unsigned server, endpoint_t who)
-{
-	state.server[server].gone = endpoint_eq(who, ENDPOINT_NONE);
-	if (state.server[server].gone) {
-		again_end(server);
-		server_lost(server);
-	} else {
-		server_here(server, who);
-	}
 }
 
 /* All names that there are come as events. A ds that has begun afresh knows of no subscription. */
