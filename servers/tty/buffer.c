@@ -9,14 +9,27 @@
  */
 #include "tty.h"
 
+#include <lib/assert.h>
+
 uint32_t in_used(const struct line *l)
 {
-	return l->in.head - l->in.tail;
+	uint32_t used = l->in.head - l->in.tail;
+
+	assert(used <= IN_SIZE);
+	return used;
+}
+
+uint32_t out_used(const struct line *l)
+{
+	uint32_t used = l->out.head - l->out.tail;
+
+	assert(used <= OUT_SIZE);
+	return used;
 }
 
 uint32_t out_room(const struct line *l)
 {
-	return OUT_SIZE - (l->out.head - l->out.tail);
+	return OUT_SIZE - out_used(l);
 }
 
 bool in_put(struct line *l, uint8_t byte, bool mark)

@@ -69,7 +69,7 @@ err_t arg_number(struct chardev_entry *e, uint32_t value)
 /* Is there output that must go out before the ioctl? What is written to a pseudo-terminal has. */
 static bool drains(const struct line *l)
 {
-	return l->out.head != l->out.tail && !l->stopped && pty_of(l) == NULL;
+	return out_used(l) != 0 && !l->stopped && pty_of(l) == NULL;
 }
 
 static bool has_flow(const struct termios_ *t)
@@ -250,7 +250,7 @@ err_t line_ioctl(struct line *l, struct chardev_entry *e, const struct chardev_i
 	case TIOCNOTTY_:
 		return give_up(l, req->proc, req->pid);
 	case TIOCOUTQ_:
-		return arg_number(e, pty_of(l) == NULL ? l->out.head - l->out.tail : 0);
+		return arg_number(e, pty_of(l) == NULL ? out_used(l) : 0);
 	case FIONREAD_:
 		return arg_number(e, waiting(l));
 	case TCFLSH_:

@@ -82,7 +82,7 @@ void flush_output(struct line *l)
 {
 	if (pty_of(l) == NULL)
 		l->out.tail = l->out.head;
-	else if (l->out.head - l->out.tail > MASTERS)
+	else if (out_used(l) > MASTERS)
 		l->out.head = l->out.tail + MASTERS;
 	pty_say(l, PKT_FLUSHWRITE, 0);
 }

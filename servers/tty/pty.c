@@ -72,7 +72,7 @@ void pty_touch(const struct line *l, bool write)
 /* Bytes that the master can read: what came before the line was stopped. */
 static uint32_t readable(const struct line *l)
 {
-	uint32_t n = l->out.head - l->out.tail, before = l->stop_at - l->out.tail;
+	uint32_t n = out_used(l), before = l->stop_at - l->out.tail;
 
 	if (!l->stopped)
 		return n;

@@ -30,6 +30,7 @@ enum { WRITE_MAX = UNDO_ENTRIES / 8, UNDO_FULL = UNDO_ENTRIES * 3 / 4 };
 
 /* ---- buffer.c ---- */
 uint32_t in_used(const struct line *l);
+uint32_t out_used(const struct line *l);
 uint32_t out_room(const struct line *l);
 bool in_put(struct line *l, uint8_t byte, bool mark);
 uint8_t in_peek(const struct line *l, uint32_t n);

@@ -86,8 +86,8 @@ static void submit_writes(unsigned w)
 	struct serial_write_request req;
 	struct line *l = line_at(w);
 
-	while (kind[w].writes && !l->stopped && l->out.head != l->out.tail) {
-		uint32_t n = l->out.head - l->out.tail;
+	while (kind[w].writes && !l->stopped && out_used(l) != 0) {
+		uint32_t n = out_used(l);
 
 		req = (struct serial_write_request){ .len = n < sizeof(req.byte) ? n
 								: (uint32_t)sizeof(req.byte) };

@@ -178,6 +178,17 @@ def forgotten_reads(bed):
     assert (bed.lives('uart') > lives[0], bed.lives('tty')) == (True, lives[1])
 
 
+def endless_output(bed):
+    """More has been sent than there was: what is between stands for four thousand million bytes."""
+    head, tail = numbers('tty', state('line[0].out.head'), state('line[0].out.tail'))
+    lives = bed.lives('tty')
+    with plant.standing(bed.guest) as stub:
+        sent = bed.memory.word(bed.memory.physical(TTY, head), 4) + 1
+        stub.write(bed.memory.physical(TTY, tail), sent.to_bytes(4, 'little'))
+    assert bed.guest.run('echo z', 10) == (0, 'z\n')
+    assert bed.lives('tty') > lives
+
+
 SCENARIOS = (
     ('a program has no clock page', clock_page),
     ('vm takes a program to be in another space than it is', wrong_space),
@@ -188,6 +199,7 @@ SCENARIOS = (
     ('pages that vfs has made are not valid: they are found, no byte is lost', unread_pages),
     ('tmpfs does not do what it is asked: vfs has it end, then it does', forgotten_requests),
     ('uart, or tty, forgets what is to be read: the console works again', forgotten_reads),
+    ('tty has sent more than there was: it sends what comes after that', endless_output),
     ('pm forgets process 1: all programs end, and it begins again', forgotten_init),
 )
 
