@@ -32,6 +32,7 @@ import tempfile
 import termios
 import threading
 import time
+import typing
 import traceback
 
 import machine
@@ -57,6 +58,27 @@ def diagnose_all(*_):
 def die_with_parent():
     """In the child, before exec: no QEMU outlives its test, however that ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Service(typing.NamedTuple):
+    """repaired_us: how long the last repair took; None: there was none, or it is not over."""
+    restarts: int
+    recoveries: int
+    repaired_us: int
+    text: str
+
+    @property
+    def deaths(self):
+        return self.restarts + self.recoveries
+
+
+def until(true, timeout=20, said=''):
+    """Wait until true() is; what it returns. said: shown if it never is; text, or who makes it."""
+    deadline = time.monotonic() + timeout
+    while not (value := true()):
+        assert time.monotonic() < deadline, said() if callable(said) else said
+        time.sleep(0.1)
+    return value
 
 
 class Guest:
@@ -248,6 +270,15 @@ class Guest:
         text = match.string[:match.start()].decode(errors='replace').replace('\r\n', '\n')
         echo, quote, output = text.rpartition("'@@'\n")
         return int(match.group(1)), output if quote else text
+
+    def service(self, name, timeout=30):
+        """What `service status` says of one that there is."""
+        text = self.run('service status ' + name, timeout)[1]
+        died = re.search(r'(\d+) restarts, (\d+) recoveries', text)
+        repaired = re.search(r'repaired in (\d+) us', text)
+        if died is None:
+            raise self.failure('no status of %s: %s' % (name, text))
+        return Service(int(died[1]), int(died[2]), repaired and int(repaired[1]), text)
 
     # ---- QMP ----
 

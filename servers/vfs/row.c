@@ -243,7 +243,7 @@ static void op_of_row(struct row *r, struct op *o)
 	o->p = process_of(o->owner);
 }
 
-/* A device has said so, or a terminal that was hung up; or a server that was stopped says nothing. */
+/* A device has said so, or a terminal that was hung up; or a server was stopped. */
 static bool is_of_others(const struct op *o)
 {
 	const struct server_row *s;

@@ -589,8 +589,8 @@ static void service_changed(unsigned server, endpoint_t who)
 	}
 }
 
-/* As an event would tell, which may be lost with us. A name that a fresh ds does not know yet is not
- * withdrawn. */
+/* As an event would tell, which may be lost with us. A name that a fresh ds does not know yet is
+ * not withdrawn. */
 static void look_for(unsigned server)
 {
 	endpoint_t old = state.server[server].who;

@@ -9,7 +9,7 @@ import time
 
 import machine
 from bootset import BootSet
-from guest import Guest, finish, scenario
+from guest import Guest, finish, scenario, until
 
 HLT = b'\xf4'
 CHECKS = {'log': 'check', 'ds': 'check', 'sched': 'check', 'pci': 'check', 'vm': 'vm_check',
@@ -27,11 +27,12 @@ def image(boot):
 
 
 def status(guest, name):
-    """(restarts, recoveries, all that is said), when it runs again."""
-    while True:
-        out = guest.run('service status ' + name)[1]
-        if 'running' in out:
-            return (*map(int, re.search(r'(\d+) restarts, (\d+) recoveries', out).groups()), out)
+    """Its status, when it runs again: restarts, recoveries and what is said."""
+    def running():
+        now = guest.service(name)
+        return 'running' in now.text and (now.restarts, now.recoveries, now.text)
+
+    return until(running)
 
 
 def memory(guest):

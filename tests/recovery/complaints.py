@@ -13,7 +13,7 @@ import count
 import machine
 import plant
 from bootset import BootSet
-from guest import Guest, finish, scenario
+from guest import Guest, finish, scenario, until
 
 TOYCTL = '/usr/lib/skink/toyctl'
 PHASE, LAST_ENTRY, NONSENSE = 64, 31, 7         # lib/board.h
@@ -26,30 +26,18 @@ def address(service, what):
     return count.numbers(count.elf_of(service), '&' + what)[0]
 
 
-def status(guest, name):
-    out = guest.run('service status ' + name)[1]
-    found = re.search(r'(\d+) restarts, (\d+) recoveries', out)
-    return sum(map(int, found.groups())), out
-
-
 def until_back(guest, name, before):
-    deadline = time.monotonic() + 40
-    while True:
-        now, out = status(guest, name)
-        if now > before and 'running' in out and ' repaired in ' in out:
-            return out
-        assert time.monotonic() < deadline, out
-        time.sleep(0.5)
+    """What its status says then."""
+    def back():
+        now = guest.service(name)
+        return now.deaths > before and now.repaired_us and 'running' in now.text and now.text
+
+    return until(back, 40, lambda: guest.service(name).text)
 
 
 def refuses(boot, why=None):
     said = boot.refused()
     assert why in said if why else not said, said or 'it is not refused'
-
-
-def poke(bed, slot, at, byte):
-    with plant.standing(bed.guest) as stub:
-        stub.write(bed.memory.physical(slot, at), bytes((byte,)))
 
 
 # Handlers that say what they may not say, by service: (function, its code, what asks it).
@@ -101,8 +89,7 @@ LIES = {
 
 def write_code(bed, name, function, text):
     code = plant.Code(name)
-    with plant.standing(bed.guest) as stub:
-        stub.write(bed.memory.physical(code.slot, code.symbols.address[function]), text)
+    bed.write(code.slot, code.symbols.address[function], text)
 
 
 def lies(bed):
@@ -111,14 +98,14 @@ def lies(bed):
         with scenario('%s answers what the contract does not allow: it is repaired and asked '
                       'again, and no program notices' % name):
             for function, text, command in each:
-                before = status(guest, name)[0]
+                before = guest.service(name).deaths
                 write_code(bed, name, function, text)
                 done = guest.run(command, 40)
                 assert done[0] == 0, (function, command, done)
                 out = until_back(guest, name, before)
                 assert 'last defect: complaint 1' in out, (function, out)
                 # Two who had such an answer at the same time both complain.
-                assert status(guest, name)[0] <= before + 1 + (name == 'log'), (function, out)
+                assert guest.service(name).deaths <= before + 1 + (name == 'log'), (function, out)
                 assert name == 'virtio_blk' or ' 0 restarts' in out, (function, out)
                 guest.run('sleep 1.1')  # many in a row would make rs lose patience
 
@@ -135,8 +122,8 @@ def wrong_states(bed):
         with scenario('%s dies with another %s: it is repaired' % (name, what)):
             slot = plant.Code(name).slot
             at = address(name, what) + (7 if what.endswith('change') else 0)
-            before = status(guest, name)[0]
-            poke(bed, slot, at, bed.memory.ram[bed.memory.physical(slot, at)] + by & 255)
+            before = guest.service(name).deaths
+            bed.write(slot, at, bytes((bed.memory.ram[bed.memory.physical(slot, at)] + by & 255,)))
             guest.run('service kill ' + name)
             out = until_back(guest, name, before)
             assert ' 0 restarts' in out, out
@@ -154,9 +141,9 @@ def garbage(bed):
         assert guest.run(work, 60) == (0, 'fine\n')
         assert 'complaint 0, resource 0' in guest.run('service stats')[1]
     with scenario('garbage on the board of a file server: vfs complains, no program notices'):
-        before = status(guest, 'tmpfs')[0]
+        before = guest.service('tmpfs').deaths
         board = address('vfs', 'board[%d]' % TMPFS)
-        poke(bed, VFS, board + PHASE + LAST_ENTRY, NONSENSE)
+        bed.write(VFS, board + PHASE + LAST_ENTRY, bytes((NONSENSE,)))
         assert guest.run(work, 60) == (0, 'fine\n')
         out = until_back(guest, 'tmpfs', before)
         assert 'last defect: complaint 1' in out and ' 0 restarts' in out, out
@@ -167,9 +154,9 @@ def garbage(bed):
                       'right' % name):
             for word in ('completed', 'accepted'):
                 at = address(name, '%s.%s' % (ring, word))
-                poke(bed, slot, at + 1, 0x80)
+                bed.write(slot, at + 1, bytes((0x80,)))
                 assert guest.run(work, 60) == (0, 'fine\n')
-            assert 'running' in status(guest, name)[1]
+            assert 'running' in guest.service(name).text
     with scenario('complaints are counted by themselves, and leave reports'):
         assert 'complaint 1, resource 0' in guest.run('service stats')[1]
         guest.run('while [ $(ls /var/crash/*.txt | wc -l) -lt 1 ]; do usleep 100000; done', 20)
@@ -179,18 +166,18 @@ def garbage(bed):
 
 def hogs(guest):
     with scenario('who wants more stack than it has is found out, as resource excess'):
-        out = status(guest, 'deep')[1]
+        out = guest.service('deep').text
         assert 'last defect: resource 5' in out and 'gone' in out, out
     with scenario('who computes all the time is found out by sched, and the shell goes on'):
         deadline = time.monotonic() + 60
-        while 'last defect: resource 4' not in status(guest, 'hog')[1]:
+        while 'last defect: resource 4' not in guest.service('hog').text:
             assert time.monotonic() < deadline, guest.run('service dump processes')[1]
             assert guest.run('echo here | cat') == (0, 'here\n')
             time.sleep(1)
         log = guest.run('dmesg')[1]
         assert 'rs: hog: sched complains of it: computes all the time' in log, log
     with scenario('sched dies meanwhile, and finds it out again'):
-        before = status(guest, 'hog')[0]
+        before = guest.service('hog').deaths
         guest.run('sleep 5; service kill sched')
         until_back(guest, 'hog', before)
     with scenario('who has much to do is not taken for one'):
@@ -198,7 +185,7 @@ def hogs(guest):
         guest.run('for i in 1 2 3 4; do dd if=/dev/urandom of=/root/x bs=64k count=300; sync; done '
                   '2> /dev/null; timeout 12 yes; rm /root/x', 120)
         log = guest.run('dmesg')[1]
-        assert log.count('sched complains') == status(guest, 'hog')[0], log
+        assert log.count('sched complains') == guest.service('hog').deaths, log
 
 
 def entitled(guest):
@@ -208,15 +195,15 @@ def entitled(guest):
         assert 'accuser: of toy: -%d\n' % EPERM in log and 'accuser: of rs: -%d' % EPERM in log, log
         assert 'rs: hello: accuser complains of it: just so' in log
         assert 'rs: accuser: complains of toy, and may not' in log
-        assert 'last defect: complaint 3' in status(guest, 'hello')[1]
-        assert status(guest, 'toy')[0] == 0
+        assert 'last defect: complaint 3' in guest.service('hello').text
+        assert guest.service('toy').deaths == 0
     with scenario('of an answer that may be that of a life which is over: the next goes on'):
         assert 'accuser: of lives of ds: 0 -%d 0\n' % ESRCH in log, log
-        assert 'restarts, 2 recoveries' in status(guest, 'ds')[1], status(guest, 'ds')
+        assert 'restarts, 2 recoveries' in guest.service('ds').text, guest.service('ds')
         assert 'an old answer' not in log
     with scenario('programs do not complain, root neither'):
         assert guest.run(TOYCTL + ' complain')[1] == 'error %d\n' % EPERM
-        assert status(guest, 'toy')[0] == 0
+        assert guest.service('toy').deaths == 0
 
 
 with BootSet() as boot:

@@ -4,8 +4,6 @@ again in another life. If it was wrong, no program notices; if it was right, tha
 
 Limit: 60
 """
-import re
-
 import count
 import plant
 from guest import finish, need, scenario
@@ -16,27 +14,20 @@ FAILS = {errno: b'\x48\xc7\xc0' + (-errno).to_bytes(4, 'little', signed=True) + 
 NULL = b'\x31\xc0\xc3'                         # xor %eax,%eax; ret
 
 
-class Bed:
-    def __init__(self, bed):
-        bed.fresh()
-        self.guest, self.memory = bed.guest, bed.memory
-
-    def plant(self, service, name, text):
-        at = count.Symbols(count.elf_of(service)).address[name]
-        with plant.standing(self.guest) as stub:
-            stub.write(self.memory.physical(SLOT[service], at), text)
-
-    def deaths(self, name):
-        return int(re.search(r'(\d+) recoveries',
-                             self.guest.run('service status ' + name)[1])[1])
-
-    def doubts(self, service, command, *text):
-        """(recoveries, status, output); text: planted before."""
-        before = self.deaths(service)
-        if text:
-            self.plant(service, *text)
+class Bed(plant.Bed):
+    def doubts(self, service, command, *changed):
+        """(recoveries, status, output). changed: a function, and how it begins from now on."""
+        before = self.guest.service(service).recoveries
+        if changed:
+            at = count.Symbols(count.elf_of(service)).address[changed[0]]
+            self.write(SLOT[service], at, changed[1])
         out = self.guest.run(command)
-        return self.deaths(service) - before, *out
+        return self.guest.service(service).recoveries - before, *out
+
+    def pause_is_over(self, service):
+        """Or a service that has just doubted does not do so again."""
+        at, = count.numbers(count.elf_of(service), "&'doubt.c'::doubt.until_ns")
+        self.write(SLOT[service], at, bytes(8))
 
 
 def wrong(bed):
@@ -47,7 +38,7 @@ def wrong(bed):
              'written\n'),
             ('pm', 'call_uname', FAILS[14], 'uname -m', 'x86_64\n'),
             ('pm', 'thread_new', NULL, '(echo child)', 'child\n')):
-        bed.guest.run('sleep 1')       # no two doubts in a second
+        bed.pause_is_over(service)
         assert bed.doubts(service, command, name, text) == (1, 0, out), name
     said = bed.guest.run('dmesg | grep -c "repaired: call .* would have been answered"')[1]
     assert int(said) == 5, said
@@ -60,26 +51,28 @@ def unproved(bed):
             ('put', b'\xc3', 'cut -d" " -f2 /proc/1/stat', '(init)\n'),
             ('file_dirent', b'\xb8\x01\x00\x00\x00\xc3', 'ls /proc | grep meminfo', 'meminfo\n'),
             ('make_pid_stat', FAILS[2], 'cut -d" " -f2 /proc/1/stat', '(init)\n')):
-        bed.guest.run('sleep 1')
+        bed.pause_is_over('procfs')
         assert bed.doubts('procfs', command, name, text) == (1, 0, out), name
 
 
 def right(bed):
     for expected in (1, 0):
-        bed.guest.run('sleep 1')
+        bed.pause_is_over('vfs')
         deaths, status, out = bed.doubts('vfs', 'cat /etc/passwd/x 2>&1')
         assert (deaths, status, 'Not a directory' in out) == (expected, 1, True), out
 
 
 def pause(bed):
     """What is another failure is not asked again for a while."""
-    deaths, _, out = bed.doubts('vfs', 'ls /etc/passwd/x/ 2>&1')
-    assert (deaths, 'Not a directory' in out) == (0, True), out
+    bed.pause_is_over('vfs')
+    for expected, command in ((1, 'ls /etc/passwd/x/'), (0, 'mkdir /etc/passwd/x')):
+        deaths, _, out = bed.doubts('vfs', command + ' 2>&1')
+        assert (deaths, 'Not a directory' in out) == (expected, True), out
 
 
 def main():
-    with plant.scratch('doubted') as folder, plant.Bed(folder) as memory:
-        bed = Bed(memory)
+    with plant.scratch('doubted') as folder, Bed(folder) as bed:
+        bed.fresh()
         for title, run in (('a call that would have failed by a damaged service does not', wrong),
                            ('names, texts and listings of /proc are right, or not given', unproved),
                            ('a call that fails does so; it is doubted once', right),

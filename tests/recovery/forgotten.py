@@ -5,11 +5,10 @@ that a process had a space, or which vfs there is. rs forgets all services.
 Limit: 120
 """
 import re
-import time
 
 import count
 import plant
-from guest import finish, need, scenario
+from guest import finish, need, scenario, until
 
 RS, VM, PM = 0, 3, 5
 FEW = 300                       # frames, below vm's low mark
@@ -47,13 +46,6 @@ class Vm:
                 if self.word(self.phase + n * self.size, 1) == self.live}
 
 
-def until(true):
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def forget_space(guest, vm):
     """One that a program has."""
     before = vm.spaces()
@@ -86,8 +78,7 @@ def not_detached(guest, vm):
     at = count.Symbols(count.elf_of('pm')).address['vm_detach']
     guest.run('true')
     before = vm.spaces()
-    with plant.standing(guest) as stub:
-        stub.write(vm.bed.memory.physical(PM, at), RETURN_0)
+    vm.bed.write(PM, at, RETURN_0)
     guest.run('for i in 1 2 3 4 5 6 7 8; do /bin/true; done')
     assert len(vm.spaces()) >= len(before) + 8, (before, vm.spaces())
     until(lambda: len(vm.spaces()) <= len(before))
@@ -99,8 +90,7 @@ def wrong_vfs(guest, vm):
     at = numbers('pm', "&((struct state *)&'state.c'::state)->vfs")[0]
     guest.run(plant.SLEEPS)
     for value in (b'\x55\x55\x55\x55', bytes.fromhex('06f00000')):
-        with plant.standing(guest) as stub:
-            stub.write(vm.bed.memory.physical(PM, at), value)
+        vm.bed.write(PM, at, value)
         assert guest.run('/bin/true; kill -0 $!')[0] == 0
     assert guest.run('dmesg')[1].count('it was not certain which vfs lives') == 2
     guest.run('kill $!; wait')
@@ -111,8 +101,7 @@ def forget_services(bed):
     guest = bed.guest
     before = guest.run('service list | cut -c 1-30')[1]
     at = numbers('rs', "&'manifests.c'::count")[0]
-    with plant.standing(guest) as stub:
-        stub.write(bed.memory.physical(RS, at), bytes(4))
+    bed.write(RS, at, bytes(4))
     status, out = guest.run('until service kill toy; do usleep 200000; done; '
                             'service list | cut -c 1-30', 60)
     assert status == 0 and out.endswith(before), out

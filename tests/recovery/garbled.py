@@ -6,11 +6,10 @@ Limit: 150
 """
 import re
 import subprocess
-import time
 
 import count
 import plant
-from guest import finish, need, scenario
+from guest import finish, need, scenario, until
 
 VM, PM, VFS, TTY, UART, TMPFS, FIRST_PROGRAM = 3, 5, 6, 8, 9, 12, 64
 VVAR = 0x00007fffffff8000       # abi/layout.h
@@ -26,32 +25,20 @@ def state(field):
     return "&((struct state *)&'state.c'::state)->" + field
 
 
-class Bed:
-    def __init__(self, bed):
-        bed.fresh()
-        self.guest, self.memory = bed.guest, bed.memory
-
+class Bed(plant.Bed):
     def slot(self, name):
         """Of the newest process of that name."""
         out = self.guest.run('service dump processes')[1]
         return max(int(n) for n in re.findall(r'^ *(\d+) %s ' % name, out, re.M))
 
-    def write(self, service, at, data):
-        with plant.standing(self.guest) as stub:
-            stub.write(self.memory.physical(service, at), data)
-
-    def lives(self, name):
-        return sum(map(int, re.search(r'(\d+) restarts, (\d+) recoveries',
-                                      self.guest.run('service status ' + name)[1]).groups()))
+    def deaths(self, name):
+        return self.guest.service(name).deaths
 
 
 def ticks(bed, command='true'):
     """Whether the program goes on, after that command."""
     bed.guest.run('rm -f /tmp/tick; ' + command)
-    deadline = time.monotonic() + 15
-    while bed.guest.run('[ -s /tmp/tick ]')[0] != 0:
-        assert time.monotonic() < deadline, 'the program stands still'
-        time.sleep(0.2)
+    until(lambda: bed.guest.run('[ -s /tmp/tick ]')[0] == 0, 15, 'the program stands still')
 
 
 def clock_page(bed):
@@ -72,11 +59,11 @@ def wrong_space(bed):
                            'sizeof(((struct user *)0)->space)')
     bed.guest.run("sh -c 'sleep 1000; x=1; echo $x > /tmp/tick' & "
                   'until pidof sleep > /dev/null; do :; done')
-    before, slot = bed.lives('vm'), bed.slot('sh')
+    before, slot = bed.deaths('vm'), bed.slot('sh')
     init = bed.memory.physical(VM, at + (FIRST_PROGRAM + 1) * size)
     bed.write(VM, at + slot * size, bed.memory.ram[init:init + of])
     ticks(bed, 'killall sleep')
-    assert bed.lives('vm') > before
+    assert bed.deaths('vm') > before
 
 
 def garbled_copies(bed):
@@ -84,10 +71,10 @@ def garbled_copies(bed):
     out = subprocess.run(['objdump', '-d', '--disassemble=sys_proc_copy', count.elf_of('pm')],
                          capture_output=True, text=True, check=True).stdout
     at = int(re.search(r'^ *(\w+):\t48 89 44 24 20 ', out, re.M)[1], 16)
-    before = bed.lives('pm')
+    before = bed.deaths('pm')
     bed.write(PM, at, bytes.fromhex('4889642420'))
     assert bed.guest.run('sh -c "trap : INT; kill -INT \\$\\$; ls / | wc -l; exit 3"')[0] == 3
-    assert bed.lives('pm') > before
+    assert bed.deaths('pm') > before
 
 
 def forgotten_thread(bed):
@@ -132,12 +119,12 @@ def strange_state(bed):
 def forgotten_init(bed):
     """Its row is free, as if another had been taken for it. Without process 1 all begin again."""
     at, = numbers('pm', state('process[0].state'))
-    before = bed.lives('pm')
+    before = bed.deaths('pm')
     bed.write(PM, at, bytes(1))
     bed.guest.expect('Welcome to Skink.*\n/ # ', 60)
     assert bed.guest.run('sh -c "exit 3"')[0] == 3
     assert bed.guest.run('ps | grep -c "[i]nit"; (sleep 1; exit 4) & wait $!')[0] == 4
-    assert bed.lives('pm') == before
+    assert bed.deaths('pm') == before
 
 
 def unread_pages(bed):
@@ -159,34 +146,34 @@ def forgotten_requests(bed):
     """tmpfs believes that it is at all that is on its board."""
     at, = numbers('tmpfs', "&'file_server.c'::busy")
     entries = numbers('tmpfs', "sizeof('file_server.c'::busy)")[0]
-    lives = bed.lives('tmpfs')
+    before = bed.deaths('tmpfs')
     bed.write(TMPFS, at, b'\1' * entries)
     status, out = bed.guest.run('ls /tmpfs; echo x > /tmpfs/c', 30)
     assert status == 0 and out.split() == ['a', 'b'], out
-    assert bed.lives('tmpfs') > lives
+    assert bed.deaths('tmpfs') > before
 
 
 def forgotten_reads(bed):
     """What is typed comes when the driver, or tty, is found out."""
     driver, = numbers('uart', state('line.nr_reads'))
     reads, = numbers('tty', state('wire[0].reads_out'))
-    lives = bed.lives('uart'), bed.lives('tty')
+    before = bed.deaths('uart'), bed.deaths('tty')
     bed.write(TTY, reads, b'\x64')
     assert bed.guest.run('echo x', 10)[1] == 'x\n'
     bed.write(UART, driver, bytes(4))
     assert bed.guest.run('echo y', 60)[1] == 'y\n'
-    assert (bed.lives('uart') > lives[0], bed.lives('tty')) == (True, lives[1])
+    assert (bed.deaths('uart') > before[0], bed.deaths('tty')) == (True, before[1])
 
 
 def endless_output(bed):
     """More has been sent than there was: what is between stands for four thousand million bytes."""
     head, tail = numbers('tty', state('line[0].out.head'), state('line[0].out.tail'))
-    lives = bed.lives('tty')
+    before = bed.deaths('tty')
     with plant.standing(bed.guest) as stub:
         sent = bed.memory.word(bed.memory.physical(TTY, head), 4) + 1
         stub.write(bed.memory.physical(TTY, tail), sent.to_bytes(4, 'little'))
     assert bed.guest.run('echo z', 10) == (0, 'z\n')
-    assert bed.lives('tty') > lives
+    assert bed.deaths('tty') > before
 
 
 SCENARIOS = (
@@ -205,8 +192,8 @@ SCENARIOS = (
 
 
 def main():
-    with plant.scratch('garbled') as folder, plant.Bed(folder) as memory:
-        bed = Bed(memory)
+    with plant.scratch('garbled') as folder, Bed(folder) as bed:
+        bed.fresh()
         bed.guest.run('mkdir /tmpfs; mount -t tmpfs none /tmpfs')
         for title, run in SCENARIOS:
             with scenario(title):

@@ -49,11 +49,8 @@ class Trial:
 
     def deaths(self):
         """(how often it died, whether it runs and is repaired, all that is said)."""
-        out = self.guest.run('service status ' + self.service.name, BACK_S)[1]
-        found = re.search(r'(\d+) restarts, (\d+) recoveries', out)
-        if not found:
-            raise Fault('no status: ' + out)
-        return (sum(map(int, found.groups())), 'running' in out and 'repaired in' in out, out)
+        now = self.guest.service(self.service.name, BACK_S)
+        return now.deaths, 'running' in now.text and now.repaired_us is not None, now.text
 
     def until_back(self, before):
         deadline = time.monotonic() + BACK_S
@@ -86,8 +83,7 @@ class Trial:
     def code(self, what):
         """Where it is about to commit what a request has changed; or where it takes messages."""
         at = self.symbols.address.get('undo_commit', self.symbols.address['ipc_receive'])
-        with plant.standing(self.guest) as stub:
-            stub.write(self.bed.memory.physical(self.service.slot, at), what)
+        self.bed.write(self.service.slot, at, what)
 
     def hang(self):
         self.code(HANG)

@@ -5,23 +5,14 @@ that these notice; the log says what happened.
 Limit: 300
 Packages: gcc libc6-dev make tcc
 """
-import re
-import time
-
 import machine
 import uses
 from compiling import Compiling
-from guest import Guest, finish, scenario
+from guest import Guest, finish, scenario, until
 
 WORK = 'sh /srv/work gcc > /tmp/made && cmp /tmp/made /srv/made'
 COPY = ('dd if=/bin/busybox of=/tmp/b bs=64k 2> /dev/null; cp /tmp/b /root/c && '
         'cmp /root/c /bin/busybox')
-
-
-def status(guest, name):
-    out = guest.run('service status ' + name)[1]
-    found = re.search(r'(\d+) restarts, (\d+) recoveries', out)
-    return sum(map(int, found.groups())), out
 
 
 def started(guest):
@@ -34,22 +25,22 @@ def started(guest):
 
 def killed(guest, name):
     """What the console shows of it, and what the log says."""
-    before = status(guest, name)[0]
+    before = guest.service(name).deaths
     code, shown = guest.run('service kill ' + name)
     assert (code, shown) == (0, ''), (code, shown)
     assert guest.run('echo here') == (0, 'here\n')
-    deadline = time.monotonic() + 20
-    while True:
-        now, out = status(guest, name)
-        if now > before and 'repaired in' in out:
-            break
-        assert time.monotonic() < deadline, out
-    assert now == before + 1 and 'last defect: signal 9' in out, out
+
+    def back():
+        now = guest.service(name)
+        return now.deaths > before and now.repaired_us is not None and now
+
+    now = until(back, said=lambda: guest.service(name).text)
+    assert now.deaths == before + 1 and 'last defect: signal 9' in now.text, now
     log = guest.run('dmesg')[1]
     # Of rs itself rsguard does it, by a CPU exception.
     how = 'killed by signal 9' if name != 'rs' else 'CPU exception'
     assert 'rs: %s: %s' % (name, how) in log, log[-2000:]
-    return re.search(r'repaired in (\d+) us', out)[1]
+    return now.repaired_us
 
 
 def main(guest):

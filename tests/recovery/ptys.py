@@ -30,8 +30,8 @@ def dies(guest, name, least):
     assert all(int(n) > 5 for n, _ in done), out
     assert kills >= least, kills
     assert guest.run('ls /dev/pts') == (0, 'ptmx\n')
-    found = re.search(r'(\d+) restarts, (\d+) recoveries', guest.run('service status ' + name)[1])
-    assert int(found[1]) == 0 and int(found[2]) >= least, found[0]
+    now = guest.service(name)
+    assert now.restarts == 0 and now.recoveries >= least, now
 
 
 with Guest() as guest:

@@ -5,7 +5,6 @@ Each server of a boot archive dies at the first instruction of one handler, what
 program is changed, so a recovery brings the same one back. Not pci, of which nobody asks anything
 that is not needed at boot. Limit: 150
 """
-import re
 
 import machine
 from bootset import RET, BootSet
@@ -33,8 +32,7 @@ CASES = (
 
 
 def deaths(guest, name):
-    out = guest.run('service status ' + name)[1]
-    return tuple(map(int, re.search(r'(\d+) restarts, (\d+) recoveries', out).groups()))
+    return guest.service(name)[:2]
 
 
 # Others of the same server that it dies of: one behind the other, more deaths than make a loop.

@@ -79,11 +79,6 @@ def memory(guest):
     return int(found['MemFree']) + int(found['Cached'])
 
 
-def status(guest, name):
-    out = guest.run('service status ' + name)[1]
-    return tuple(map(int, re.search(r'(\d+) restarts, (\d+) recoveries', out).groups()))
-
-
 def image(boot):
     boot.patch('ext2', 'check', LOST)
     boot.patch('tmpfs', 'tree_check', LOST)
@@ -99,7 +94,7 @@ def under_load(guest, rnd):
             also = rnd.choice(('', '', '; service kill vfs', '; service kill virtio_blk',
                                '; usleep 20000; service kill vfs'))
             guest.run('usleep %d; service kill ext2%s' % (rnd.randrange(200000, 1200000), also))
-        restarts, recoveries = status(guest, 'ext2')
+        restarts, recoveries = guest.service('ext2')[:2]
         assert restarts == recoveries == DEATHS, (restarts, recoveries)
         done = guest.run('cd /root; cat trees files acknowledged; cd /')[1].split()
         print('    rounds of trees, of files, records:', *done, flush=True)
@@ -139,7 +134,7 @@ def in_memory(guest):
         for _ in range(3):
             guest.run('mkdir -p a/b; echo x > a/b/c; service kill tmpfs')
             assert guest.run('ls -a; echo y > z; cat /dev/shm/z')[1].split() == ['.', '..', 'y']
-        assert status(guest, 'tmpfs')[0] == 4
+        assert guest.service('tmpfs').restarts == 4
         guest.run('exec 5<&-; cd /; rm -r /dev/shm/*')
         after = counts(guest)
         assert after == [before[0] - 1] + before[1:], (before, after)

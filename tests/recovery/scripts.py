@@ -13,7 +13,7 @@ import time
 import machine
 import plant
 from bootset import BootSet
-from guest import Guest, finish, scenario
+from guest import Guest, finish, scenario, until
 
 TOY = '/usr/lib/skink/toyctl'
 # As MINIX 3's documentation describes it: binary exponential backoff, but for updates, and a mail.
@@ -76,10 +76,8 @@ def state(guest, name):
     return re.search(r'%s +\d+ +\d+ (\w+) ' % name, guest.run('service list')[1])[1]
 
 
-def until(guest, name, wanted, limit=PATIENCE):
-    deadline = time.monotonic() + limit
-    while state(guest, name) != wanted:
-        assert time.monotonic() < deadline, (name, state(guest, name), wanted)
+def until_is(guest, name, wanted, limit=PATIENCE):
+    until(lambda: state(guest, name) == wanted, limit, lambda: (name, state(guest, name), wanted))
 
 
 def crash(guest, name, times=1):
@@ -114,13 +112,13 @@ def decides(guest):
     with scenario('a script gives up: the service is degraded, until it is started'):
         crash(guest, 'giveup', 4)
         assert guest.run('TOY=giveup %s crash 1 7 5' % TOY, 60)[0] != 0
-        until(guest, 'giveup', 'degraded')
+        until_is(guest, 'giveup', 'degraded')
         mail_of(guest, 'giveup has died 5 times (reason 2) and is given up')
         assert guest.run('service start giveup')[0] == 0 and state(guest, 'giveup') == 'running'
     with scenario('a spare takes over'):
         assert guest.run('service stop hello; service kill -SEGV spare')[0] == 0
-        until(guest, 'spare', 'degraded')
-        until(guest, 'hello', 'running')
+        until_is(guest, 'spare', 'degraded')
+        until_is(guest, 'hello', 'running')
         mail_of(guest, 'hello stands in for spare')
     with scenario('who asks for a restart gets one at once, whatever the script would do'):
         guest.run('service kill hang')
@@ -163,14 +161,14 @@ def fails(guest):
 def dies(guest):
     with scenario('recoverd dies while a script runs, and is there again'):
         guest.run('service kill toy; usleep 200000; killall -9 recoverd')
-        until(guest, 'toy', 'running')
+        until_is(guest, 'toy', 'running')
         guest.run('while ! pidof recoverd > /dev/null; do usleep 100000; done; sleep 1', PATIENCE)
         assert 'sum 5 ' in crash(guest, 'fail')
     with scenario('rs dies while a script runs, and knows what it waits for'):
         guest.run('service kill toy; service kill rs; sleep 1')
-        until(guest, 'toy', 'running')
+        until_is(guest, 'toy', 'running')
         guest.run('service kill hang; service kill rs; sleep 1')
-        until(guest, 'hang', 'running')
+        until_is(guest, 'hang', 'running')
     for name in ('virtio_blk', 'ext2'):
         with scenario('%s dies, with its script on that disk, under load' % name):
             guest.run('for i in 1 2 3 4; do cat /bin/busybox; done > /root/big; sync')
@@ -179,7 +177,7 @@ def dies(guest):
                     '(for i in $(seq 6); do cp /root/big /root/copy && cmp /root/big /root/copy && '
                     'sync || echo bad; done) & usleep 300000; service kill %s; wait' % name, 90)
                 assert (status, 'bad' in out) == (0, False), out
-                until(guest, name, 'running')
+                until_is(guest, name, 'running')
             mail_of(guest, "%s: reason 3, repetition 1: 'sample' ended with status 0" % name)
 
 
@@ -191,10 +189,9 @@ def dies_deciding(bed):
     with scenario('rs dies when a script restarts a service, which keeps its state'):
         out = crash(guest, 'toy')
         assert 'sum 5 of 1 keys, 1 recoveries' in out, out
-        with plant.standing(guest) as stub:
-            stub.write(bed.memory.physical(0, at), b'\xf4')
+        bed.write(0, at, b'\xf4')
         guest.run('service kill toy')
-        until(guest, 'toy', 'running')
+        until_is(guest, 'toy', 'running')
         out = guest.run('service status rs')[1]
         assert ' 1 recoveries' in out, out
         out = guest.run(TOY + ' sum')[1]

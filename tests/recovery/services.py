@@ -7,7 +7,7 @@ import re
 import subprocess
 import time
 
-from guest import Guest, finish, scenario
+from guest import Guest, finish, scenario, until
 
 SERVICES = ('log', 'ds', 'vm', 'pm', 'vfs', 'tty', 'tmpfs', 'ext2', 'devfs', 'toy', 'screen',
             'keyboard', 'sched', 'uart', 'virtio_blk', 'pci', 'procfs', 'acpi', 'is', 'rtc',
@@ -17,18 +17,16 @@ KINDS = ('a null store', 'an undefined instruction', 'a failed assertion', 'a ha
 TOY = '/usr/lib/skink/toyctl'
 
 
-def defects(guest, name):
-    """(restarts, recoveries, how long the last repair took) of a service, by its own account."""
-    out = guest.run('service status %s' % name)[1]
-    found = re.search(r'(\d+) restarts, (\d+) recoveries', out)
-    repaired = re.search(r'repaired in (\d+) us', out)
-    return int(found[1]), int(found[2]), repaired and repaired[1]
+def repaired(guest, name, deaths=0):
+    """Its status, when it has died more than so often and that is mended."""
+    now = guest.service(name)
+    return now.deaths > deaths and now.repaired_us is not None and now
 
 
 def dies_often(guest, name):
     """A session with its own checks, beside a program that kills the service."""
     guest.run('dmesg -n 1; rm -f /tmp/killed')      # the console is the session's
-    before = defects(guest, name)
+    before = guest.service(name)
     guest.run('(for i in $(seq %d); do service kill %s; usleep 150000; done; '
               'echo > /tmp/killed) > /dev/null 2>&1 & true' % (OFTEN, name))
     rounds, deadline = 0, time.monotonic() + 60
@@ -38,10 +36,8 @@ def dies_often(guest, name):
         assert (status, out) == (0, '200\n1\n'), (status, out)
         assert time.monotonic() < deadline, 'the killer does not end'
         rounds += 1
-    after = defects(guest, name)
-    while after[2] is None:
-        after = defects(guest, name)
-    died = sum(after[:2]) - sum(before[:2])
+    after = until(lambda: repaired(guest, name))
+    died = after.deaths - before.deaths
     assert died >= OFTEN // 2 and rounds > 0, (before, after, rounds)
     print('    %s: %d deaths, %d rounds of the session, last repair %s us'
           % (name, died, rounds, after[2]))
@@ -74,17 +70,14 @@ with Guest() as guest:
     repairs = []
     for name in SERVICES:
         with scenario('a shell session goes on when %s is killed' % name):
-            before = defects(guest, name)
+            before = guest.service(name)
             status, out = guest.run('service kill %s' % name)
             assert status == 0, out
             status, out = guest.run('echo one > /tmp/k; cat /tmp/k; ls /proc | grep -c cpuinfo', 60)
             assert (status, out) == (0, 'one\n1\n'), (status, out)
-            deadline = time.monotonic() + 20
-            while defects(guest, name)[:2] == before[:2] or not defects(guest, name)[2]:
-                assert time.monotonic() < deadline, 'it was not replaced'
-            after = defects(guest, name)
-            assert sum(after[:2]) == sum(before[:2]) + 1, (before, after)
-            repairs.append('%s %s us' % (name, after[2]))
+            after = until(lambda: repaired(guest, name, before.deaths), said='it was not replaced')
+            assert after.deaths == before.deaths + 1, (before, after)
+            repairs.append('%s %s us' % (name, after.repaired_us))
     for name in ('uart', 'keyboard', 'pci', 'virtio_blk'):
         with scenario('a shell session goes on while %s is killed again and again' % name):
             dies_often(guest, name)

@@ -4,12 +4,10 @@ call made anew, and reads each byte once.
 
 Limit: 120
 """
-import time
-
 import campaign
 import payload
 import plant
-from guest import finish, need, scenario, take_seed
+from guest import finish, need, scenario, take_seed, until
 
 NOT_REACHED = 'vfs_summary'     # what is planted stands there meanwhile
 TIMES = 16
@@ -81,14 +79,10 @@ def rounds(guest):
     return [int(n or 0) for n in guest.run('cat /tmp/rounds /tmp/rounds.pipes')[1].split()]
 
 
-def wait(guest, true):
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline, guest.run('cat /tmp/said*; dmesg')[1]
-        time.sleep(0.2)
-
-
 def main(seed):
+    def all_said():
+        return guest.run('cat /tmp/said*; dmesg')[1]
+
     with plant.scratch('unanswered') as folder, plant.Bed(folder) as bed:
         bed.fresh()
         guest, answers = bed.guest, Answers(bed)
@@ -103,10 +97,11 @@ def main(seed):
         with scenario('%d answers are not given: no program notices' % TIMES):
             for n in range(1, TIMES + 1):
                 answers.omit(seed + n)
-                wait(guest, answers.omitted)
+                until(answers.omitted, said=all_said)
                 answers.give()
                 before = rounds(guest)
-                wait(guest, lambda: min(now - then for now, then in zip(rounds(guest), before)) > 1)
+                until(lambda: min(now - then for now, then in zip(rounds(guest), before)) > 1,
+                      said=all_said)
             guest.run('touch /tmp/stop; wait', 30)
             said = guest.run('cat /tmp/said /tmp/said.pipes')[1].strip()
             assert said == '', said

@@ -3,13 +3,12 @@
 
 Limit: 120
 """
-import re
 import time
 
 import count
 import machine
 import plant
-from guest import finish, need, scenario
+from guest import finish, need, scenario, until
 
 RS, PROGRAMS = 0, 63
 RS_SYMBOLS = count.Symbols(count.elf_of('rs')).address
@@ -37,15 +36,8 @@ class Rights:
             stub.write(self.at + self.slot[name] * self.step + field, value.to_bytes(8, 'little'))
 
     def until(self, good):
-        deadline = time.monotonic() + 20
-        while self.all() != good:
-            assert time.monotonic() < deadline, [n for n, d in self.all().items() if d != good[n]]
-            time.sleep(0.2)
-
-
-def lives(guest, name):
-    return sum(map(int, re.search(r'(\d+) restarts, (\d+) recoveries',
-                                  guest.run('service status ' + name)[1]).groups()))
+        until(lambda: self.all() == good,
+              said=lambda: [n for n, d in self.all().items() if d != good[n]])
 
 
 def work(guest):
@@ -58,13 +50,9 @@ def work(guest):
 
 def until_back(guest, name):
     """It has been said, and the service runs again."""
-    deadline = time.monotonic() + 20
-    while True:
-        said = guest.run('dmesg')[1].count('rs: repaired: rights of ' + name)
-        if said and (name == 'programs' or ': running' in guest.run('service status ' + name)[1]):
-            return
-        assert time.monotonic() < deadline, guest.run('dmesg; service status ' + name)[1]
-        time.sleep(0.2)
+    until(lambda: guest.run('dmesg')[1].count('rs: repaired: rights of ' + name) != 0 and
+          (name == 'programs' or ': running' in guest.run('service status ' + name)[1]),
+          said=lambda: guest.run('dmesg; service status ' + name)[1])
 
 
 def planted(rights, good, name, field, value):
@@ -86,9 +74,9 @@ def main():
         good = rights.all()
         every = (1 << 64) - 1
         with scenario('who may call nobody may again, and begins anew'):
-            before = lives(guest, 'is')
+            before = guest.service('is').deaths
             planted(rights, good, 'is', rights.sendrec_to, 0)
-            assert lives(guest, 'is') == before + 1
+            assert guest.service('is').deaths == before + 1
         with scenario('who may do all may not any more'):
             planted(rights, good, 'hello', rights.calls, every)
             planted(rights, good, 'programs', rights.sendrec_to, every)
@@ -105,11 +93,11 @@ def main():
                 work(guest)
                 assert 'running' in guest.run('service status ' + victim)[1]
         with scenario('what services come and go changes is no repair'):
-            before = lives(guest, 'rs')
+            before = guest.service('rs').deaths
             guest.run('service start semaphore && service stop semaphore && '
                       'service remove semaphore')
             time.sleep(3)
-            assert lives(guest, 'rs') == before
+            assert guest.service('rs').deaths == before
 
 
 need('gdb')

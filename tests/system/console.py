@@ -13,14 +13,6 @@ from screen import Screen
 PROMPT = r'[/~]\S* # *$'
 
 
-def defects(guest, name):
-    """(restarts and recoveries, us of the last repair or None) of a service."""
-    out = guest.run('service status %s' % name)[1]
-    found = re.search(r'(\d+) restarts, (\d+) recoveries', out)
-    repaired = re.search(r'repaired in (\d+) us', out)
-    return int(found[1]) + int(found[2]), repaired and int(repaired[1])
-
-
 def clear(screen):
     screen.type('clear\n')
     screen.expect(r'\A/ # *$')
@@ -174,13 +166,13 @@ def deaths(guest, screen):
     for name in ('keyboard', 'screen', 'tty'):
         with scenario('a session on the screen goes on while %s is killed again and again' % name):
             clear(screen)
-            before = defects(guest, name)[0]
+            before = guest.service(name).deaths
             for n in range(10):
                 assert guest.run('service kill %s' % name)[0] == 0
                 screen.type('echo %s$((%d + 1000))\n' % (name, n))
                 screen.expect(r'^%s%d$' % (name, n + 1000))
-                times.setdefault(name, []).append(defects(guest, name)[1])
-            after = defects(guest, name)[0]
+                times.setdefault(name, []).append(guest.service(name).repaired_us)
+            after = guest.service(name).deaths
             assert after - before == 10, (before, after)
             text = '\n'.join(screen.text())
             assert all('%s%d' % (name, 1000 + n) in text for n in range(10)), text
@@ -195,12 +187,12 @@ def deaths(guest, screen):
         guest.run('dmesg -n 8')
     for name in ('keyboard', 'screen'):
         with scenario('the session goes on when %s hangs, and when it starts afresh' % name):
-            before = defects(guest, name)[0]
+            before = guest.service(name).deaths
             clear(screen)
             guest.run('service kill -STOP %s' % name)
             screen.type('echo h\n')         # the controller keeps 16 bytes, two for each key
             screen.expect(r'^h$')
-            assert defects(guest, name)[0] == before + 1
+            assert guest.service(name).deaths == before + 1
             assert guest.run('service restart %s' % name)[0] == 0
             screen.type('echo fresh\n')
             screen.expect(r'^fresh$')

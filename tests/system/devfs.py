@@ -6,9 +6,8 @@ Limit: 180
 import os
 import re
 import tempfile
-import time
 
-from guest import Guest, finish, scenario
+from guest import Guest, finish, scenario, until
 
 ALWAYS = {
     'null': 'crw-rw-rw- root root 1,3', 'zero': 'crw-rw-rw- root root 1,5',
@@ -28,10 +27,7 @@ def listing(guest):
 
 
 def wait_for(guest, command, status):
-    deadline = time.monotonic() + 15
-    while guest.run(command)[0] != status:
-        assert time.monotonic() < deadline, command
-        time.sleep(0.2)
+    until(lambda: guest.run(command)[0] == status, 15, command)
 
 
 with tempfile.TemporaryDirectory() as folder:

@@ -19,12 +19,6 @@ PAGES = {
 }
 
 
-def status_of(guest, name):
-    out = guest.run('service status ' + name)[1]
-    found = re.search(r'(\d+) restarts, (\d+) recoveries', out)
-    return out, int(found[1]), int(found[2])
-
-
 def refused(guest, command, text, status=1):
     got = guest.run(command + ' 2>&1')
     assert got[0] == status and text in got[1], got
@@ -74,38 +68,38 @@ with Guest() as guest:
         assert guest.run('service start toy')[0] == 0
         assert 'toy: running' in guest.run('service status toy')[1]
     with scenario('kill -0 and ignored signals change nothing, deadly ones are a defect'):
-        before = status_of(guest, 'toy')[1:]
+        before = guest.service('toy')[:2]
         for signal in ('0', 'CONT', 'SIGCHLD', 'WINCH', '23'):
             assert guest.run('service kill -%s toy' % signal)[0] == 0
-        assert status_of(guest, 'toy')[1:] == before
+        assert guest.service('toy')[:2] == before
         assert guest.run('service kill -SEGV toy')[0] == 0
         time.sleep(0.5)
-        out, restarts, recoveries = status_of(guest, 'toy')
+        restarts, recoveries, _, out = guest.service('toy')
         assert 'last defect: signal 11' in out and recoveries == before[1] + 1, out
     with scenario('a service that is stopped by a signal is found by its heartbeats'):
         assert guest.run('service kill -STOP toy')[0] == 0
-        assert status_of(guest, 'toy')[2] == recoveries
+        assert guest.service('toy').recoveries == recoveries
         out = guest.run('service dump toy')[1]
         assert 'process       frozen' in out and 'it stands still' in out, out
         deadline = time.monotonic() + 20
-        while status_of(guest, 'toy')[2] == recoveries:
+        while guest.service('toy').recoveries == recoveries:
             assert time.monotonic() < deadline, 'nobody has noticed'
             time.sleep(0.2)
-        out = status_of(guest, 'toy')[0]
+        out = guest.service('toy').text
         assert 'last defect: hung' in out, out
     with scenario('restart begins afresh, and stats counts it'):
-        restarts = status_of(guest, 'hello')[1]
+        restarts = guest.service('hello').restarts
         total = int(re.search(r'restarts +(\d+)', guest.run('service stats')[1])[1])
         assert guest.run('service restart hello')[0] == 0
-        assert status_of(guest, 'hello')[1] == restarts + 1
+        assert guest.service('hello').restarts == restarts + 1
         assert int(re.search(r'restarts +(\d+)', guest.run('service stats')[1])[1]) == total + 1
     with scenario('refresh does, too; recover keeps the state, and answers when it is done'):
         assert guest.run('service refresh hello')[0] == 0
-        assert status_of(guest, 'hello')[1] == restarts + 2
+        assert guest.service('hello').restarts == restarts + 2
         for name in ('toy', 'vfs', 'rs'):
-            _, restarts, recoveries = status_of(guest, name)
+            restarts, recoveries = guest.service(name)[:2]
             assert guest.run('service recover ' + name) == (0, '')
-            assert status_of(guest, name)[1:] == (restarts, recoveries + 1)
+            assert guest.service(name)[:2] == (restarts, recoveries + 1)
         refused(guest, 'service recover hello', 'service: hello: it keeps no state')
         refused(guest, 'service recover nobody', 'service: nobody: no such service')
         refused(guest, "su -s /bin/sh nobody -c 'service recover toy'",

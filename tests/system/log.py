@@ -9,20 +9,18 @@ import subprocess
 import tempfile
 import time
 
-from guest import Guest, finish, scenario
+from guest import Guest, finish, scenario, until
 
 LOGD = '/usr/sbin/logd'
 LAST = 'tail -n 4 /var/log/skink.log'
 
 
 def wait_for(guest, command, pattern, seconds=15):
-    deadline = time.monotonic() + seconds
-    while True:
+    def matched():
         out = guest.run(command)[1]
-        if re.search(pattern, out, re.M):
-            return out
-        assert time.monotonic() < deadline, (command, pattern, out)
-        time.sleep(0.3)
+        return re.search(pattern, out, re.M) and out
+
+    return until(matched, seconds, lambda: (command, pattern, guest.run(command)[1]))
 
 
 def flooded(guest, tag, last, count):
