@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """inject_reasons.py - of what kind is a fault that a program noticed, and why does nobody else?
 
-The first rule that fits: a service, what its function's name begins with (regular expressions),
-the fault's class, what programs said, and the kind. What no rule fits is UNKNOWN.
+The first rule that fits says so, by regular expressions. What no rule fits is UNKNOWN.
 """
 import re
+import typing
 
 UNKNOWN = 'Not looked into yet.'
 TEXT = ('Text is wrong, or cut off, while the fault is there. It is of the right form; what it '
@@ -32,31 +32,39 @@ ROUND_FUNCTIONS = (r'step|reply_and_receive|ipc_|server_|peer_call|dispatch|hand
                    r'memset|strlen|strcmp|receive')
 TEXT_FUNCTIONS = r'format|put|make_|print|fill$'
 
+
+class Rule(typing.NamedTuple):
+    """Each of them has to fit; what is left out fits anything."""
+    why: str
+    service: str = '.*'
+    function: str = '.*'            # how its name begins
+    kind: str = ''                  # part of the fault's class
+    said: str = ''                  # part of what programs said
+
+
 RULES = (
-    ('.*', '.*', 'lie|mute|garbage', '', WORD),
-    ('procfs', TEXT_FUNCTIONS + '|do_file_read$|fits_|pm_', '', '', TEXT),
-    ('procfs|devfs', '.*', '', '', NAMES),
-    ('log', '.*', '', 'dmesg', TEXT),
-    ('tty|uart', '.*', '', '', TYPED),
-    ('rs|ds', '.*', '', '', MANAGES),
-    ('tmpfs', '.*', '', 'WRONG', DATA),
-    ('tmpfs', ROUND_FUNCTIONS, '', '', ROUND),
-    ('tmpfs', '.*', '', '', NAMES),
-    ('ext2', '.*', '', 'WRONG|sum', DISK),
-    ('ext2', ROUND_FUNCTIONS, '', '', ROUND),
-    ('ext2', '.*', '', '', DISK),
-    ('virtio_blk', '.*', '', '', ROUND),
-    ('vm', '.*', '', '', MAKES),
-    ('pm', ROUND_FUNCTIONS, '', '', ROUND),
-    ('pm', '.*', '', 'stall', WAITS),
-    ('pm', 'do_pm_info|process_by_pid|do_pm_signals|do_pm_times|next_process', '', '', NAMES),
-    ('pm', '.*', '', '', MAKES),
-    ('vfs', 'exec|do_fork|fd_|table_|drop|vm_|process_of|segment|map_', '', '', MAKES),
-    ('vfs', TEXT_FUNCTIONS, '', '', TEXT),
-    ('vfs', ROUND_FUNCTIONS + '|logged_', '', '', ROUND),
-    ('vfs', '.*', '', 'WRONG', DATA),
-    ('vfs', '.*', '', 'stall', WAITS),
-    ('vfs', '.*', '', '', NAMES),
+    Rule(WORD, kind='lie|mute|garbage'),
+    Rule(TEXT, 'procfs', TEXT_FUNCTIONS + '|do_file_read$|fits_|pm_'),
+    Rule(NAMES, 'procfs|devfs'),
+    Rule(TEXT, 'log', said='dmesg'),
+    Rule(TYPED, 'tty|uart'),
+    Rule(MANAGES, 'rs|ds'),
+    Rule(DATA, 'tmpfs', said='WRONG'),
+    Rule(DISK, 'ext2', said='WRONG|sum'),
+    Rule(ROUND, 'tmpfs|ext2|pm', ROUND_FUNCTIONS),
+    Rule(NAMES, 'tmpfs'),
+    Rule(DISK, 'ext2'),
+    Rule(ROUND, 'virtio_blk'),
+    Rule(MAKES, 'vm'),
+    Rule(WAITS, 'pm', said='stall'),
+    Rule(NAMES, 'pm', 'do_pm_info|process_by_pid|do_pm_signals|do_pm_times|next_process'),
+    Rule(MAKES, 'pm'),
+    Rule(MAKES, 'vfs', 'exec|do_fork|fd_|table_|drop|vm_|process_of|segment|map_'),
+    Rule(TEXT, 'vfs', TEXT_FUNCTIONS),
+    Rule(ROUND, 'vfs', ROUND_FUNCTIONS + '|logged_'),
+    Rule(DATA, 'vfs', said='WRONG'),
+    Rule(WAITS, 'vfs', said='stall'),
+    Rule(NAMES, 'vfs'),
 )
 
 
@@ -64,8 +72,8 @@ def reason(miss):
     """Of a miss as inject_record.py has it."""
     service = miss['name'].partition(':')[0]
     said = '; '.join([*miss['texts'], miss['end'] or ''])
-    for name, function, kinds, words, why in RULES:
-        if (re.fullmatch(name, service) and re.match(function, miss['where']) and
-                re.search(kinds, miss['kind']) and re.search(words, said)):
-            return why
+    for rule in RULES:
+        if (re.fullmatch(rule.service, service) and re.match(rule.function, miss['where']) and
+                re.search(rule.kind, miss['kind']) and re.search(rule.said, said)):
+            return rule.why
     return UNKNOWN

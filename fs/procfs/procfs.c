@@ -275,7 +275,6 @@ static err_t do_file_write(const struct call *c, const struct file_write_request
 static err_t do_file_get_attr(const struct call *c, const struct file_get_attr_request *req)
 {
 	unsigned kind = kind_of(req->file);
-
 	err_t err = kind > 0 && kind < nr_kinds ? found(c, pid_of(req->file), kind) : -ENOENT;
 
 	if (err != 0)
