@@ -50,7 +50,7 @@ say() {
 	echo "$*" >> /tmp/any/bad
 	echo "!any $*" >&3
 }
-bad() { say BAD "$*"; }
+bad() { say "BAD $*: $(tail -n 1 /tmp/any/out.$part)"; }
 wrong() { say WRONG "$*"; }
 is() {
 	what=$1
@@ -141,6 +141,7 @@ try() {
 	did ${1##*/}
 }
 steps=0
+part=$1
 echo $$ > /tmp/any/pid.$1
 sum=$(sum /tmp/any/big)
 end=$(($(date +%s) + $2))
