@@ -55,7 +55,8 @@ def elf_of(service):
 
 def numbers(path, *expressions):
     """What these C expressions are in an ELF file, by gdb: addresses, offsets, sizes."""
-    words = [w for e in expressions for w in ('-ex', 'output/d (long)(%s)' % e, '-ex', 'echo \\n')]
+    words = [w for e in expressions
+             for w in ('-ex', 'output/u (unsigned long)(%s)' % e, '-ex', 'echo \\n')]
     done = subprocess.run(['gdb', '-q', '-nx', '-batch', path] + words, capture_output=True,
                           text=True, check=True, stdin=subprocess.DEVNULL)
     found = [int(word) for word in done.stdout.split()]

@@ -5,7 +5,7 @@
  *           sched their priorities. All by sendnb: if the receiver is busy, later. Answers who
  *           waits for ds to know a name.
  * Speaks:   ds.publish, log.name, log.text, sched.service, as messages that want no reply.
- * Touches:  a ring of text that is not state: after a crash of rs what was unsaid is lost.
+ * Touches:  a ring of text, which is not taken back: it is said after a crash.
  * Trusts:   nobody.
  * On crash: `published` and `named` are state, so nothing is forgotten; saying it twice
  *           is harmless.
@@ -16,30 +16,42 @@
 #include <contract/sched.h>
 #include <lib/print.h>
 #include <lib/service_ids.h>
+#include <lib/undo.h>
 
 enum { RING = 4096, LINE = 160 };
 
-static char ring[RING];
-static uint32_t head, tail;             /* bytes written, bytes sent */
+static struct {
+	char text[RING];
+	uint32_t head, tail;            /* bytes written, bytes sent */
+} ring SECTION_UNDO;
 static bool heard = true;               /* ds has, of a name; who has just died does not know */
+
+static void say_list(const char *text, va_list ap)
+{
+	char line[LINE];
+	size_t n = format_list(line, sizeof(line) - 1, text, ap);
+
+	if (n > sizeof(line) - 2)
+		n = sizeof(line) - 2;
+	if (n == 0 || line[n - 1] != '\n')
+		line[n++] = '\n';
+	if (ring.head - ring.tail > RING)
+		ring.tail = ring.head;
+	if (ring.head - ring.tail + n > RING)
+		return;                 /* log is far behind: this line is lost */
+	for (size_t i = 0; i < n; i++)
+		ring.text[(ring.head + i) % RING] = line[i];
+	__asm__ volatile("" : : : "memory");
+	ring.head += (uint32_t)n;
+}
 
 void say(const char *text, ...)
 {
-	char line[LINE];
 	va_list ap;
-	size_t n;
 
 	va_start(ap, text);
-	n = format_list(line, sizeof(line) - 1, text, ap);
+	say_list(text, ap);
 	va_end(ap);
-	if (n > sizeof(line) - 2)
-		n = sizeof(line) - 2;
-	line[n++] = '\n';
-	if (head - tail + n > RING)
-		return;                 /* log is far behind: this line is lost */
-	for (size_t i = 0; i < n; i++)
-		ring[(head + i) % RING] = line[i];
-	head += (uint32_t)n;
 	outbox_flush();
 }
 
@@ -96,15 +108,35 @@ static bool post_schedule(unsigned id)
 static bool post_text(void)
 {
 	struct log_text_request req = { 0 };
-	uint32_t n = head - tail;
+	uint32_t n = ring.head - ring.tail;
 
 	req.len = n < sizeof(req.text) ? n : (uint32_t)sizeof(req.text);
 	for (uint32_t i = 0; i < req.len; i++)
-		req.text[i] = ring[(tail + i) % RING];
+		req.text[i] = ring.text[(ring.tail + i) % RING];
 	if (!post(ID_LOG, LOG_TEXT, &req, sizeof(req)))
 		return false;
-	tail += req.len;
+	ring.tail += req.len;
 	return true;
+}
+
+static bool flush_text(void)
+{
+	while (ring.head != ring.tail)
+		if (!post_text())
+			return false;
+	return true;
+}
+
+/* Instead of the library's, which waits for log: nobody but rs ends a death of log. It may be the
+ * last word of this life. */
+void print(const char *text, ...)
+{
+	va_list ap;
+
+	va_start(ap, text);
+	say_list(text, ap);
+	va_end(ap);
+	(void)flush_text();
 }
 
 void outbox_flush(void)
@@ -139,8 +171,8 @@ void outbox_flush(void)
 		if (can_be_found(id))
 			waiter_answer(s, 0);
 	}
-	while (!log_busy && head != tail)
-		log_busy = !post_text();
+	if (!log_busy)
+		log_busy = !flush_text();
 	state.retry = (ds_there && ds_busy) || (log_there && log_busy) ||
 		      (sched_there && sched_busy);
 }

@@ -249,8 +249,9 @@ static void set_again(unsigned id, bool repair)
 		s->fresh |= s->granted[0].count != 0;
 		memset(s->granted, 0, sizeof(s->granted));
 	}
-	/* First: who has lost its lines and is not frozen would be found by nobody. */
-	if (id != ID_RS && (repair || manifest_of(id)->nr_lines != 0) &&
+	/* First: who has lost its lines and is not frozen would be found by nobody. rsguard has
+	 * none, and goes on: if we die of what follows there is nobody else. */
+	if (id != ID_RS && id != ID_RSGUARD && (repair || manifest_of(id)->nr_lines != 0) &&
 	    sys_proc_freeze(&freeze) != 0)
 		say("<3>%s: cannot be frozen", s->name);
 	if (rights_set(id) != 0)

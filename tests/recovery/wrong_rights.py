@@ -3,6 +3,7 @@
 
 Limit: 120
 """
+import subprocess
 import time
 
 import count
@@ -31,9 +32,12 @@ class Rights:
         places = {name: self.at + slot * self.step for name, slot in self.slot.items()}
         return {name: self.bed.memory.ram[at:at + self.size] for name, at in places.items()}
 
+    def place(self, name, field):
+        return self.at + self.slot[name] * self.step + field
+
     def put(self, name, field, value):
         with plant.standing(self.bed.guest) as stub:
-            stub.write(self.at + self.slot[name] * self.step + field, value.to_bytes(8, 'little'))
+            stub.write(self.place(name, field), value.to_bytes(8, 'little'))
 
     def until(self, good):
         until(lambda: self.all() == good,
@@ -66,6 +70,26 @@ def planted(rights, good, name, field, value):
     assert out.count('repaired: rights') == 1, out
 
 
+def dies_in(guest, function, places):
+    """Words of the kernel's are overwritten; rs, which finds that out, jumps to address 0 where it
+    begins a function for the second time."""
+    path = guest.workdir + '/gdb'
+    guest.qmp('human-monitor-command', **{
+        'command-line': 'gdbserver unix:%s,server=on,wait=off' % path})
+    command = ['gdb', '-q', '-nx', '-batch', guest.machine.kernel]
+    for line in ('target remote ' + path, 'maintenance packet Qqemu.PhyMemMode:1',
+                 *('set {unsigned long}%#x = 7' % at for at in places),
+                 'maintenance packet Qqemu.PhyMemMode:0',
+                 'hbreak *%#x if $cr3 == (unsigned long)procs[0].space->root * 4096'
+                 % RS_SYMBOLS[function], 'ignore 1 1', 'continue', 'set $rip = 0', 'delete',
+                 'detach'):
+        command += ['-ex', line]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30,
+                          stdin=subprocess.DEVNULL)
+    guest.qmp('human-monitor-command', **{'command-line': 'gdbserver none'})
+    assert 'breakpoint 1' in done.stdout, done
+
+
 def main():
     with plant.scratch('rights') as folder, plant.Bed(
             folder, root=machine.ROOT_IMAGE, root_option=',snapshot=on') as bed:
@@ -92,6 +116,12 @@ def main():
                 rights.until(good)
                 work(guest)
                 assert 'running' in guest.run('service status ' + victim)[1]
+        with scenario('rs dies again when log and rsguard are to have their rights again'):
+            dies_in(guest, 'sys_priv_set', [rights.place(name, rights.sendrec_to)
+                                            for name in ('log', 'rsguard')])
+            rights.until(good)
+            work(guest)
+            assert 'last defect: exception 14' in guest.service('rs').text
         with scenario('what services come and go changes is no repair'):
             before = guest.service('rs').deaths
             guest.run('service start semaphore && service stop semaphore && '
