@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """vfs does not give an answer that it has made, with the bytes that belong to it: who asked has its
-call made anew, and reads each byte once.
+call made anew, and reads each byte once. rs gives none: who asked asks again.
 
 Limit: 120
 """
+import re
+
 import campaign
 import payload
 import plant
 from guest import finish, need, scenario, take_seed, until
 
-NOT_REACHED = 'vfs_summary'     # what is planted stands there meanwhile
 TIMES = 16
 PIPES = r'''
 n=0
@@ -34,19 +35,20 @@ done
 '''
 
 
-def vfs():
+def code_of(service, not_reached):
     """All its instructions count as reached, but those of one function."""
-    code = campaign.take('vfs')
+    code = campaign.take(service)
     code.reached = [insn.at for insn in code.program.insns]
-    code.run = {at for at in code.reached if code.symbols.name(at) != NOT_REACHED}
+    code.run = {at for at in code.reached if code.symbols.name(at) != not_reached}
     return code
 
 
 class Answers:
-    """Of vfs, to whom it was asked by a message."""
+    """Of a service, to whom it was asked by a message. not_reached: a function of it; what is
+    planted stands there meanwhile."""
 
-    def __init__(self, bed):
-        self.bed, self.code, self.ill = bed, vfs(), None
+    def __init__(self, bed, service, not_reached):
+        self.bed, self.code, self.ill = bed, code_of(service, not_reached), None
         self.at = next(at for at, (_, name) in payload.calls(self.code).items()
                        if name == 'ipc_replyreceive')
 
@@ -85,7 +87,7 @@ def main(seed):
 
     with plant.scratch('unanswered') as folder, plant.Bed(folder) as bed:
         bed.fresh()
-        guest, answers = bed.guest, Answers(bed)
+        guest, answers = bed.guest, Answers(bed, 'vfs', 'vfs_summary')
         plant.put(guest, '/tmp/load', LOAD)
         plant.put(guest, '/tmp/pipes', PIPES)
         guest.run('a=$(head -c 200000 /bin/busybox | sha256sum) '
@@ -106,6 +108,14 @@ def main(seed):
             said = guest.run('cat /tmp/said /tmp/said.pipes')[1].strip()
             assert said == '', said
             assert repaired(guest) > 0
+        with scenario('rs does not answer is, which asks again: what is shown is whole'):
+            answers = Answers(bed, 'rs', 'do_rs_crash_next')
+            answers.omit(seed)
+            guest.keys('shift', 'f1')
+            until(answers.omitted)
+            found = until(lambda: re.search(r'is: +24 .*', guest.run('service log is')[1]))
+            assert 'virtio_blk' in found[0], found[0]
+            answers.give()
 
 
 need('gdb')
