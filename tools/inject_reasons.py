@@ -70,6 +70,8 @@ RULES = (
 
 def reason(miss):
     """Of a miss as inject_record.py has it."""
+    if 'mended' in miss:
+        return 'Mended: ' + miss['mended']
     service = miss['name'].partition(':')[0]
     said = '; '.join([*miss['texts'], miss['end'] or ''])
     for rule in RULES:

@@ -40,6 +40,15 @@ def miss(fault):
     return dict({key: fault[key] for key in MISS}, texts=[text[:TEXT] for text in texts[:TEXTS]])
 
 
+def mended(folder):
+    """{name: how} of a folder's file `mended`, if it has one."""
+    path = os.path.join(folder, 'mended')
+    if not os.path.exists(path):
+        return {}
+    with open(path) as file:
+        return dict(line.strip().split(' ', 1) for line in file)
+
+
 class Record:
     def __init__(self):
         self.runs, self.misses, self.ends = [], [], []
@@ -65,11 +74,17 @@ class Record:
 
     @classmethod
     def all(cls, folder):
-        """The runs kept in a folder. ValueError, KeyError: one is not what save() writes."""
+        """The runs kept in a folder. In its file `mended`: a line for each fault of which the same
+        kind is not noticed any more, its name and how that came. ValueError, KeyError: one is not
+        what save() writes."""
         made = cls()
         for path in sorted(glob.glob(os.path.join(folder, '*.json'))):
             with open(path) as file:
                 made.add(json.load(file))
+        how = mended(folder)
+        for one in made.misses:
+            if one['name'] in how:
+                one['mended'] = how[one['name']]
         return made
 
     def add(self, data):
