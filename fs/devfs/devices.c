@@ -94,7 +94,7 @@ static void changed(const char *name, bool there)
 	}
 }
 
-/* Also to a ds that has begun afresh. */
+/* All names that there are come as events. A ds that has begun afresh knows of no subscription. */
 void devices_subscribe(void)
 {
 	struct ds_subscribe_request req = { .pattern = "*" };
@@ -105,14 +105,12 @@ void devices_subscribe(void)
 
 void devices_changed(void)
 {
-	struct ds_event_next_request req = { .seen = state.seen };
 	struct ds_event_next_reply e;
 
 	devices_subscribe();
-	for (; ds_event_next(&ds, &req, &e) == 0; req.seen = e.number) {
+	while (ds_event_next(&ds, &e) == 0) {
 		e.name[NAME - 1] = '\0';
 		changed(e.name, !endpoint_eq(e.who, ENDPOINT_NONE));
-		state.seen = e.number;
 		undo_commit();
 	}
 }

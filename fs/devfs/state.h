@@ -28,7 +28,6 @@ struct node {
 
 struct state {
 	struct node node[NR_NODES];
-	uint64_t seen;                  /* change of names that was dealt with */
 };
 
 extern struct state state;

@@ -9,7 +9,6 @@
  */
 #include "ds.h"
 
-#include <lib/clock.h>
 #include <lib/print.h>
 
 static err_t check(void)
@@ -44,16 +43,9 @@ static size_t summary(char *to, size_t size)
 		      (unsigned long)state.changes);
 }
 
-/* D2. */
-static void init(enum start_kind kind)
-{
-	if (kind == START_FRESH)
-		state.changes = clock_monotonic_ns();
-}
-
 static const struct server server = {
 	.name = "ds", .serves = { { .contract = &ds_contract, .ops = &ops } },
-	.init = init, .check = check, .on_cancel = waiters_cancelled,
+	.check = check, .on_cancel = waiters_cancelled,
 	.summary = summary,
 };
 

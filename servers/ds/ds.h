@@ -27,8 +27,7 @@ void subscribers_notify(const struct name *n);
 void subscribers_forget(endpoint_t successor);  /* earlier generations of this service */
 err_t do_ds_subscribe(const struct call *c, const struct ds_subscribe_request *req);
 err_t do_ds_unsubscribe(const struct call *c, const struct ds_unsubscribe_request *req);
-err_t do_ds_event_next(const struct call *c, const struct ds_event_next_request *req,
-		       struct ds_event_next_reply *reply);
+err_t do_ds_event_next(const struct call *c, struct ds_event_next_reply *reply);
 
 /* snapshots.c */
 err_t do_ds_snapshot_store(const struct call *c, const struct ds_snapshot_store_request *req);

@@ -3,8 +3,7 @@
  *
  * D1  No two rows of `name` with a text have the same text. A row whose `who` is ENDPOINT_NONE is a
  *     withdrawn name: it is kept so that subscribers learn of it, and reused if room is short.
- * D2  Changes are numbered, above those of an earlier life; no two rows have the same number; none
- *     is above `changes`.
+ * D2  Changes are numbered from 1; no two rows have the same number; none is above `changes`.
  * D3  A waiter waits for a name that does not stand for anything but `old` now.
  */
 #ifndef DS_STATE_H
@@ -33,6 +32,8 @@ struct waiter {
 struct subscription {
 	char pattern[DS_NAME];
 	endpoint_t client;              /* all zero: a free row */
+	uint32_t unused;
+	uint64_t seen;                  /* changes up to this number have been told */
 };
 
 struct snapshot {

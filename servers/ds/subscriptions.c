@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * subscriptions.c - who wants to know of which names.
  *
- * Job:      subscribe, unsubscribe, event_next. There is no queue: who asks says which change was
- *           the last it has dealt with, and the table of names has the rest.
+ * Job:      subscribe, unsubscribe, event_next. There is no queue: each subscription remembers the
+ *           number of the last change it was told, and the table of names has the rest.
  * Speaks:   contracts/ds.
  * Touches:  nothing but state; notifies subscribers.
  * Trusts:   nothing.
@@ -52,6 +52,7 @@ static struct subscription *find(endpoint_t client, const char *pattern)
 	return NULL;
 }
 
+/* All names that there are now are events for a new subscriber. */
 err_t do_ds_subscribe(const struct call *c, const struct ds_subscribe_request *req)
 {
 	if (endpoint_slot(c->client) >= FIRST_PROGRAM)
@@ -64,6 +65,7 @@ err_t do_ds_subscribe(const struct call *c, const struct ds_subscribe_request *r
 		if (s->client.v != 0)
 			continue;
 		memcpy(s->pattern, req->pattern, sizeof(s->pattern));
+		s->seen = 0;
 		s->client = c->client;
 		ipc_notify(c->client);
 		return 0;
@@ -81,8 +83,8 @@ err_t do_ds_unsubscribe(const struct call *c, const struct ds_unsubscribe_reques
 	return 0;
 }
 
-/* The first change after `seen` that the client has subscribed to. */
-static const struct name *next_change(endpoint_t client, uint64_t seen)
+/* The oldest change that one of the client's subscriptions has not been told. */
+static const struct name *next_change(endpoint_t client)
 {
 	const struct name *next = NULL;
 
@@ -94,7 +96,7 @@ static const struct name *next_change(endpoint_t client, uint64_t seen)
 		for (unsigned k = 0; k < NAMES; k++) {
 			const struct name *n = &state.name[k];
 
-			if (n->text[0] != '\0' && n->change > seen &&
+			if (n->text[0] != '\0' && n->change > s->seen &&
 			    fits(s->pattern, n->text) && (next == NULL || n->change < next->change))
 				next = n;
 		}
@@ -102,15 +104,19 @@ static const struct name *next_change(endpoint_t client, uint64_t seen)
 	return next;
 }
 
-err_t do_ds_event_next(const struct call *c, const struct ds_event_next_request *req,
-		       struct ds_event_next_reply *reply)
+err_t do_ds_event_next(const struct call *c, struct ds_event_next_reply *reply)
 {
-	const struct name *n = next_change(c->client, req->seen);
+	const struct name *n = next_change(c->client);
 
 	if (n == NULL)
 		return -ENOENT;
 	memcpy(reply->name, n->text, sizeof(reply->name));
 	reply->who = n->who;
-	reply->number = n->change;
+	for (unsigned i = 0; i < SUBSCRIPTIONS; i++) {
+		struct subscription *s = &state.subscription[i];
+
+		if (endpoint_eq(s->client, c->client) && s->seen < n->change)
+			s->seen = n->change;
+	}
 	return 0;
 }

@@ -295,12 +295,11 @@ static void subscribe(unsigned w)
 /* Names have changed: drivers that are new there do not know that there is something for them. */
 void wire_drivers_changed(void)
 {
-	static struct ds_event_next_request req;        /* all of them, after a crash */
 	struct ds_event_next_reply event;
 
 	for (unsigned w = 0; w < NR_WIRES; w++)
 		subscribe(w);
-	for (; ds_event_next(&ds, &req, &event) == 0; req.seen = event.number)
+	while (ds_event_next(&ds, &event) == 0)
 		for (unsigned w = 0; w < NR_WIRES; w++)
 			if (strcmp(event.name, driver[w].name) == 0) {
 				driver[w].at = event.who;

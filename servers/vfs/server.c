@@ -589,14 +589,21 @@ static void service_changed(unsigned server, endpoint_t who)
 	}
 }
 
+/* As an event would tell, which may be lost with us. A name that a fresh ds does not know yet is
+ * not withdrawn. */
 static void look_for(unsigned server)
 {
+	endpoint_t old = state.server[server].who;
 	struct ds_retrieve_request req;
 	struct ds_retrieve_reply reply;
+	err_t err;
 
 	strlcpy(req.name, service_of(server), sizeof(req.name));
-	if (ds_retrieve(&ds, &req, &reply) == 0)
-		server_here(server, reply.who);
+	err = ds_retrieve(&ds, &req, &reply);
+	if (err == 0)
+		service_changed(server, reply.who);
+	else if (err == -ENOENT && old.v != 0 && ipc_notify(old) == -EDEADPEER)
+		service_changed(server, ENDPOINT_NONE);
 }
 
 /* Devices come and go with services. devfs hears of it when we do, before it hears from us. */
@@ -617,7 +624,16 @@ void servers_look(void)
 			server_look(i);
 }
 
-/* Also to a ds that has begun afresh. */
+/* All that a notification may have been about. */
+void servers_all(void)
+{
+	for (unsigned i = 1; i < COUNT(known); i++)
+		look_for(i);
+	servers_look();
+	devices_changed();
+}
+
+/* All names that there are come as events. A ds that has begun afresh knows of no subscription. */
 static void subscribe(void)
 {
 	struct ds_subscribe_request req = { .pattern = "*" };
@@ -628,12 +644,11 @@ static void subscribe(void)
 
 void services_changed(void)
 {
-	static struct ds_event_next_request req;        /* all that there is, after a crash */
 	struct ds_event_next_reply reply;
 	bool any = false;
 
 	subscribe();
-	for (; ds_event_next(&ds, &req, &reply) == 0; req.seen = reply.number) {
+	while (ds_event_next(&ds, &reply) == 0) {
 		any = true;
 		for (unsigned i = 1; i < COUNT(known); i++)
 			if (strcmp(service_of(i), reply.name) == 0)

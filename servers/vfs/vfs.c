@@ -94,8 +94,8 @@ static bool recovered;
 static void look_at_all(void)
 {
 	recovered = false;
+	servers_all();
 	services_changed();
-	servers_look();
 	jobs_pull();
 	orphans_look();
 	table_unplan();

@@ -224,6 +224,7 @@ void server_look(unsigned server);
 void servers_look(void);
 void services_changed(void);
 void servers_init(void);
+void servers_all(void);
 void requests_recover(void);
 bool request_is_of(unsigned id, unsigned row);
 struct board *board_of(unsigned server);

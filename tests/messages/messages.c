@@ -397,7 +397,6 @@ static err_t answer_of_ds(struct message *m)
 		strcpy(event.name, some[below(COUNT(some))]);
 		if (!other)
 			event.who = service(event.name);
-		event.number = sent;
 		memcpy(m->w, &event, sizeof(event));
 		return 0;
 	}

@@ -7,11 +7,8 @@ import os
 import re
 import tempfile
 
-import count
-import plant
-from guest import finish, need, scenario, until
+from guest import Guest, finish, scenario, until
 
-DEVFS, HLT = 23, b'\xf4'
 ALWAYS = {
     'null': 'crw-rw-rw- root root 1,3', 'zero': 'crw-rw-rw- root root 1,5',
     'full': 'crw-rw-rw- root root 1,7', 'random': 'crw-rw-rw- root root 1,8',
@@ -33,14 +30,12 @@ def wait_for(guest, command, status):
     until(lambda: guest.run(command)[0] == status, 15, command)
 
 
-need('gdb')
 with tempfile.TemporaryDirectory() as folder:
     disk = os.path.join(folder, 'disk')
     with open(disk, 'wb') as file:
         file.truncate(1 << 20)
-    with plant.Bed(folder, disks=[disk], root=None) as bed:
-        bed.fresh()
-        guest = bed.guest
+    with Guest(disks=[disk], root=None) as guest:
+        guest.shell()
         with scenario('the devices that always are have Linux\'s numbers, owners and modes'):
             found = listing(guest)
             assert {name: found.get(name) for name in ALWAYS} == ALWAYS, found
@@ -89,14 +84,4 @@ with tempfile.TemporaryDirectory() as folder:
             assert guest.run('service kill devfs')[0] == 0
             found = listing(guest)
             assert 'crw------- root' in found['mine'] and 'vda' in found, found
-        with scenario('devfs dies of the news that a driver is gone, or there: it hears it again'):
-            functions = count.Symbols(count.elf_of('devfs')).address
-            for function, command, status in (
-                    ('node_remove', 'service stop ext2; service stop virtio_blk', 1),
-                    ('node_new', 'service start virtio_blk; service start ext2', 0)):
-                before = guest.service('devfs').recoveries
-                bed.write(DEVFS, functions[function], HLT)
-                assert guest.run(command)[0] == 0
-                wait_for(guest, 'test -b /dev/vda', status)
-                assert guest.service('devfs').recoveries == before + 1
 finish()
