@@ -129,10 +129,10 @@ static err_t take(const struct stub *stub, void *reply, const struct message *m)
 	return err == -EDEADPEER ? -ESRCH : err;        /* who answers lives: it means another */
 }
 
-/* No contract has that error: who says it does not know what it was asked (servers/rs/audit.c). */
-static bool is_forgotten(const struct stub *stub, const struct message *m)
+/* rs does not know any more what it was asked, and says so (servers/rs/audit.c). */
+static bool is_forgotten(endpoint_t who, const struct stub *stub, const struct message *m)
 {
-	return (err_t)m->type == -EDEADPEER && stub->idempotent;
+	return endpoint_slot(who) == ID_RS && (err_t)m->type == -EDEADPEER && stub->idempotent;
 }
 
 /* The judge is told in any case. After an error nothing was done; else it may have been. */
@@ -160,8 +160,9 @@ err_t peer_call(struct peer *to, const struct stub *stub, const void *request, v
 		}
 		asked_ns = judge != NULL ? clock_monotonic_ns() : 0;
 		err = send(to->at, stub, request, &m, range, len);
-		if (err == 0 && !is_last && is_forgotten(stub, &m)) {
+		if (err == 0 && !is_last && is_forgotten(to->at, stub, &m)) {
 			is_last = known = true;
+			err = -EIO;
 			continue;
 		}
 		if (err == 0 && is_answer(stub, request, &m, len))

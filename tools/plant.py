@@ -50,7 +50,11 @@ say() {
 	echo "$*" >> /tmp/any/bad
 	echo "!any $*" >&3
 }
-bad() { say "BAD $*: $(tail -n 1 /tmp/any/out.$part)"; }
+bad() {
+	last=
+	while read -r line; do last=$line; done < /tmp/any/out.$part
+	say "BAD $*: $last"
+}
 wrong() { say WRONG "$*"; }
 is() {
 	what=$1

@@ -26,6 +26,14 @@ static struct {
 } ring SECTION_UNDO;
 static bool heard = true;               /* ds has, of a name; who has just died does not know */
 
+/* Bytes. Of counts that cannot be, as after a fault, none. */
+static uint32_t unsaid(void)
+{
+	if (ring.head - ring.tail > RING)
+		ring.tail = ring.head;
+	return ring.head - ring.tail;
+}
+
 static void say_list(const char *text, va_list ap)
 {
 	char line[LINE];
@@ -35,9 +43,7 @@ static void say_list(const char *text, va_list ap)
 		n = sizeof(line) - 2;
 	if (n == 0 || line[n - 1] != '\n')
 		line[n++] = '\n';
-	if (ring.head - ring.tail > RING)
-		ring.tail = ring.head;
-	if (ring.head - ring.tail + n > RING)
+	if (unsaid() + n > RING)
 		return;                 /* log is far behind: this line is lost */
 	for (size_t i = 0; i < n; i++)
 		ring.text[(ring.head + i) % RING] = line[i];
@@ -108,7 +114,7 @@ static bool post_schedule(unsigned id)
 static bool post_text(void)
 {
 	struct log_text_request req = { 0 };
-	uint32_t n = ring.head - ring.tail;
+	uint32_t n = unsaid();
 
 	req.len = n < sizeof(req.text) ? n : (uint32_t)sizeof(req.text);
 	for (uint32_t i = 0; i < req.len; i++)
@@ -121,7 +127,7 @@ static bool post_text(void)
 
 static bool flush_text(void)
 {
-	while (ring.head != ring.tail)
+	while (unsaid() != 0)
 		if (!post_text())
 			return false;
 	return true;

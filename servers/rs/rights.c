@@ -236,7 +236,7 @@ void rights_audit(void)
 }
 
 /* Who had wrong rights was refused what it needs, or has lost its claims of interrupt lines, and so
- * begins anew; what was granted is asked for again. */
+ * begins anew, but for rsguard; what was granted is asked for again. */
 static void set_again(unsigned id, bool repair)
 {
 	struct proc_freeze_request freeze = {

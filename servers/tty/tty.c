@@ -289,9 +289,9 @@ static err_t check(void)
 	for (unsigned i = 0; i < NR_LINES_; i++) {
 		struct line *l = line_of(i);
 
+		check_line(&state.line[i], i);
 		if (l == NULL)
 			continue;
-		check_line(l, i);
 		recount(l);
 		events(l);              /* it may have changed, and nobody was told */
 		pty_events(l, true);
