@@ -32,8 +32,8 @@ import tempfile
 import termios
 import threading
 import time
-import typing
 import traceback
+import typing
 
 import machine
 

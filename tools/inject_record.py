@@ -41,12 +41,14 @@ def miss(fault):
 
 
 def mended(folder):
-    """{name: how} of a folder's file `mended`, if it has one."""
+    """{(commit, name): how} of a folder's file `mended`, if it has one. A name says something of
+    the build that it was found in."""
     path = os.path.join(folder, 'mended')
     if not os.path.exists(path):
         return {}
     with open(path) as file:
-        return dict(line.strip().split(' ', 1) for line in file)
+        words = [line.strip().split(' ', 2) for line in file]
+    return {(commit, name): how for commit, name, how in words}
 
 
 class Record:
@@ -75,16 +77,17 @@ class Record:
     @classmethod
     def all(cls, folder):
         """The runs kept in a folder. In its file `mended`: a line for each fault of which the same
-        kind is not noticed any more, its name and how that came. ValueError, KeyError: one is not
-        what save() writes."""
-        made = cls()
+        kind is not noticed any more: the commit, its name, how that came. ValueError, KeyError: one
+        is not what save() writes."""
+        made, how = cls(), mended(folder)
         for path in sorted(glob.glob(os.path.join(folder, '*.json'))):
             with open(path) as file:
-                made.add(json.load(file))
-        how = mended(folder)
-        for one in made.misses:
-            if one['name'] in how:
-                one['mended'] = how[one['name']]
+                data = json.load(file)
+            for one in data['misses']:
+                for run in data['runs']:
+                    if (run['commit'], one['name']) in how:
+                        one['mended'] = how[run['commit'], one['name']]
+            made.add(data)
         return made
 
     def add(self, data):

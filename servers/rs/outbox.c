@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * outbox.c - what rs tells others, who may never make it wait.
  *
- * Job:      publishes endpoints in ds, tells log the names of services and what rs has to say, and
- *           sched their priorities. All by sendnb: if the receiver is busy, later. Answers who
- *           waits for ds to know a name.
+ * Job:      publishes endpoints in ds, tells log the names of services and what rs has to say (also
+ *           by print(), in place of the library's), and sched their priorities. All by sendnb: if
+ *           the receiver is busy, later. Answers who waits for ds to know a name.
  * Speaks:   ds.publish, log.name, log.text, sched.service, as messages that want no reply.
  * Touches:  a ring of text, which is not taken back: it is said after a crash.
  * Trusts:   nobody.

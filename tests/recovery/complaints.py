@@ -30,7 +30,8 @@ def until_back(guest, name, before):
     """What its status says then."""
     def back():
         now = guest.service(name)
-        return now.deaths > before and now.repaired_us and 'running' in now.text and now.text
+        return (now.deaths > before and now.repaired_us is not None and
+                'running' in now.text and now.text)
 
     return until(back, 40, lambda: guest.service(name).text)
 
