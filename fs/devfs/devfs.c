@@ -293,7 +293,7 @@ static void init(enum start_kind kind)
 		};
 		devices_init();
 	}
-	devices_subscribe();
+	devices_subscribe_again();
 }
 
 static err_t check(void)

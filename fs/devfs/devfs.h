@@ -24,7 +24,7 @@ int64_t now(void);
 
 /* ---- devices.c ---- */
 void devices_init(void);                                /* fresh: what there is always */
-void devices_subscribe(void);                           /* once for each life */
+void devices_subscribe_again(void);                     /* once for each life */
 void devices_changed(void);                             /* ds has news */
 
 #endif

@@ -3,10 +3,11 @@
  *
  * Job:      makes a node when its server or driver is published in ds, and takes it away when that
  *           is withdrawn. Owner and mode that a program has set stay while the node is there.
- * Speaks:   ds.subscribe, ds.event_next.
+ * Speaks:   ds.subscribe, ds.unsubscribe, ds.event_next.
  * Touches:  nodes that it has made.
  * Trusts:   ds.
- * On crash: what ds has told and was not done is told again, to the new subscriber.
+ * On crash: ds tells of all names again, for what it had told may not have been done. So a node
+ *           that a program has removed is there again.
  *
  * A driver that has a disk publishes it as `dev/NAME`; a server stands for its devices by its own
  * name. Numbers are Linux's (Documentation/admin-guide/devices.txt).
@@ -95,12 +96,22 @@ static void changed(const char *name, bool there)
 }
 
 /* All names that there are come as events. A ds that has begun afresh knows of no subscription. */
-void devices_subscribe(void)
+static void devices_subscribe(void)
 {
 	struct ds_subscribe_request req = { .pattern = "*" };
 
 	if (ds_subscribe(&ds, &req) != 0)
 		print("<3>ds does not tell of devices\n");
+}
+
+void devices_subscribe_again(void)
+{
+	struct ds_unsubscribe_request req = { .pattern = "*" };
+	err_t err = ds_unsubscribe(&ds, &req);
+
+	if (err != 0 && err != -ENOENT)
+		print("<3>ds keeps to what it has told: %d\n", (int)err);
+	devices_subscribe();
 }
 
 void devices_changed(void)
