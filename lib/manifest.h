@@ -119,6 +119,9 @@ uint64_t manifest_essential(const struct manifest *const *set, unsigned count, u
  * it in shared memory, or has the right to schedule it? */
 bool manifest_may_complain(const struct manifest *m, const struct manifest *of);
 
+/* May m call the other? */
+bool manifest_may_talk(const struct manifest *m, const struct manifest *to);
+
 /* May m put other bytes into the other's code, by rs? */
 bool manifest_may_inject(const struct manifest *m, const struct manifest *of);
 

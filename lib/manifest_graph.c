@@ -281,6 +281,11 @@ static err_t check_complains(const struct set *s, unsigned i)
 
 /* ---- faults ---- */
 
+bool manifest_may_talk(const struct manifest *m, const struct manifest *to)
+{
+	return m->talks_all ? to->rank < m->rank : names(&m->talks, to);
+}
+
 bool manifest_may_inject(const struct manifest *m, const struct manifest *of)
 {
 	if (of->id == ID_RS || of->id == ID_RSGUARD || of->id == m->id)

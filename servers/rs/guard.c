@@ -482,6 +482,16 @@ void guard_due(uint64_t now)
 	}
 }
 
+/* Does it talk to one that has yet to be started? ds answers when there is a successor. */
+static bool talks_to_dead(unsigned id)
+{
+	for (unsigned k = 0; k < NR_SERVICES; k++)
+		if (state.service[k].phase == RS_STATE_DEAD &&
+		    manifest_may_talk(manifest_of(id), manifest_of(k)))
+			return true;
+	return false;
+}
+
 /* Is it in a call to a service that stands frozen, or owes an answer itself, and not only since
  * now? Then that one is in question, and this one when the other has answered. */
 static bool waits_for_late(unsigned id, uint64_t now)
@@ -496,6 +506,8 @@ static bool waits_for_late(unsigned id, uint64_t now)
 	other = endpoint_slot(info.partner);
 	if (other >= NR_SERVICES || !endpoint_eq(info.partner, service_endpoint(other)))
 		return false;
+	if (other == ID_DS && talks_to_dead(id))
+		return true;
 	s = &state.service[other];
 	return s->phase == RS_STATE_STARTING || s->phase == RS_STATE_SCRIPTED ||
 		(s->phase == RS_STATE_RUNNING && s->beats_out > 1) ||

@@ -198,7 +198,8 @@ bool page_may_come(void)
 }
 
 /* Room for a while: many slots at once, side by side if they are of one age, so that a read of a
- * run of pages finds room in one piece. vm, when it has refused frames, is not asked again soon. */
+ * run of pages finds room in one piece. vm, when it has refused frames, is not asked again soon,
+ * unless nothing else gives room. */
 static bool make_room(void)
 {
 	unsigned n = 0;
@@ -210,6 +211,8 @@ static bool make_room(void)
 		n++;
 		undo_commit();          /* the slot's bytes do not come back */
 	}
+	if (n == 0)
+		state.refusals = 0;
 	return n != 0;
 }
 

@@ -14,7 +14,7 @@
 #include <abi/boot.h>
 #include <abi/exec.h>
 
-enum { SCRIPT_DEPTH = 4, SCRIPT_LINE = 256, POINTERS = 64 };
+enum { SCRIPT_DEPTH = 4, SCRIPT_LINE = 256, POINTERS = 64, INIT_FAILED = 16 };
 
 static struct { struct exec_image image; char strings[EXEC_STRINGS_MAX]; } out;
 static struct program program, interpreter;
@@ -348,6 +348,7 @@ static struct boot_info boot;
 static const char *const tries[] = {
 	boot.cmdline, "/sbin/init", "/etc/init", "/bin/init", "/bin/sh",
 };
+_Static_assert(COUNT(tries) < INIT_FAILED, "a number of a program, and the flag");
 static const char *const init_env[] = { "HOME=/", "TERM=linux", NULL };
 
 /* `init=PATH` of the boot command line, moved to its front; else /init. */
@@ -399,7 +400,16 @@ static int64_t open_console(struct op *o)
 	return 0;
 }
 
-/* row.total: 0: open the console, then 1 + index of the program to try. */
+/* Another process 1 begins in a second: what stood in the way may be over by then. */
+static int64_t init_failed(struct op *o)
+{
+	struct pm_exec_fail_request fail = { .client = o->client };
+
+	return pm_exec_fail(&pm, &fail) == 0 ? NO_REPLY : -EIO;
+}
+
+/* row.total: 0: open the console, then 1 + index of the program to try; INIT_FAILED: one was
+ * there. */
 int64_t linux_exec_init(struct op *o)
 {
 	struct row *r = o->row;
@@ -415,18 +425,20 @@ int64_t linux_exec_init(struct op *o)
 		r->total = 1;
 	}
 	find_init_option();
-	while (r->total <= COUNT(tries)) {
-		const char *file = tries[r->total - 1];
+	while (r->total % INIT_FAILED <= COUNT(tries)) {
+		const char *file = tries[r->total % INIT_FAILED - 1];
 		const char *const argv[] = { file, NULL };
 
 		err = exec(o, AT_FDCWD_, (uint64_t)(uintptr_t)file, WALK_FOLLOW,
 			   (uint64_t)(uintptr_t)argv, (uint64_t)(uintptr_t)init_env);
 		if (err == -PARKED || err == NO_REPLY)
 			return err;
-		if (err != -ENOENT)
+		if (err != -ENOENT) {
 			print("%s: error %d\n", file, (int)-err);
+			r->total |= INIT_FAILED;
+		}
 		r->total++;
 	}
 	print("no program for the first process\n");
-	return -ENOENT;
+	return r->total & INIT_FAILED ? init_failed(o) : -ENOENT;
 }

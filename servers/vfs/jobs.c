@@ -43,6 +43,16 @@ static bool next_job(struct pm_job_next_request *req, struct pm_job_next_reply *
 	return err == 0;
 }
 
+/* pm ends what programs there are when it sees another vfs. The job that it has is taken later: who
+ * dies before he is ready begins afresh as the same, and is to find it. */
+void jobs_announce(void)
+{
+	struct pm_job_next_request req = { .done = 0 };
+	struct pm_job_next_reply job;
+
+	next_job(&req, &job);
+}
+
 void jobs_pull(void)
 {
 	struct pm_job_next_request req = { .done = state.job_done };

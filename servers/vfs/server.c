@@ -658,10 +658,3 @@ void services_changed(void)
 		devices_changed();
 	mounts_try();
 }
-
-void servers_init(void)
-{
-	subscribe();
-	for (unsigned i = 1; i < COUNT(known); i++)
-		look_for(i);
-}

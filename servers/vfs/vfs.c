@@ -88,12 +88,12 @@ static void on_notify(uint64_t services)
 	undo_commit();
 }
 
-/* Whatever was told to us before we died, and forgotten: all of it is looked at. */
-static bool recovered;
+/* Each life begins with it: whatever was told to the one before, and forgotten, is looked at. */
+static bool has_looked;
 
 static void look_at_all(void)
 {
-	recovered = false;
+	has_looked = true;
 	servers_all();
 	services_changed();
 	jobs_pull();
@@ -105,7 +105,7 @@ static void look_at_all(void)
 
 static void alarm(void)
 {
-	if (recovered)
+	if (!has_looked)
 		look_at_all();
 	on_alarm();
 }
@@ -114,16 +114,14 @@ static void init(enum start_kind kind)
 {
 	peer_watch_answers();
 	mounts_init();
-	recovered = kind == START_RECOVER;
-	if (recovered)
+	if (kind == START_RECOVER)
 		return;
 	state.init_proc = ENDPOINT_NONE;
 	state.stamp = clock_monotonic_ns();     /* beyond an earlier life (lib/board.h, B3), */
 	state.grant_seq = (uint16_t)(state.stamp >> 10);        /* likely also this */
-	jobs_pull();                    /* before its programs have ended nothing begins */
+	jobs_announce();                /* before its programs have ended nothing begins */
 	cache_init();
-	servers_init();
-	mounts_try();
+	alarm_soon();
 }
 
 static err_t check(void)

@@ -223,7 +223,6 @@ void servers_notified(uint64_t services);
 void server_look(unsigned server);
 void servers_look(void);
 void services_changed(void);
-void servers_init(void);
 void servers_all(void);
 void requests_recover(void);
 bool request_is_of(unsigned id, unsigned row);
@@ -415,6 +414,7 @@ int64_t file_bytes(struct op *o, unsigned inode, uint64_t pos, void *to, size_t 
 
 /* ---- fork.c, jobs.c ---- */
 handler linux_fork, linux_vfork, linux_clone, linux_clone3;
+void jobs_announce(void);
 void jobs_pull(void);
 void init_look(void);
 

@@ -20,9 +20,12 @@ APART = 1.5                     # s, at most
 rnd = random.Random(7)
 
 
-def die(bed, code):
+FIRST_CALLS = ('do_vm_lend', 'do_vm_cache_take', 'do_vm_space_new', 'do_vm_map')
+
+
+def die(bed, code, function='undo_commit'):
     """False: it is not there now."""
-    at = bed.memory.physical(code.slot, code.symbols.address['undo_commit'])
+    at = bed.memory.physical(code.slot, code.symbols.address[function])
     if at is not None:
         with plant.standing(bed.guest) as stub:
             stub.write(at, b'\xf4')
@@ -64,6 +67,12 @@ with BootSet() as boot, tempfile.TemporaryDirectory() as folder:
             out = guest.run('rm /root/go; cat /root/round; ps | grep -c "[i]nit$"; '
                             'echo a | tr a b; ls /dev/pts')[1]
             assert out == '%d\n1\nb\nptmx\n' % n, out
+    with scenario('vm is made to wait, and vfs, which waits for it, does not hang'):
+        vm, _, vfs, _ = codes
+        restarts = guest.service('vfs').restarts
+        assert die(bed, vm, 'do_vm_lend') and die(bed, vfs)
+        new_shell(guest)
+        assert guest.service('vfs').restarts == restarts + 1
     with scenario('and nothing is lost'):
         guest.run('sleep 4; rm -rf /root/e')
         counts, left = plant.counts(guest, bed.memory)
@@ -71,4 +80,13 @@ with BootSet() as boot, tempfile.TemporaryDirectory() as folder:
     with scenario('and it ends as it should'):
         guest.send('poweroff\n')
         guest.wait(60)
+    bed.fresh()                     # rs makes a vm wait that has died often
+    guest = bed.guest
+    for function in FIRST_CALLS:
+        with scenario('vm dies in %s, when init comes up' % function):
+            deaths = guest.service('vm').restarts
+            assert die(bed, vm, function) and die(bed, vfs)
+            new_shell(guest)
+            assert guest.service('vm').restarts == deaths + 1
+            assert guest.run('mount | grep -c ext2') == (0, '1\n')
 finish()
