@@ -245,6 +245,7 @@ void check_loaded(void)
 void check_state(void)
 {
 	now = clock_monotonic_ns();
+	manifests_look();
 	for (unsigned id = 0; id < NR_SERVICES; id++) {
 		if (manifest_of(id) == NULL) {
 			forget(id);
