@@ -33,7 +33,8 @@ struct progress {
 };
 
 static struct progress progress[BOARD_ENTRIES];
-static bool alarm_is_set, writing_back;
+static bool writing_back;
+static uint64_t alarm_ns;               /* 0: none is set */
 
 static struct progress *progress_of(const struct call *c)
 {
@@ -556,8 +557,8 @@ static void set_alarm(uint64_t ms)
 {
 	struct alarm_set_request req = { .deadline_ns = clock_monotonic_ns() + ms * MS };
 
-	if (!alarm_is_set && sys_alarm_set(&req) == 0)
-		alarm_is_set = true;
+	if (alarm_ns == 0 && sys_alarm_set(&req) == 0)
+		alarm_ns = req.deadline_ns;
 }
 
 /* Behind whatever has happened. */
@@ -607,7 +608,7 @@ static void on_alarm(void)
 	static uint64_t looked;
 	uint64_t now = clock_monotonic_ns();
 
-	alarm_is_set = false;
+	alarm_ns = 0;
 	writing_back = true;
 	if (now - looked >= TICK_MS * (uint64_t)MS) {
 		looked = now;
@@ -616,6 +617,15 @@ static void on_alarm(void)
 	}
 	write_again();
 	on_notify(0);
+}
+
+/* An alarm that is lost would be the last. */
+static void audit(void)
+{
+	uint64_t left = alarm_ns - clock_monotonic_ns();        /* huge: it is past */
+
+	if (alarm_ns != 0 && left > TICK_MS * (uint64_t)MS)
+		on_alarm();
 }
 
 static void init(enum start_kind kind)
@@ -671,7 +681,7 @@ int main(void)
 {
 	static const struct server server = {
 		.name = "ext2", .init = init, .check = check, .on_notify = on_notify,
-		.on_alarm = on_alarm, .summary = summary,
+		.on_alarm = on_alarm, .audit = audit, .summary = summary,
 	};
 
 	file_server_init(&ops);

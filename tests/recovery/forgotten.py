@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """vm forgets what it has, and nobody dies: memory and address spaces are found again. pm forgets
-that a process had a space, or which vfs there is. rs forgets all services.
+that a process had a space, or which vfs there is. rs forgets all services. sched and ext2 believe
+that their alarms are far away.
 
 Limit: 120
 """
@@ -10,7 +11,8 @@ import count
 import plant
 from guest import finish, need, scenario, until
 
-RS, VM, PM = 0, 3, 5
+RS, VM, SCHED, PM, EXT2 = 0, 3, 4, 5, 14
+NEVER = b'\xff' * 8
 FEW = 300                       # frames, below vm's low mark
 NOBODYS = bytes(1)              # SPACE_NONE
 RETURN_0 = bytes.fromhex('31c0c3')
@@ -108,6 +110,31 @@ def forget_services(bed):
     assert ' 0 restarts, 1 recoveries' in guest.run('service status rs')[1]
 
 
+def read(guest, service, pattern):
+    return int(re.search(pattern, guest.run('service dump ' + service)[1])[1])
+
+
+def no_looks(bed):
+    """Who computes sinks, and is raised again."""
+    guest, pattern = bed.guest, r'raised (\d+) times'
+    bed.write(SCHED, numbers('sched', '&next_look')[0], NEVER)
+    guest.run('while :; do :; done & while :; do :; done & true')
+    before = read(guest, 'sched', pattern)
+    until(lambda: read(guest, 'sched', pattern) > before + 1)
+    guest.run('kill $(jobs -p); wait')
+
+
+def no_writing_back(bed):
+    guest, pattern = bed.guest, r'; (\d+) dirty buffers'
+    at = numbers('ext2', '&alarm_ns')[0]
+    guest.run('sync')
+    until(lambda: bed.memory.word(bed.memory.physical(EXT2, at), 8) == 0)   # none is set
+    bed.write(EXT2, at, NEVER)
+    guest.run('touch /root/new')
+    assert read(guest, 'ext2', pattern) > 0
+    until(lambda: read(guest, 'ext2', pattern) == 0)
+
+
 def main():
     with plant.scratch('forgotten') as folder, plant.Bed(folder) as bed:
         bed.fresh()
@@ -120,6 +147,10 @@ def main():
             not_detached(bed.guest, vm)
         with scenario('pm takes vfs for another one: programs live on'):
             wrong_vfs(bed.guest, vm)
+        with scenario('sched forgets to look: nobody starves'):
+            no_looks(bed)
+        with scenario('ext2 forgets to write back: it is done all the same'):
+            no_writing_back(bed)
         with scenario('rs forgets all services: it finds out, and knows them again'):
             forget_services(bed)
 

@@ -81,7 +81,7 @@ static void show(void)
 	uint64_t now = clock_monotonic_ns();
 	struct alarm_set_request alarm = { .deadline_ns = next_draw_ns };
 
-	if (now >= next_draw_ns) {
+	if (now >= next_draw_ns || next_draw_ns - now > DRAW_PAUSE_NS) {
 		draw();
 		next_draw_ns = clock_monotonic_ns() + DRAW_PAUSE_NS;
 		return;
