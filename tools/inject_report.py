@@ -16,6 +16,12 @@ COLUMNS = (                     # outcome, heading, colour
 )
 CAUSES = ('exception', 'exit', 'hung', 'ipc', 'complaint', 'resource', 'doubt')
 QUANTILES = (0.5, 0.9, 0.99, 1)
+GROUPS = {                      # classes; None: all others
+    'fail-stop, hang and protocol': ('stop', 'hang', 'livelock', 'leak', 'flood', 'garbage', 'lie',
+                                     'mute', 'grant', 'dma', 'irq'),
+    'wild stores': ('wild',),
+    'mutated code': None,
+}
 WIDTH, LEFT, BAR, GAP = 900, 110, 16, 6
 ONE_BY_ONE = 20                 # misses; of more, those alike are one line
 
@@ -41,6 +47,32 @@ def table(record, key):
     lines = ['| %s |' % ' | '.join(heads), '|---|' + '---:|' * (len(heads) - 1)]
     lines += [row(record, value, **{key: value}) for value in record.values(key)]
     return lines + [row(record, '**all**')]
+
+
+def rates(record):
+    """By service: how many of a group of classes were activated, and of how many of these all
+    programs were right."""
+    groups = {name: kinds and [kind for kind in record.values('kind') if kind in kinds]
+              for name, kinds in GROUPS.items()}
+    named = sum(filter(None, groups.values()), [])
+    for name, kinds in groups.items():
+        groups[name] = kinds or [kind for kind in record.values('kind') if kind not in named]
+
+    def cells(**what):
+        for kinds in groups.values():
+            active = sum(record.activated(kind=kind, **what) for kind in kinds)
+            good = sum(record.count(kind=kind, outcome=outcome, **what)
+                       for kind in kinds for outcome in GOOD)
+            wrong = sum(record.count(kind=kind, outcome='wrong', **what) for kind in kinds)
+            yield from (active, percent(good, active), wrong)
+
+    lines = ['| service | %s |' % ' | '.join('%s | all programs right | wrong data' % name
+                                             for name in groups),
+             '|---|' + '---:|' * (3 * len(groups))]
+    for name, what in [(service, {'service': service}) for service in record.values('service')] + [
+            ('**all**', {})]:
+        lines.append('| %s | %s |' % (name, ' | '.join(map(str, cells(**what)))))
+    return lines
 
 
 def quantile(times, q):
@@ -122,6 +154,7 @@ def report(record):
         for run in record.runs]
     lines = [INTRODUCTION % '\n'.join(runs), '## By service', '']
     lines += table(record, 'service') + ['', '## By class of fault', ''] + table(record, 'kind')
+    lines += ['', '## By service and kind of fault', ''] + rates(record)
     lines += ['', '## Time from the defect to ready again', ''] + repairs(record)
     lines += ['', '## What a program or the machine noticed', '',
               '`./skink inject NAME` does one of them again.', ''] + misses(record)

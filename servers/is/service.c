@@ -38,20 +38,35 @@ static const char *cause_text(uint32_t cause)
 	return cause < COUNT(name) && name[cause] != NULL ? name[cause] : "?";
 }
 
-static bool status_of(const char *name, struct rs_status_reply *r)
+static err_t status_of(const char *name, struct rs_status_reply *r)
 {
 	struct rs_status_request req = { 0 };
 
 	strlcpy(req.name, name, sizeof(req.name));
-	return rs_status(&rs, &req, r) == 0;
+	return rs_status(&rs, &req, r);
 }
 
-bool rights_by_name(const char *name, struct rs_rights *r)
+static err_t rights_of(const char *name, struct rs_rights *r)
 {
 	struct rs_rights_request req = { 0 };
 
 	strlcpy(req.name, name, sizeof(req.name));
-	return rs_rights(&rs, &req, r, sizeof(*r)) == 0;
+	return rs_rights(&rs, &req, r, sizeof(*r));
+}
+
+bool rights_by_name(const char *name, struct rs_rights *r)
+{
+	return rights_of(name, r) == 0;
+}
+
+/* EIO: rs has died of the question. */
+static err_t ask_rs(const char *name, struct rs_status_reply *s, struct rs_rights *r)
+{
+	err_t err = status_of(name, s);
+
+	if (err == 0)
+		err = rights_of(name, r);
+	return err == 0 || err == -ENOENT ? err : -EIO;
 }
 
 /* The next service; index counts on. */
@@ -74,7 +89,7 @@ void dump_services(void)
 
 	put("NAME             ID RANK STATE      UP s RESTARTS RECOVERED UNANSWERED LAST DEFECT\n");
 	while (next_service(&at, &r)) {
-		if (!status_of(r.name, &s))
+		if (status_of(r.name, &s) != 0)
 			continue;
 		put("%-16s %2u %4u %-8s %6u %8u %9u %10u %s", r.name, r.priv, r.rank,
 		    state_text(r.state), s.uptime_ms / 1000, r.restarts, r.recoveries, s.beats,
@@ -259,7 +274,7 @@ void put_account(const char *name, const struct rs_rights *r)
 		put("  it makes this dump\n");
 		return;
 	}
-	if ((r->priv.primitives & ANSWERING) != ANSWERING || !status_of(name, &s) ||
+	if ((r->priv.primitives & ANSWERING) != ANSWERING || status_of(name, &s) != 0 ||
 	    s.state != RS_STATE_RUNNING) {
 		put("  it answers nobody\n");
 		return;
@@ -353,9 +368,10 @@ err_t dump_service(const char *name)
 {
 	struct rs_status_reply s;
 	struct rs_rights r;
+	err_t err = ask_rs(name, &s, &r);
 
-	if (!status_of(name, &s) || !rights_by_name(name, &r))
-		return -ENOENT;
+	if (err != 0)
+		return err;
 	r.serves[sizeof(r.serves) - 1] = '\0';
 	put_life(name, &s, &r);
 	put_process(s.priv, &r);
@@ -418,9 +434,10 @@ err_t dump_rights(const char *name)
 	struct rs_status_reply s;
 	struct proc_info_reply p;
 	struct rs_rights r;
+	err_t err = ask_rs(name, &s, &r);
 
-	if (!status_of(name, &s) || !rights_by_name(name, &r))
-		return -ENOENT;
+	if (err != 0)
+		return err;
 	r.serves[sizeof(r.serves) - 1] = '\0';
 	put("%s may:\n  memory        %lu KiB\n", name, (unsigned long)r.memory / 1024);
 	put_rights(&r.priv);
