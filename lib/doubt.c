@@ -19,8 +19,8 @@
 #define LEAST_NS (8 * SECOND_NS)
 #define MOST_NS (4096 * SECOND_NS)
 enum { STANDING = 64 };
-enum { LINUX_CLOSE = 3, LINUX_CLONE = 56, LINUX_FORK, LINUX_VFORK, LINUX_FCNTL = 72,
-       LINUX_CLONE3 = 435, LINUX_ERRORS = 133 };
+enum { LINUX_CLOSE = 3, LINUX_CLONE = 56, LINUX_FORK, LINUX_VFORK, LINUX_EXECVE,
+       LINUX_FCNTL = 72, LINUX_CLONE3 = 435, LINUX_ERRORS = 133 };
 
 static struct {
 	endpoint_t client;              /* of the call; the latest */
@@ -46,7 +46,10 @@ bool linux_failure_is_unusual(uint32_t type, int64_t result)
 	case -ENAMETOOLONG:
 	case -ELOOP:
 	case -EOVERFLOW:
+	case -ENOEXEC:
 		return true;
+	case -EACCES:
+		return type == LINUX_EXECVE;
 	case -EBADF:
 		return type != LINUX_CLOSE && type != LINUX_FCNTL;
 	case -EAGAIN:
