@@ -92,6 +92,8 @@ void pages_again(void)
 
 /* ---- programs that stand still ---- */
 
+enum { PAGE_FAULT = 14 };               /* the CPU's vector */
+
 struct cause { uint8_t signal, code; };
 
 /* What a CPU exception means to a program (Linux arch/x86/kernel/traps.c). */
@@ -103,9 +105,26 @@ static const struct cause exceptions[32] = {
 	[16] = { SIG_FPE, 7 }, [17] = { SIG_BUS, 1 }, [19] = { SIG_FPE, 7 },
 };
 
+/* A verdict on a page fault: signal << 32 | si_code. */
+static bool is_of_vm(const struct proc_next_reply *e)
+{
+	return e->vector == PAGE_FAULT && e->code >> 32 != 0;
+}
+
+/* Of vm's word, that a page may not be touched, a program dies: it touches it again, and has to
+ * hear the same. */
+static bool is_first_word(struct thread *t, const struct proc_next_reply *e)
+{
+	if (!is_of_vm(e) || (t->refused_at == e->address && t->refused == e->code))
+		return false;
+	t->refused_at = e->address;
+	t->refused = e->code;
+	return true;
+}
+
 static struct signal_info info_of_exception(const struct proc_next_reply *e)
 {
-	if (e->vector == 14 && e->code >> 32)   /* vm's word: signal << 32 | si_code */
+	if (is_of_vm(e))
 		return (struct signal_info){ .signal = (int)(e->code >> 32 & 63),
 					     .code = (int)(e->code & 0xffffffff),
 					     .value = e->address };
@@ -120,7 +139,7 @@ static void parked(struct thread *t, const struct proc_next_reply *e)
 {
 	t->parked = 1;
 	effect_forget(t);
-	if (e->cause == CAUSE_EXCEPTION) {
+	if (e->cause == CAUSE_EXCEPTION && !is_first_word(t, e)) {
 		struct signal_info info = info_of_exception(e);
 
 		if (info.signal == SIG_KILL) {          /* vm is out of memory */

@@ -48,6 +48,7 @@ struct thread {
 	uint64_t wake_ns;               /* WAIT_SLEEP, WAIT_SIGTIMED: 0: never */
 	uint64_t wait_arg[3];
 	uint64_t page_tried;            /* the latest page that such a call waited for */
+	uint64_t refused_at, refused;   /* vm's latest verdict on a page fault: where, and what */
 	uint64_t call[7];               /* WAIT_PAGE: type and words of the call to do again */
 	int32_t wait_pid;
 	char name[NAME];

@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """pm, vfs or procfs is about to have a call fail as calls hardly ever do: it comes to that verdict
-again in another life. If it was wrong, no program notices; if it was right, that is asked once.
+again in another life. If it was wrong, no program notices; if it was right, that is asked once. vm
+refuses a page: it is asked again.
 
 Limit: 60
 """
+import hashlib
+
 import count
 import plant
-from guest import finish, need, scenario
+from guest import finish, need, scenario, until
 
-SLOT = {'pm': 5, 'vfs': 6, 'procfs': 13}
+SLOT = {'vm': 3, 'pm': 5, 'vfs': 6, 'procfs': 13}
 FAILS = {errno: b'\x48\xc7\xc0' + (-errno).to_bytes(4, 'little', signed=True) + b'\xc3'
          for errno in (2, 5, 8, 9, 13, 14)}              # mov $-errno,%rax; ret
+# rdtsc; mov $11,%edx; shl $32,%rdx; or %rdx,%rax; ret: SIGSEGV, never twice in the same words
+SEGV = bytes.fromhex('0f31 ba0b000000 48c1e220 4809d0 c3')
 NULL = b'\x31\xc0\xc3'                         # xor %eax,%eax; ret
 
 
@@ -72,13 +77,34 @@ def pause(bed):
         assert (deaths, 'Not a directory' in out) == (expected, True), out
 
 
+def refused(bed):
+    at, size, number = count.numbers(
+        count.elf_of('pm'), "&((struct state *)&'state.c'::state)->thread[0].refused",
+        'sizeof(struct thread)', "sizeof(((struct state *)0)->thread) / sizeof(struct thread)")
+    fault = count.Symbols(count.elf_of('vm')).address['vm_fault']
+    place = bed.memory.physical(SLOT['vm'], fault)
+    right = bytes(bed.memory.ram[place:place + len(SEGV)])
+
+    def has_heard():
+        return any(bed.memory.word(bed.memory.physical(SLOT['pm'], at + n * size), 8)
+                   for n in range(number))
+
+    bed.write(SLOT['vm'], fault, SEGV)
+    bed.guest.send('head -c 1000000 /dev/zero | sha1sum | cut -c 1-8; echo ha"s" ended\n')
+    until(has_heard)
+    bed.write(SLOT['vm'], fault, right)
+    out = bed.guest.expect(r'(.*)\r?\nhas ended').group(1)
+    assert out.strip() == hashlib.sha1(bytes(1000000)).hexdigest()[:8].encode(), out
+
+
 def main():
     with plant.scratch('doubted') as folder, Bed(folder) as bed:
         bed.fresh()
         for title, run in (('a call that would have failed by a damaged service does not', wrong),
                            ('names, texts and listings of /proc are right, or not given', unproved),
                            ('a call that fails does so; it is doubted once', right),
-                           ('another call that fails so is not doubted at once', pause)):
+                           ('another call that fails so is not doubted at once', pause),
+                           ('a page that vm refuses is asked for again', refused)):
             with scenario(title):
                 run(bed)
 
