@@ -52,11 +52,12 @@ def table(record, key):
 def rates(record):
     """By service: how many of a group of classes were activated, and of how many of these all
     programs were right."""
-    groups = {name: kinds and [kind for kind in record.values('kind') if kind in kinds]
+    groups = {name: kinds is not None and [kind for kind in record.values('kind') if kind in kinds]
               for name, kinds in GROUPS.items()}
     named = sum(filter(None, groups.values()), [])
-    for name, kinds in groups.items():
-        groups[name] = kinds or [kind for kind in record.values('kind') if kind not in named]
+    for name, kinds in GROUPS.items():
+        if kinds is None:
+            groups[name] = [kind for kind in record.values('kind') if kind not in named]
 
     def cells(**what):
         for kinds in groups.values():

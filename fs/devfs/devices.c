@@ -6,8 +6,7 @@
  * Speaks:   ds.subscribe, ds.unsubscribe, ds.event_next.
  * Touches:  nodes that it has made.
  * Trusts:   ds.
- * On crash: ds tells of all names again, for what it had told may not have been done. So a node
- *           that a program has removed is there again.
+ * On crash: ds tells of all names again, for what it had told may not have been done.
  *
  * A driver that has a disk publishes it as `dev/NAME`; a server stands for its devices by its own
  * name. Numbers are Linux's (Documentation/admin-guide/devices.txt).
@@ -83,11 +82,15 @@ static void vanish(unsigned i)
 		node_remove(n);
 }
 
+_Static_assert(COUNT(devices) <= 32, "a bit for each in state.there");
+
+/* What is told again changes nothing: a node that a program has removed or named otherwise. */
 static void changed(const char *name, bool there)
 {
 	for (unsigned i = 0; i < COUNT(devices); i++) {
-		if (strcmp(devices[i].needs, name) != 0)
+		if (strcmp(devices[i].needs, name) != 0 || !(state.there & BIT(i)) == !there)
 			continue;
+		state.there ^= (uint32_t)BIT(i);
 		if (there)
 			appear(i);
 		else
@@ -104,10 +107,11 @@ static void devices_subscribe(void)
 		print("<3>ds does not tell of devices\n");
 }
 
+/* Not what we die of each time. */
 void devices_subscribe_again(void)
 {
 	struct ds_unsubscribe_request req = { .pattern = "*" };
-	err_t err = ds_unsubscribe(&ds, &req);
+	err_t err = server_attempt() < DEATHS_OF_ONE ? ds_unsubscribe(&ds, &req) : 0;
 
 	if (err != 0 && err != -ENOENT)
 		print("<3>ds keeps to what it has told: %d\n", (int)err);

@@ -28,6 +28,7 @@ struct node {
 
 struct state {
 	struct node node[NR_NODES];
+	uint32_t there;                 /* devices, a bit each, of which ds says that they are */
 };
 
 extern struct state state;

@@ -59,14 +59,14 @@ bool rights_by_name(const char *name, struct rs_rights *r)
 	return rights_of(name, r) == 0;
 }
 
-/* EIO: rs has died of the question. */
+/* ERECOVERED: rs has died of the question. */
 static err_t ask_rs(const char *name, struct rs_status_reply *s, struct rs_rights *r)
 {
 	err_t err = status_of(name, s);
 
 	if (err == 0)
 		err = rights_of(name, r);
-	return err == 0 || err == -ENOENT ? err : -EIO;
+	return err == 0 || err == -ENOENT ? err : -ERECOVERED;
 }
 
 /* The next service; index counts on. */

@@ -20,6 +20,7 @@
  * any but those without which programs cannot run --do_rs_degrade--> degraded
  */
 #include "rs.h"
+#include <contract/ds.h>
 #include <contract/kernel.h>
 #include <lib/args.h>
 #include <lib/assert.h>
@@ -482,13 +483,16 @@ void guard_due(uint64_t now)
 	}
 }
 
-/* Does it talk to one that has yet to be started? ds answers when there is a successor. */
+/* Does it talk to one that ds does not know again yet? */
 static bool talks_to_dead(unsigned id)
 {
-	for (unsigned k = 0; k < NR_SERVICES; k++)
-		if (state.service[k].phase == RS_STATE_DEAD &&
+	for (unsigned k = 0; k < NR_SERVICES; k++) {
+		const struct service *s = &state.service[k];
+
+		if ((s->phase == RS_STATE_DEAD || (alive(s) && !s->published)) &&
 		    manifest_may_talk(manifest_of(id), manifest_of(k)))
 			return true;
+	}
 	return false;
 }
 
@@ -506,7 +510,7 @@ static bool waits_for_late(unsigned id, uint64_t now)
 	other = endpoint_slot(info.partner);
 	if (other >= NR_SERVICES || !endpoint_eq(info.partner, service_endpoint(other)))
 		return false;
-	if (other == ID_DS && talks_to_dead(id))
+	if (other == ID_DS && info.type == DS_WAIT && talks_to_dead(id))
 		return true;
 	s = &state.service[other];
 	return s->phase == RS_STATE_STARTING || s->phase == RS_STATE_SCRIPTED ||

@@ -142,6 +142,6 @@ void audit(void)
 	waits_again();
 	server_commit();                /* answers that are made are on their way */
 	lost_again();
-	if (state.alarm != 0 && state.alarm != ALARM_NOW && state.alarm <= clock_monotonic_ns())
-		on_alarm();
+	if (state.alarm != 0 && state.alarm <= clock_monotonic_ns())
+		vfs_alarm();            /* it was lost */
 }

@@ -421,7 +421,7 @@ int64_t linux_exec_init(struct op *o)
 	if (r->total == 0) {
 		err = open_console(o);
 		if (err != 0)
-			return err;
+			return err == -PARKED ? err : init_failed(o);
 		r->total = 1;
 	}
 	find_init_option();

@@ -103,7 +103,7 @@ static void look_at_all(void)
 	rows_run();
 }
 
-static void alarm(void)
+void vfs_alarm(void)
 {
 	if (!has_looked)
 		look_at_all();
@@ -141,7 +141,7 @@ static struct answered answered[NR_PROCS] SECTION_UNDO;
 
 static const struct server server = {
 	.name = "vfs", .init = init, .check = check, .linux_call = vfs_linux_call,
-	.populate = populate, .on_notify = on_notify, .on_alarm = alarm, .on_cancel = on_cancel,
+	.populate = populate, .on_notify = on_notify, .on_alarm = vfs_alarm, .on_cancel = on_cancel,
 	.summary = vfs_summary, .audit = audit, .answered = answered,
 	.take_back = call_take_back,
 };

@@ -415,6 +415,7 @@ int64_t file_bytes(struct op *o, unsigned inode, uint64_t pos, void *to, size_t 
 /* ---- fork.c, jobs.c ---- */
 handler linux_fork, linux_vfork, linux_clone, linux_clone3;
 void jobs_announce(void);
+void vfs_alarm(void);
 void jobs_pull(void);
 void init_look(void);
 

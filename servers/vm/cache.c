@@ -174,13 +174,17 @@ static unsigned take_batch(uint32_t first, unsigned n)
 {
 	struct map_run run[BATCH];
 	const pfn_t *next = frames_peek(n, &n);
+	struct space_query_reply page;
 	err_t err;
 
 	for (unsigned i = 0; i < n; i++)
 		run[i] = (struct map_run){ slot_va(first + i) | MAP_WRITE | MAP_ZERO, next[i], 1 };
 	err = n != 0 ? pages_map(ID_VFS, run, n, n) : -ENOMEM;
-	if (err == -EEXIST && n == 1)
-		return frame_of[first] != 0;    /* a call done again */
+	if (err == -EEXIST && n == 1 && page_query(ID_VFS, slot_va(first), &page)) {
+		if (frame_of[first] == 0)       /* else it is a call done again */
+			set_frame(first, page.pfn);
+		return 1;
+	}
 	if (err == -EEXIST)
 		return take_batch(first, 1);
 	if (err != 0)

@@ -27,9 +27,11 @@ with tempfile.TemporaryDirectory() as folder:
                 assert guest.run(command)[0] == 0
                 until(lambda: guest.run('test -b /dev/vda')[0] == status, 15)
                 assert guest.service('devfs').recoveries == before + 1
-        with scenario('nodes that programs have made or changed are as they were'):
-            guest.run('mknod /dev/mine c 1 5; chmod 600 /dev/mine; chmod 640 /dev/vda')
+        with scenario('nodes that programs have made, changed or removed are as they were'):
+            guest.run('mknod /dev/mine c 1 5; chmod 600 /dev/mine; chmod 640 /dev/vda; '
+                      'rm /dev/rtc; mv /dev/ttyS0 /dev/line')
             assert guest.run('service kill devfs')[0] == 0
-            out = guest.run('stat -c %a /dev/mine /dev/vda')[1]
-            assert out == '600\n640\n', out
+            out = guest.run('stat -c %a /dev/mine /dev/vda; cd /dev; ls rtc ttyS0 line; cd /')[1]
+            assert out.startswith('600\n640\n') and out.endswith('line\n'), out
+            assert out.count('No such file') == 2, out
 finish()
