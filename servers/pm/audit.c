@@ -42,6 +42,18 @@ static bool has_to_begin(const struct thread *t)
 	return t->tid == 1 && !process_of(t)->did_exec;
 }
 
+/* Between two messages each thread has begun, or is that which vfs has yet to let begin. */
+static void begin_again(const struct thread *t)
+{
+	struct proc_resume_request req = { .proc = endpoint_of(t) };
+
+	for (unsigned i = 0; i < NR_THREADS; i++)
+		if (state.thread[i].alive && endpoint_eq(state.thread[i].unborn, req.proc))
+			return;
+	if (sys_proc_resume(&req) == 0)
+		print("repaired: thread %u had not begun\n", t->tid);
+}
+
 /* Between two messages each process in the kernel is a thread's, and the reverse. Who waits for
  * what is only half there would wait for ever. */
 static void compare(unsigned i)
@@ -50,9 +62,13 @@ static void compare(unsigned i)
 	struct thread *t = &state.thread[i];
 	struct proc_info_reply info;
 
-	if (sys_proc_info(&req, &info) != 0 || (t->alive && has_to_begin(t)) ||
-	    endpoint_eq(info.proc, t->alive ? endpoint_of(t) : ENDPOINT_NONE))
+	if (sys_proc_info(&req, &info) != 0 || (t->alive && has_to_begin(t)))
 		return;
+	if (endpoint_eq(info.proc, t->alive ? endpoint_of(t) : ENDPOINT_NONE)) {
+		if (t->alive && info.state & STATE_NEW && !t->parked)
+			begin_again(t);
+		return;
+	}
 	print("repaired: slot %u: pm knows of thread %u, the kernel of endpoint 0x%x\n", req.slot,
 	      t->alive ? t->tid : 0, info.proc.v);
 	if (t->alive)

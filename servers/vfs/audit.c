@@ -15,6 +15,7 @@
 #include <lib/complain.h>
 
 enum { PATIENCE_MOST = 5 };             /* times that it is doubled */
+enum { BOARD_NOTHING = BOARD_DONE + 1 };        /* a phase that there is not */
 
 struct seen { uint64_t number; unsigned phase, looks; };        /* of an entry of a board */
 
@@ -34,12 +35,22 @@ static void server_silent(unsigned server, unsigned looks)
 		seen[server][n].looks = 0;
 }
 
+/* An entry that says that nothing was asked, and something was: a server that is wrong has written
+ * that. It is taken for an answer that there is not (server_look). */
+static bool is_freed(unsigned server, unsigned n)
+{
+	const struct request *q = &state.request[server][n];
+
+	return board_of(server)->phase[n] == BOARD_FREE && q->type != 0 && q->sent && !q->taken &&
+	       !q->held && !q->lost;
+}
+
 /* At each heartbeat: what a server may not have heard, or forgotten, it is told again; what it has
  * answered since the last one, and not told of, is taken. */
 static void server_remind(unsigned server)
 {
 	struct board *b = board_of(server);
-	unsigned asked = 0, unheard = 0, longest = 0;
+	unsigned asked = 0, unheard = 0, freed = 0, longest = 0;
 
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++) {
 		struct seen *s = &seen[server][n];
@@ -48,6 +59,10 @@ static void server_remind(unsigned server)
 		*s = (struct seen){ b->number[n], b->phase[n], same ? s->looks + 1 : 0 };
 		if (b->phase[n] == BOARD_DONE)
 			unheard += same;
+		if (s->looks > 1 && is_freed(server, n)) {
+			b->phase[n] = BOARD_NOTHING;
+			freed++;
+		}
 		if (b->phase[n] != BOARD_ASKED)
 			continue;
 		asked++;
@@ -59,10 +74,14 @@ static void server_remind(unsigned server)
 	else if (state.server[server].patience != 0)
 		state.server[server].patience = 0;
 	server_silent(server, longest);
-	if (unheard == 0)
-		return;
-	print("repaired: %u answers of %s were never told of\n", unheard, server_name(server));
-	server_look(server);
+	if (unheard != 0)
+		print("repaired: %u answers of %s were never told of\n", unheard,
+		      server_name(server));
+	if (freed != 0)
+		print("repaired: %u requests had gone from the board of %s\n", freed,
+		      server_name(server));
+	if (unheard + freed != 0)
+		server_look(server);
 }
 
 static void servers_remind(void)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """vm forgets what it has, and nobody dies: memory and address spaces are found again. pm forgets
 that a process had a space, or which vfs there is. rs forgets all services. sched and ext2 believe
-that their alarms are far away.
+that their alarms are far away. pm does not let a child begin; devfs drops a request.
 
 Limit: 120
 """
@@ -11,7 +11,7 @@ import count
 import plant
 from guest import finish, need, scenario, until
 
-RS, VM, SCHED, PM, EXT2 = 0, 3, 4, 5, 14
+RS, VM, SCHED, PM, VFS, EXT2 = 0, 3, 4, 5, 6, 14
 NEVER = b'\xff' * 8
 FEW = 300                       # frames, below vm's low mark
 NOBODYS = bytes(1)              # SPACE_NONE
@@ -110,6 +110,43 @@ def forget_services(bed):
     assert ' 0 restarts, 1 recoveries' in guest.run('service status rs')[1]
 
 
+def not_begun(guest, vm):
+    bed, at = vm.bed, count.Symbols(count.elf_of('pm')).address['sys_proc_resume']
+    forks = numbers('pm', "&((struct state *)&'state.c'::state)->forks")[0]
+
+    def forked():
+        return bed.memory.word(bed.memory.physical(PM, forks), 4)
+
+    before, place = forked(), bed.memory.physical(PM, at)
+    right = bytes(bed.memory.ram[place:place + len(RETURN_0)])
+    bed.write(PM, at, RETURN_0)
+    guest.send('(echo ch"i"ld)\n')
+    until(lambda: forked() != before)
+    bed.write(PM, at, right)
+    guest.expect('child', 15)
+    assert 'had not begun' in guest.run('dmesg')[1]
+
+
+def freed(guest, vm):
+    """The entry on its board, while it stands still."""
+    bed = vm.bed
+    board, phase, number, asked = numbers(
+        'vfs', "&'server.c'::board[2]", '&((struct board *)0)->phase[0]', '(int)BOARD_ENTRIES',
+        '(int)BOARD_ASKED')
+    place = bed.memory.physical(VFS, board + phase)
+
+    def entries():
+        return [n for n in range(number) if bed.memory.ram[place + n] == asked]
+
+    guest.run('service kill -STOP devfs')
+    guest.send('ls /dev | grep -c rtc; echo "l"isted\n')
+    until(entries)
+    with plant.standing(guest) as stub:
+        stub.write(place + entries()[0], bytes(1))
+    guest.expect(r'1\r?\nlisted', 30)
+    assert 'had gone from the board of devfs' in guest.run('dmesg')[1]
+
+
 def read(guest, service, pattern):
     return int(re.search(pattern, guest.run('service dump ' + service)[1])[1])
 
@@ -144,6 +181,10 @@ def main():
             forget_frames(bed.guest, vm)
         with scenario('processes have ended, and vm was not told'):
             not_detached(bed.guest, vm)
+        with scenario('a child was not let begin: it begins'):
+            not_begun(bed.guest, vm)
+        with scenario('devfs drops a request from its board: it is asked again'):
+            freed(bed.guest, vm)
         with scenario('pm takes vfs for another one: programs live on'):
             wrong_vfs(bed.guest, vm)
         with scenario('sched forgets to look: nobody starves'):
