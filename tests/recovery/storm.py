@@ -18,7 +18,7 @@ import count
 import machine
 import plant
 import uses
-from guest import Guest, finish, need, scenario, take_seed
+from guest import Guest, finish, need, scenario, take_seed, until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LONG = bool(os.environ.get('SKINK_LONG'))
@@ -167,11 +167,12 @@ def phase(bed, known, pause, seconds, how, seed):
     if how == STRIKE:
         killed = flight.strikes(guest, pause, seconds, random.Random(seed))
     elif pause:
-        guest.run('/usr/lib/skink/assassin -r %d %d %d %s > /tmp/killed 2>&1 & true' % (
-            seed, pause, seconds, ' '.join(s.name for s in known)))
+        guest.run('(/usr/lib/skink/assassin -r %d %d %d %s; echo over) > /tmp/killed 2>&1 & true'
+                  % (seed, pause, seconds, ' '.join(s.name for s in known)))
         flight.watch(seconds)
     rounds, bad = end(guest, seconds + 120)
     if pause and how != STRIKE:
+        until(lambda: guest.run('grep over /tmp/killed')[0] == 0)       # it may take longer
         out = guest.run('cat /tmp/killed')[1]
         killed = {name: int(n) for name, n in re.findall(r'^killed (\w+) (\d+)', out, re.M)}
     return rounds, bad, killed, flight.seen
