@@ -294,7 +294,6 @@ void manifest_priv(const struct manifest *m, const struct manifest *const *set, 
 	*d = (struct priv_desc){
 		.primitives = m->primitives,
 		.rights = m->rights,
-		.sendrec_to = ids(set, count, &m->talks),
 		/* the guardian in any case: the answer to its heartbeat */
 		.notify_to = ids(set, count, &m->notifies) | BIT(guardian),
 		.calls = m->calls,
@@ -306,8 +305,8 @@ void manifest_priv(const struct manifest *m, const struct manifest *const *set, 
 	};
 	if (m->notifies_all)
 		d->notify_to = BIT(MANIFEST_IDS) - 1;
-	for (unsigned i = 0; i < count && m->talks_all; i++)
-		if (set[i]->rank < m->rank)
+	for (unsigned i = 0; i < count; i++)
+		if (manifest_may_talk(m, set[i]))
 			d->sendrec_to |= BIT(set[i]->id);
 	memcpy(d->posix, m->uses, sizeof(d->posix));
 	d->posix[LINUX_WRITE / 64] |= BIT(LINUX_WRITE % 64);

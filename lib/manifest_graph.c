@@ -122,6 +122,11 @@ static err_t check_serves(const struct set *s, unsigned i)
 
 /* ---- talks, notifies ---- */
 
+bool manifest_may_talk(const struct manifest *m, const struct manifest *to)
+{
+	return m->talks_all ? to->rank < m->rank : names(&m->talks, to);
+}
+
 static err_t check_talks(const struct set *s, unsigned i)
 {
 	const struct manifest *m = s->m[i];
@@ -280,11 +285,6 @@ static err_t check_complains(const struct set *s, unsigned i)
 }
 
 /* ---- faults ---- */
-
-bool manifest_may_talk(const struct manifest *m, const struct manifest *to)
-{
-	return m->talks_all ? to->rank < m->rank : names(&m->talks, to);
-}
 
 bool manifest_may_inject(const struct manifest *m, const struct manifest *of)
 {

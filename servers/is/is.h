@@ -44,7 +44,7 @@ page_maker dump_services, dump_privileges, dump_devices, dump_routes;   /* servi
 page_maker dump_memory, dump_grants, dump_names, dump_trace;    /* memory.c, trace.c */
 
 bool info_of_slot(uint32_t slot, struct proc_info_reply *r);    /* false: it is free */
-bool rights_by_name(const char *name, struct rs_rights *r);
+err_t rights_of(const char *name, struct rs_rights *r);
 err_t dump_service(const char *name);
 err_t dump_rights(const char *name);            /* and what is seen of their use */
 void put_account(const char *name, const struct rs_rights *r);  /* what it says of itself */

@@ -76,7 +76,7 @@ void dump_grants(void)
 
 	for (; rs_list(&rs, &req, &s) == 0; req.index++) {
 		s.name[sizeof(s.name) - 1] = '\0';
-		if (!rights_by_name(s.name, &r) ||
+		if (rights_of(s.name, &r) != 0 ||
 		    !(r.priv.calls & BIT(SYS_GRANT_CREATE - 0x1000)))
 			continue;
 		put("%s: may make up to %d grants\n", s.name, GRANT_ROWS);

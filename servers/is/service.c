@@ -46,17 +46,12 @@ static err_t status_of(const char *name, struct rs_status_reply *r)
 	return rs_status(&rs, &req, r);
 }
 
-static err_t rights_of(const char *name, struct rs_rights *r)
+err_t rights_of(const char *name, struct rs_rights *r)
 {
 	struct rs_rights_request req = { 0 };
 
 	strlcpy(req.name, name, sizeof(req.name));
 	return rs_rights(&rs, &req, r, sizeof(*r));
-}
-
-bool rights_by_name(const char *name, struct rs_rights *r)
-{
-	return rights_of(name, r) == 0;
 }
 
 /* ERECOVERED: rs has died of the question. */
@@ -161,7 +156,7 @@ void dump_privileges(void)
 	struct rs_rights rights;
 
 	while (next_service(&at, &r)) {
-		if (!rights_by_name(r.name, &rights))
+		if (rights_of(r.name, &rights) != 0)
 			continue;
 		put("%s: id %u, rank %u, priority %u, quantum %u, guardian %s\n", r.name, r.priv,
 		    rights.priv.rank, rights.priv.priority, rights.priv.quantum,
@@ -210,7 +205,7 @@ void dump_devices(void)
 	struct rs_rights rights;
 
 	while (next_service(&at, &r))
-		if (rights_by_name(r.name, &rights) && has_devices(&rights.priv)) {
+		if (rights_of(r.name, &rights) == 0 && has_devices(&rights.priv)) {
 			put("%s:\n", r.name);
 			put_device_rights(&rights.priv);
 		}
@@ -253,7 +248,7 @@ void dump_routes(void)
 	struct rs_rights rights;
 
 	while (next_service(&at, &r))
-		if (rights_by_name(r.name, &rights) && has_routes(&rights)) {
+		if (rights_of(r.name, &rights) == 0 && has_routes(&rights)) {
 			put("%s:\n", r.name);
 			put_routes(&rights);
 		}

@@ -497,7 +497,8 @@ static bool talks_to_dead(unsigned id)
 }
 
 /* Is it in a call to a service that stands frozen, or owes an answer itself, and not only since
- * now? Then that one is in question, and this one when the other has answered. */
+ * now? Then that one is in question, and this one when the other has answered. Or does ds keep the
+ * answer until one that is dead has a successor? */
 static bool waits_for_late(unsigned id, uint64_t now)
 {
 	struct proc_info_request req = { .slot = id };

@@ -94,6 +94,7 @@ void rows_recover(void);
 bool row_go_on(unsigned n);                     /* it stood still: in no queue, nothing asked */
 bool row_is_first(const struct row *r);         /* of those in its queue; it is in one */
 void audit(void);                               /* audit.c */
+void vfs_alarm(void);                           /* vfs.c; also by audit() */
 bool op_timed_out(const struct op *o);
 handler *handler_of(uint32_t type);             /* vfs.c */
 int64_t vfs_linux_call(const struct delivery *d);
@@ -415,7 +416,6 @@ int64_t file_bytes(struct op *o, unsigned inode, uint64_t pos, void *to, size_t 
 /* ---- fork.c, jobs.c ---- */
 handler linux_fork, linux_vfork, linux_clone, linux_clone3;
 void jobs_announce(void);
-void vfs_alarm(void);
 void jobs_pull(void);
 void init_look(void);
 

@@ -17,10 +17,9 @@ CHECKS = {'vm': 'vm_check', 'pm': 'check', 'vfs': 'check'}
 DYING = ('vm', 'pm', 'vfs', 'tty')
 ROUNDS = 6
 APART = 1.5                     # s, at most
-rnd = random.Random(7)
-
-
+# What a vfs that begins, and the first process, ask of vm.
 FIRST_CALLS = ('do_vm_lend', 'do_vm_cache_take', 'do_vm_space_new', 'do_vm_map')
+rnd = random.Random(7)
 
 
 def die(bed, code, function='undo_commit'):
@@ -84,9 +83,9 @@ with BootSet() as boot, tempfile.TemporaryDirectory() as folder:
     guest = bed.guest
     for function in FIRST_CALLS:
         with scenario('vm dies in %s, when init comes up' % function):
-            deaths = guest.service('vm').restarts
+            restarts = guest.service('vm').restarts
             assert die(bed, vm, function) and die(bed, vfs)
             new_shell(guest)
-            assert guest.service('vm').restarts == deaths + 1
+            assert guest.service('vm').restarts == restarts + 1
             assert guest.run('mount | grep -c ext2') == (0, '1\n')
 finish()
