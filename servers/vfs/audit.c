@@ -137,6 +137,41 @@ static bool holds(unsigned slot, endpoint_t proc)
 	return r->phase != ROW_FREE && endpoint_eq(r->client, proc);
 }
 
+/* Has its process ended? Who leads others may end before they do. */
+static bool has_ended(const struct process *p)
+{
+	struct pm_info_request req = { .pid = p->pid };
+	struct pm_info_reply reply;
+	err_t err = pm_info(&pm, &req, &reply);
+
+	return err == -ENOENT || (err == 0 && reply.threads == 0);
+}
+
+/* Whose job was lost holds what it had open. Its job may be on its way: what was so a heartbeat
+ * ago, too, counts. */
+static void processes_look(void)
+{
+	static endpoint_t missed[NR_PROCS];
+
+	for (unsigned slot = FIRST_PROGRAM; slot < NR_PROCS; slot++) {
+		struct process *p = &state.process[slot];
+		struct proc_info_request req = { .slot = slot };
+		struct proc_info_reply info;
+		endpoint_t who = p->who;
+
+		if (who.v == 0 || sys_proc_info(&req, &info) != 0 || endpoint_eq(info.proc, who)) {
+			who = ENDPOINT_NONE;
+		} else if (endpoint_eq(missed[slot], who) && has_ended(p)) {
+			print("repaired: process %u had ended\n", p->pid);
+			process_gone(p);
+			orphans_look();
+			undo_commit();
+		}
+		missed[slot] = who;
+	}
+	rows_run();
+}
+
 static void lost_again(void)
 {
 	for (unsigned slot = FIRST_PROGRAM; slot < NR_PROCS; slot++) {
@@ -156,6 +191,7 @@ void audit(void)
 	servers_remind();
 	services_changed();
 	jobs_pull();
+	processes_look();
 	orphans_look();
 	faults_pull();
 	waits_again();

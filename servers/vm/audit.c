@@ -3,7 +3,7 @@
  *
  * Job:      finds programs that wait for an answer and that vm does not hold: answers faults, and
  *           calls when pm has them cancelled (docs/notes/0027); takes spaces back whose processes
- *           are gone; looks at what is due.
+ *           are gone; tells vfs again of pages that are waited for; looks at what is due.
  * Speaks:   contracts/vm (lost_next), to pm; the kernel call proc_info.
  * Touches:  nothing of its own.
  * Trusts:   the kernel's word about who waits for whom.
@@ -14,8 +14,15 @@
 #include <lib/print.h>
 #include <lib/service_ids.h>
 
+enum { TICKET_LOOKS = 8 };              /* heartbeats that vfs has for a page */
+
 static unsigned looked;                 /* slots below have been told of */
 static uint32_t faulted[NR_PROCS] SECTION_UNDO;         /* serial of the latest fault */
+
+static struct {
+	uint32_t ticket;
+	unsigned looks;                 /* with this ticket told */
+} told[NR_PROCS];
 
 void audit_fault(const struct delivery *d)
 {
@@ -57,6 +64,25 @@ static void user_find(unsigned slot)
 	undo_commit();
 }
 
+/* A ticket is told once, and what tells of it may be lost. If vfs is only slow, it is told twice,
+ * and supplies one that is stale. */
+static void ticket_again(unsigned slot)
+{
+	const struct wait *w = &state.wait[slot];
+
+	if ((w->kind != WAIT_PAGE && w->kind != WAIT_POPULATE) || !w->told ||
+	    w->ticket != told[slot].ticket) {
+		told[slot].ticket = w->ticket;
+		told[slot].looks = 0;
+		return;
+	}
+	if (++told[slot].looks % TICKET_LOOKS != 0)
+		return;
+	print("repaired: vfs is told again of the page that process %u waits for\n", slot);
+	wait_tell_again(slot);
+	undo_commit();
+}
+
 err_t do_vm_lost_next(const struct call *c, struct vm_lost_next_reply *reply)
 {
 	struct proc_info_reply info;
@@ -80,6 +106,8 @@ void audit(void)
 
 	if (frames_wanted() != 0)
 		memory_find();
+	for (unsigned slot = FIRST_PROGRAM; slot < NR_PROCS; slot++)
+		ticket_again(slot);
 	waits_alarm();
 	waits_for_memory_again();
 	for (unsigned slot = FIRST_PROGRAM; slot < NR_PROCS; slot++) {

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """vm forgets what it has, and nobody dies: memory and address spaces are found again. pm forgets
 that a process had a space, or which vfs there is. rs forgets all services. sched and ext2 believe
-that their alarms are far away. pm does not let a child begin; devfs drops a request.
+that their alarms are far away. pm does not let a child begin; devfs drops a request. vfs does not
+hear that a process has ended, and brings a page to nobody.
 
 Limit: 120
 """
@@ -147,6 +148,40 @@ def freed(guest, vm):
     assert 'had gone from the board of devfs' in guest.run('dmesg')[1]
 
 
+def not_closed(guest, vm):
+    """Who reads a pipe waits for the end of a process of which vfs did not hear."""
+    bed, at = vm.bed, count.Symbols(count.elf_of('vfs')).address['process_gone']
+    done = numbers('vfs', "&((struct state *)&'state.c'::state)->job_done")[0]
+
+    def jobs():
+        return bed.memory.word(bed.memory.physical(VFS, done), 4)
+
+    before, place = jobs(), bed.memory.physical(VFS, at)
+    right = bytes(bed.memory.ram[place:place + len(RETURN_0)])
+    bed.write(VFS, at, RETURN_0)
+    guest.send('echo a | cat; echo "a"lso\n')
+    until(lambda: jobs() != before)
+    bed.write(VFS, at, right)
+    guest.expect('also', 15)
+    assert re.search('vfs: repaired: process .* had ended', guest.run('dmesg')[1])
+
+
+def not_brought(guest, vm):
+    """vfs takes a ticket, and forgets it."""
+    bed, at = vm.bed, count.Symbols(count.elf_of('vfs')).address['linux_fault']
+    told, size, looks, number = numbers(
+        'vm', "&'audit.c'::told[0]", "sizeof('audit.c'::told[0])",
+        "(char *)&'audit.c'::told[0].looks - (char *)&'audit.c'::told[0]", '(int)NR_PROCS')
+    place = bed.memory.physical(VFS, at)
+    right = bytes(bed.memory.ram[place:place + len(RETURN_0)])
+    bed.write(VFS, at, RETURN_0)
+    guest.send('/usr/lib/skink/filemap; echo "a"lso\n')
+    until(lambda: any(vm.word(told + n * size + looks, 4) for n in range(number)))
+    bed.write(VFS, at, right)
+    guest.expect('also', 30)
+    assert 'vfs is told again of the page' in guest.run('dmesg')[1]
+
+
 def read(guest, service, pattern):
     return int(re.search(pattern, guest.run('service dump ' + service)[1])[1])
 
@@ -185,6 +220,10 @@ def main():
             not_begun(bed.guest, vm)
         with scenario('devfs drops a request from its board: it is asked again'):
             freed(bed.guest, vm)
+        with scenario('a process has ended, and vfs was not told: its files are closed'):
+            not_closed(bed.guest, vm)
+        with scenario('vfs does not bring a page: it is asked again'):
+            not_brought(bed.guest, vm)
         with scenario('pm takes vfs for another one: programs live on'):
             wrong_vfs(bed.guest, vm)
         with scenario('sched forgets to look: nobody starves'):
