@@ -125,6 +125,15 @@ static void dir_changed(unsigned dir)
 	i->stamp = 0;
 }
 
+/* A server has said what vfs knew otherwise: it is to be looked up. */
+static void forget(unsigned dir, const char *name, bool is_there)
+{
+	unsigned n = name_find(dir, name, strlen(name));
+
+	if (n != 0 && (state.name[n].inode != 0) == is_there)
+		name_drop(n);
+}
+
 static void create_done(struct request *q, const struct file_entry *e, err_t err)
 {
 	unsigned inode;
@@ -137,10 +146,7 @@ static void create_done(struct request *q, const struct file_entry *e, err_t err
 		if (inode != 0 && is_dir(&state.inode[inode]))
 			state.inode[q->dir].attr.links++;
 	} else if (err == -EEXIST) {
-		unsigned n = name_find(q->dir, q->name, strlen(q->name));
-
-		if (n != 0 && state.name[n].inode == 0)
-			name_drop(n);
+		forget(q->dir, q->name, false);
 	}
 	if (q->keep == 0)
 		answer(q, err);
@@ -155,6 +161,8 @@ static void link_done(struct request *q, const struct file_entry *e, err_t err)
 		inode_update(q->inode, &e->attr_now, q->stamp);
 		if (name_put(q->dir, q->name, q->inode, q->stamp) == 0)
 			print("no room for a name\n");
+	} else if (err == -EEXIST) {
+		forget(q->dir, q->name, false);
 	}
 	answer(q, err);
 }
@@ -178,6 +186,8 @@ static void unlink_done(struct request *q, const struct file_entry *e, err_t err
 		if (n != 0)
 			name_drop(n);
 		name_put(q->dir, q->name, 0, q->stamp);
+	} else if (err == -ENOENT) {
+		forget(q->dir, q->name, true);
 	}
 	answer(q, err);
 }
@@ -226,6 +236,10 @@ static void rename_done(struct request *q, err_t err)
 		dir_changed(q->dir2);
 		rename_names(q);
 		state.inode[q->inode].attr.ctime = (int64_t)clock_realtime_ns();
+	} else if (err == -ENOENT) {
+		forget(q->dir, q->name, true);
+	} else if (err == -EEXIST) {
+		forget(q->dir2, q->name2, false);
 	}
 	answer(q, err);
 }

@@ -2,7 +2,7 @@
 """vm forgets what it has, and nobody dies: memory and address spaces are found again. pm forgets
 that a process had a space, or which vfs there is. rs forgets all services. sched and ext2 believe
 that their alarms are far away. pm does not let a child begin; devfs drops a request. vfs does not
-hear that a process has ended, and brings a page to nobody.
+hear that a process has ended, and brings a page to nobody; it knows a name that is not there.
 
 Limit: 120
 """
@@ -182,6 +182,17 @@ def not_brought(guest, vm):
     assert 'vfs is told again of the page' in guest.run('dmesg')[1]
 
 
+def not_there(guest, vm):
+    """A directory has another name in ext2's memory than vfs knows."""
+    name, other, at = b'\x08\x02known-to', b'\x08\x02called-x', -1
+    guest.run('mkdir /root/known-to; sync')
+    with plant.standing(guest) as stub:
+        while (at := vm.bed.memory.ram.find(name, at + 1)) >= 0:
+            stub.write(at, other)
+    assert guest.run('rmdir /root/known-to')[0] == 1
+    assert guest.run('mkdir /root/known-to && rmdir /root/known-to /root/called-x')[0] == 0
+
+
 def read(guest, service, pattern):
     return int(re.search(pattern, guest.run('service dump ' + service)[1])[1])
 
@@ -224,6 +235,8 @@ def main():
             not_closed(bed.guest, vm)
         with scenario('vfs does not bring a page: it is asked again'):
             not_brought(bed.guest, vm)
+        with scenario('vfs knows a name that is not there: it is told, and looks again'):
+            not_there(bed.guest, vm)
         with scenario('pm takes vfs for another one: programs live on'):
             wrong_vfs(bed.guest, vm)
         with scenario('sched forgets to look: nobody starves'):
