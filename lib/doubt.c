@@ -29,7 +29,7 @@ static struct {
 	int32_t result;
 	uint64_t pause_ns, until_ns;    /* nothing is doubted before */
 	/* Ways to fail that were doubted and came again: those of programs that want it so. */
-	struct failure { uint32_t type; int32_t result; } standing[STANDING];
+	struct failure { uint32_t type; int32_t result; bool stands; } standing[STANDING];
 	uint32_t next;
 } doubt SECTION_UNDO;
 
@@ -63,7 +63,8 @@ bool linux_failure_is_unusual(uint32_t type, int64_t result)
 static bool stands(uint32_t type, int64_t result)
 {
 	for (unsigned i = 0; i < STANDING; i++)
-		if (doubt.standing[i].type == type && doubt.standing[i].result == result)
+		if (doubt.standing[i].stands && doubt.standing[i].type == type &&
+		    doubt.standing[i].result == result)
 			return true;
 	return false;
 }
@@ -77,7 +78,7 @@ static void resolve(uint32_t type, int64_t result)
 		doubt.pause_ns /= 2;
 		return;
 	}
-	doubt.standing[doubt.next] = (struct failure){ type, doubt.result };
+	doubt.standing[doubt.next] = (struct failure){ type, doubt.result, true };
 	doubt.next = (doubt.next + 1) % STANDING;
 	doubt.pause_ns = doubt.pause_ns < LEAST_NS ? LEAST_NS : doubt.pause_ns * 2;
 	if (doubt.pause_ns > MOST_NS)

@@ -16,7 +16,7 @@ struct carry {
 	bool at;                        /* `to` counts, not out's own position */
 };
 
-static bool has_pages(const struct file *f)
+bool file_has_pages(const struct file *f)
 {
 	return f->kind == FILE_INODE && is_reg(&state.inode[f->inode]) &&
 	       !(mount_flags(&state.inode[f->inode]) & FILE_MOUNT_DIRECT) &&
@@ -105,7 +105,7 @@ int64_t linux_sendfile(struct op *o)
 	    may_transfer(c.in, false) != 0)
 		return -EBADF;
 	/* From anything else programs read and write by themselves when they hear this. */
-	if (!has_pages(c.in) || c.out->flags & O_APPEND_ ||
+	if (!file_has_pages(c.in) || c.out->flags & O_APPEND_ ||
 	    (c.out->kind == FILE_INODE && is_dir(&state.inode[c.out->inode])))
 		return -EINVAL;
 	err = position(o, o->a[2], c.in, &c.from);
@@ -139,7 +139,7 @@ int64_t linux_copy_file_range(struct op *o)
 		if (f->kind != FILE_INODE || !is_reg(&state.inode[f->inode]))
 			return -EINVAL;
 	}
-	if (!has_pages(c.in) || !has_pages(c.out))
+	if (!file_has_pages(c.in) || !file_has_pages(c.out))
 		return -EXDEV;
 	err = position(o, o->a[1], c.in, &c.from);
 	if (err == 0)

@@ -14,6 +14,7 @@ enum { ROOM = PATH_MAX_ + NAME_LIMIT + 2 };
 
 static char rest[2][ROOM];              /* what is still to walk, before and after a link */
 static char given[PATH_MAX_];
+static uint64_t given_at;               /* where the caller has it; 0: of no use */
 
 struct walk {
 	struct op *o;
@@ -329,6 +330,16 @@ int64_t walk_text(struct op *o, int dirfd, const char *path, unsigned flags, str
 	return err != 0 ? err : walk_from(o, at, path, flags, f);
 }
 
+void path_begin(void)
+{
+	given_at = 0;
+}
+
+const char *path_walked(uint64_t path)
+{
+	return path == given_at && path != 0 ? given : NULL;
+}
+
 int64_t walk(struct op *o, int dirfd, uint64_t path, unsigned flags, struct found *f)
 {
 	int64_t len = user_string(o, path, given, sizeof(given));
@@ -336,6 +347,7 @@ int64_t walk(struct op *o, int dirfd, uint64_t path, unsigned flags, struct foun
 
 	if (len < 0)
 		return len;
+	given_at = path;
 	if (len > 0 || !(flags & WALK_EMPTY))
 		return walk_text(o, dirfd, given, flags, f);
 	*f = (struct found){ .dots = true };

@@ -254,11 +254,12 @@ static bool is_of_others(const struct op *o)
 	return s->kind == SERVER_CHAR || s->gone;
 }
 
-/* Not a failure of a day's work? */
-static void doubt(const struct op *o, int64_t result)
+/* Not a failure of a day's work, or none that can be? */
+static void doubt(struct op *o, int64_t result)
 {
 	server_doubt(o->client, o->serial, o->type, result,
-		     linux_failure_is_unusual(o->type, result) && !is_of_others(o));
+		     (linux_failure_is_unusual(o->type, result) && !is_of_others(o)) ||
+		     !result_may_be(o, result));
 }
 
 void row_answer(struct row *r, int64_t result)
@@ -289,6 +290,7 @@ void row_again(struct row *r)
 	row_dequeue(r);
 	r->phase = ROW_WAITS;
 	op_of_row(r, &o);
+	proof_begin();
 	if (h != NULL && (o.p != NULL || o.internal))
 		result = h(&o);
 	if (result == -PARKED) {
@@ -392,6 +394,7 @@ int64_t vfs_linux_call(const struct delivery *d)
 	struct op o;
 
 	reply_begin();
+	proof_begin();
 	late.file = 0;
 	op_of_delivery(d, &o);
 	/* We died on it when a part of it had been committed: the row goes on from there. */

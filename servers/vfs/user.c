@@ -123,6 +123,7 @@ int64_t user_read(struct op *o, uint64_t from, void *to, size_t len)
 		return 0;
 	}
 	undo_before(to, len);
+	proof_copy(from, to, len);
 	return copy(o, COPY_IN, from, (uint64_t)(uintptr_t)to, len, &done);
 }
 
@@ -130,6 +131,7 @@ int64_t user_write(struct op *o, uint64_t to, const void *from, size_t len)
 {
 	size_t done;
 
+	proof_copy(to, from, len);
 	return copy(o, COPY_OUT, to, (uint64_t)(uintptr_t)from, len, &done);
 }
 
@@ -187,6 +189,7 @@ int64_t user_give(struct op *o, uint64_t to, const void *from, size_t len)
 	reply_dir = COPY_OUT;
 	if (!o->again && len <= COPY_MAX && reply_copy(COPY_OUT, to, from, (uint32_t)len)) {
 		keep(from);
+		proof_copy(to, from, len);
 		return 0;
 	}
 	return user_write(o, to, from, len);
@@ -200,6 +203,7 @@ int64_t user_take(struct op *o, uint64_t from, void *to, size_t len)
 	if (!o->again && len <= COPY_MAX && !undo_is_state(to) &&
 	    reply_copy(COPY_IN, from, to, (uint32_t)len)) {
 		keep(to);
+		proof_copy(from, to, len);
 		return 0;
 	}
 	return user_read(o, from, to, len);

@@ -46,6 +46,11 @@ struct op {
 
 typedef int64_t handler(struct op *o);
 
+/* ---- proof.c: vfs's tables against its results ---- */
+void proof_begin(void);                                 /* a call is handled, from its start */
+void proof_copy(uint64_t remote, const void *local, size_t len);        /* between o's and pages */
+bool result_may_be(struct op *o, int64_t result);       /* false: the tables say otherwise */
+
 /* ---- row.c: parked calls ---- */
 enum queue { QUEUE_NONE, QUEUE_READY, QUEUE_PIPE_READ, QUEUE_PIPE_WRITE, QUEUE_LINE, QUEUE_SERVER,
 	     QUEUE_INODE, QUEUE_SHORT, QUEUE_POLL, QUEUE_SOCKET_READ, QUEUE_SOCKET_WRITE,
@@ -192,6 +197,8 @@ struct found {
 enum { WALK_FOLLOW = 1, WALK_PARENT = 2, WALK_EMPTY = 4, WALK_CREATE = 8 };
 /* PARENT: a missing last name is no error (inode 0). */
 int64_t walk(struct op *o, int dirfd, uint64_t path, unsigned flags, struct found *f) MUST_CHECK;
+void path_begin(void);                  /* a call is handled, from its start */
+const char *path_walked(uint64_t path); /* the one at that address of who calls; NULL: another */
 int64_t walk_text(struct op *o, int dirfd, const char *path, unsigned flags, struct found *f)
 	MUST_CHECK;
 /* From this directory on, whatever the program's own is. */
@@ -393,6 +400,8 @@ void random_fill(void *to, size_t len);
 /* ---- magic.c: parts of /proc ---- */
 struct process *process_by_pid(uint32_t pid);
 bool magic_is_text(const struct inode *i);
+/* A file whose bytes are in pages, and nowhere else for programs. carry.c */
+bool file_has_pages(const struct file *f);
 int64_t magic_read(struct op *o, const struct inode *i, uint64_t pos, uint64_t address, size_t len);
 unsigned magic_fd(unsigned dir, const char *name, size_t len);
 int64_t magic_getdents(struct op *o, struct file *f, uint64_t address, size_t len);

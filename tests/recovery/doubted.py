@@ -13,10 +13,12 @@ from guest import finish, need, scenario, until
 
 SLOT = {'vm': 3, 'pm': 5, 'vfs': 6, 'procfs': 13}
 FAILS = {errno: b'\x48\xc7\xc0' + (-errno).to_bytes(4, 'little', signed=True) + b'\xc3'
-         for errno in (2, 5, 8, 9, 13, 14)}              # mov $-errno,%rax; ret
+         for errno in (2, 5, 8, 9, 13, 14, 17)}              # mov $-errno,%rax; ret
 # rdtsc; mov $11,%edx; shl $32,%rdx; or %rdx,%rax; ret: SIGSEGV, never twice in the same words
 SEGV = bytes.fromhex('0f31 ba0b000000 48c1e220 4809d0 c3')
 NULL = b'\x31\xc0\xc3'                         # xor %eax,%eax; ret
+READ = 'read -r line < /etc/passwd; echo "$line" | cut -c 1-4'
+PAGE_0 = b'\xc7\x01\x00\x00\x00\x00' + NULL       # movl $0,(%rcx)
 
 
 class Bed(plant.Bed):
@@ -62,6 +64,25 @@ def unproved(bed):
         assert bed.doubts('procfs', command, name, text) == (1, 0, out), name
 
 
+def contradicted(bed):
+    """Answers of a day's work, against vfs's tables."""
+    bed.guest.run('ls /root/new; touch /root/old')
+    for name, text, command, out in (
+            ('inode_read', NULL, READ, 'root\n'),
+            ('linux_sendfile', NULL, 'cat /etc/passwd | head -c 4', 'root'),
+            ('page_want', PAGE_0, READ, 'root\n'),
+            ('linux_getdents64', NULL, 'ls /etc/skink | grep recover', 'recover.d\n'),
+            ('linux_newfstatat', FAILS[2], 'stat -c %s /etc/passwd | grep -c .', '1\n'),
+            ('linux_openat', FAILS[2], 'head -c 4 /etc/passwd', 'root'),
+            ('linux_openat', NULL, 'head -c 4 /etc/passwd', 'root'),
+            ('linux_mkdir', FAILS[17], 'mkdir /root/new', ''),
+            ('linux_rmdir', NULL, 'rmdir /root/new; mkdir /root/new', ''),
+            ('linux_rename', FAILS[2], 'mv /root/old /root/name; ls /root | grep name', 'name\n'),
+            ('linux_unlink', FAILS[2], 'rm /root/name; rmdir /root/new', '')):
+        bed.pause_is_over('vfs')
+        assert bed.doubts('vfs', command, name, text) == (1, 0, out), name
+
+
 def right(bed):
     for expected in (1, 0):
         bed.pause_is_over('vfs')
@@ -101,6 +122,7 @@ def main():
     with plant.scratch('doubted') as folder, Bed(folder) as bed:
         bed.fresh()
         for title, run in (('a call that would have failed by a damaged service does not', wrong),
+                           ('nor is it answered against what vfs knows', contradicted),
                            ('names, texts and listings of /proc are right, or not given', unproved),
                            ('a call that fails does so; it is doubted once', right),
                            ('another call that fails so is not doubted at once', pause),
