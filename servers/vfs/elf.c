@@ -94,6 +94,45 @@ int64_t elf_read(struct op *o, unsigned inode, struct program *g)
 	return g->nr_segs == 0 ? -ENOEXEC : 0;
 }
 
+/* One of the headers in the file's first page against what was made of it. */
+static bool is_header(const struct program *g, const struct elf_segment *s, const char *page,
+		      unsigned *loads)
+{
+	switch (s->type) {
+	case PT_LOAD:
+		return *loads < g->nr_segs && s->vaddr + s->memsz <= g->end &&
+		       memcmp(s, &g->seg[(*loads)++], sizeof(*s)) == 0;
+	case PT_INTERP:
+		return s->offset >= PAGE_SIZE || s->filesz >= PAGE_SIZE - s->offset ||
+		       strncmp(page + s->offset, g->interp, s->filesz) == 0;
+	case PT_GNU_STACK:
+		return g->stack_exec == ((s->flags & PF_X) != 0);
+	default:
+		return true;
+	}
+}
+
+bool elf_is(const struct program *g)
+{
+	uint32_t slot = page_find(g->inode, 0);
+	const struct elf_segment *s;
+	unsigned loads = 0;
+	const char *page;
+
+	if (slot == NO_SLOT)
+		return true;
+	page = page_data(slot);
+	if (memcmp(page, &g->h, sizeof(g->h)) != 0)
+		return false;
+	if (g->h.phoff > PAGE_SIZE || g->h.phnum * sizeof(*s) > PAGE_SIZE - g->h.phoff)
+		return true;
+	s = (const struct elf_segment *)(page + g->h.phoff);
+	for (unsigned k = 0; k < g->h.phnum; k++)
+		if (!is_header(g, &s[k], page, &loads))
+			return false;
+	return loads == g->nr_segs;
+}
+
 static err_t map(uint16_t space, uint64_t *address, uint64_t len, unsigned prot, unsigned flags)
 {
 	struct vm_map_request req = {
@@ -105,6 +144,15 @@ static err_t map(uint16_t space, uint64_t *address, uint64_t len, unsigned prot,
 
 	*address = reply.address;
 	return err;
+}
+
+/* Each byte of the segment that the file has, from where it is there; no page more. */
+static bool is_whole(const struct vm_map_request *m, const struct elf_segment *s, uint64_t start)
+{
+	uint64_t before = start - m->address;
+
+	return before < PAGE_SIZE && m->offset + before == s->offset &&
+	       before + s->filesz <= m->len && m->len - before - s->filesz < PAGE_SIZE;
 }
 
 static err_t map_segment(uint16_t space, const struct program *g, const struct elf_segment *s)
@@ -124,10 +172,12 @@ static err_t map_segment(uint16_t space, const struct program *g, const struct e
 	struct vm_map_reply reply;
 	err_t err = 0;
 
-	if (s->filesz == 0)
+	if (s->filesz == 0) {
 		last = first;
-	else
+	} else {
+		assert(is_whole(&req, s, start));
 		err = vm_map(&vm, &req, &reply);
+	}
 	end = (end + PAGE_MASK) & ~(uint64_t)PAGE_MASK;
 	if (err == 0 && end > last)
 		err = map(space, &last, end - last, prot, VM_MAP_FIXED);

@@ -291,8 +291,11 @@ static int64_t replace(struct op *o, const struct plan *plan)
 	struct pm_exec_finish_request finish = { .client = o->client };
 	struct pm_exec_finish_reply done;
 	struct process *p = o->p;
-	err_t err = pm_exec_begin(&pm, &begin, &space);
+	err_t err;
 
+	assert(program.inode == plan->f.inode && elf_is(&program));
+	assert(program.interp[0] == '\0' || elf_is(&interpreter));
+	err = pm_exec_begin(&pm, &begin, &space);
 	if (err != 0)
 		return err;
 	err = elf_map(space.space, &program, false);

@@ -418,6 +418,8 @@ struct program {
 	bool stack_exec;
 };
 int64_t elf_read(struct op *o, unsigned inode, struct program *g) MUST_CHECK;
+/* Is it what the file's headers say? By other code than elf_read's. */
+bool elf_is(const struct program *g);
 err_t elf_map(uint16_t space, struct program *g, bool interp) MUST_CHECK;
 /* Bytes of a file through the cache. */
 int64_t file_bytes(struct op *o, unsigned inode, uint64_t pos, void *to, size_t len) MUST_CHECK;
