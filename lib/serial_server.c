@@ -14,6 +14,7 @@
  */
 #include <contract/vm.h>
 #include <lib/peer.h>
+#include <lib/print.h>
 #include <lib/serial.h>
 #include <lib/service_ids.h>
 
@@ -206,10 +207,28 @@ void serial_work(void)
 	publish();
 }
 
+/* What was accepted and not answered is held here. If it is not, tty shall ask anew for all; it is
+ * told once more if it has not done so since. */
+static void count_held(void)
+{
+	const struct ring_server *ring = &line->ring;
+	uint32_t open = ring->accepted - ring->completed, held = line->nr_reads + line->has_held;
+
+	if (memory == NULL || (ring->fresh == 0 && open == held))
+		return;
+	if (ring->fresh != 1)
+		print("repaired: of %u requests that are open %u are known\n", open, held);
+	set(&line->nr_reads, 0);
+	set(&line->has_held, 0);
+	ring_server_reset(&line->ring, memory);
+	changed = true;
+}
+
 void serial_audit(void)
 {
 	static const struct serial_read_reply nothing;
 
+	count_held();
 	serial_work();
 	if (memory != NULL && line->nr_reads > 0)
 		answer_read(&nothing);
