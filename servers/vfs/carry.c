@@ -23,13 +23,14 @@ bool file_has_pages(const struct file *f)
 	       !magic_is_text(&state.inode[f->inode]);
 }
 
-/* One write of n bytes that lie in vfs itself. */
+/* One write of n bytes that lie in vfs itself, behind `total` that were written. */
 static int64_t put(struct op *o, struct carry *c, const void *bytes, size_t n, uint64_t total)
 {
 	uint64_t address = (uint64_t)(uintptr_t)bytes;
 	bool again = o->again;
 	int64_t done;
 
+	assert(page_has(bytes, c->in->inode, c->from + total));
 	op_cred(o);
 	o->internal = o->again = true;
 	done = c->at ? inode_write(o, c->out->inode, c->to + total, address, n) :

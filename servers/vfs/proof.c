@@ -17,7 +17,7 @@ enum { PROOF_COPIES = 16, PROOF_PATH = 256, LAST_PATH_CALL = 332 };
 /* Between pages and who calls, by the call being handled. */
 static struct {
 	unsigned nr;                    /* more than PROOF_COPIES: not all are here */
-	struct { uint64_t remote, local; size_t len; } at[PROOF_COPIES];
+	struct { uint64_t remote; const char *local; size_t len; } at[PROOF_COPIES];
 } copies;
 
 void proof_begin(void)
@@ -28,20 +28,19 @@ void proof_begin(void)
 
 void proof_copy(uint64_t remote, const void *local, size_t len)
 {
-	uint64_t va = (uint64_t)(uintptr_t)local;
-
-	if (va < CACHE_VA || len == 0)
+	if ((uintptr_t)local < CACHE_VA || len == 0)
 		return;
 	if (copies.nr < PROOF_COPIES) {
 		copies.at[copies.nr].remote = remote;
-		copies.at[copies.nr].local = va;
+		copies.at[copies.nr].local = local;
 		copies.at[copies.nr].len = len;
 	}
 	copies.nr++;
 }
 
-static bool is_byte(uint64_t va, unsigned inode, uint64_t pos)
+bool page_has(const void *local, unsigned inode, uint64_t pos)
 {
+	uint64_t va = (uint64_t)(uintptr_t)local;
 	const struct page *p = &state.index.page[(va - CACHE_VA) / PAGE_SIZE];
 
 	return va % PAGE_SIZE == pos % PAGE_SIZE && p->inode == inode &&
@@ -56,13 +55,14 @@ static bool copies_are(unsigned inode, uint64_t pos, uint64_t address, uint64_t 
 	if (copies.nr > PROOF_COPIES)
 		return true;
 	for (unsigned n = 0; n < copies.nr; n++) {
-		uint64_t off = copies.at[n].remote - address, va = copies.at[n].local;
+		uint64_t off = copies.at[n].remote - address;
+		const char *local = copies.at[n].local;
 		size_t len = copies.at[n].len;
 
-		if (off > done || len > done - off || !is_byte(va, inode, pos + off))
+		if (off > done || len > done - off || !page_has(local, inode, pos + off))
 			return false;
-		if (va / PAGE_SIZE != (va + len - 1) / PAGE_SIZE &&
-		    !is_byte(va + len - 1, inode, pos + off + len - 1))
+		if (PAGE_SIZE - (uintptr_t)local % PAGE_SIZE < len &&
+		    !page_has(local + len - 1, inode, pos + off + len - 1))
 			return false;
 		sum += len;
 	}

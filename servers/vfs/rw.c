@@ -147,6 +147,7 @@ int64_t inode_write(struct op *o, unsigned inode, uint64_t pos, uint64_t address
 		uint32_t slot;
 		int64_t err = page_for_write(o, inode, (uint32_t)(at / PAGE_SIZE), in, n, &slot);
 
+		assert(err != 0 || page_has(page_data(slot) + in, inode, at));
 		if (err == 0)
 			err = last ? user_take(o, address + done, page_data(slot) + in, n) :
 				user_read(o, address + done, page_data(slot) + in, n);

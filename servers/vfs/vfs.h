@@ -49,6 +49,8 @@ typedef int64_t handler(struct op *o);
 /* ---- proof.c: vfs's tables against its results ---- */
 void proof_begin(void);                                 /* a call is handled, from its start */
 void proof_copy(uint64_t remote, const void *local, size_t len);        /* between o's and pages */
+/* Is it the byte at pos of that file? */
+bool page_has(const void *local, unsigned inode, uint64_t pos);
 bool result_may_be(struct op *o, int64_t result);       /* false: the tables say otherwise */
 
 /* ---- row.c: parked calls ---- */
