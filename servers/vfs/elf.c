@@ -47,6 +47,19 @@ static bool segment_good(const struct elf_segment *s)
 	       (s->vaddr - s->offset) % PAGE_SIZE == 0 && s->offset + s->filesz >= s->offset;
 }
 
+/* A text that ends with a zero; of several headers the first counts, as on Linux. */
+static int64_t read_interp(struct op *o, struct program *g, const struct elf_segment *s)
+{
+	int64_t err;
+
+	if (s->filesz < 2 || s->filesz > sizeof(g->interp))
+		return -ENOEXEC;
+	err = file_bytes(o, g->inode, s->offset, g->interp, s->filesz);
+	if (err == 0 && (g->interp[0] == '\0' || g->interp[s->filesz - 1] != '\0'))
+		return -ENOEXEC;
+	return err;
+}
+
 static int64_t add_segment(struct op *o, struct program *g, const struct elf_segment *s)
 {
 	switch (s->type) {
@@ -60,10 +73,7 @@ static int64_t add_segment(struct op *o, struct program *g, const struct elf_seg
 		g->seg[g->nr_segs++] = *s;
 		return 0;
 	case PT_INTERP:
-		if (s->filesz < 2 || s->filesz > sizeof(g->interp))
-			return -ENOEXEC;
-		g->interp[sizeof(g->interp) - 1] = '\0';
-		return file_bytes(o, g->inode, s->offset, g->interp, s->filesz);
+		return g->interp[0] != '\0' ? 0 : read_interp(o, g, s);
 	case PT_GNU_STACK:
 		g->stack_exec = s->flags & PF_X;
 		return 0;
@@ -94,19 +104,20 @@ int64_t elf_read(struct op *o, unsigned inode, struct program *g)
 	return g->nr_segs == 0 ? -ENOEXEC : 0;
 }
 
+struct seen { unsigned loads, interps; };
+
 /* One of the headers in the file's first page against what was made of it. */
 static bool is_header(const struct program *g, const struct elf_segment *s, const char *page,
-		      unsigned *loads)
+		      struct seen *seen)
 {
 	switch (s->type) {
 	case PT_LOAD:
-		return *loads < g->nr_segs && s->vaddr + s->memsz <= g->end &&
-		       memcmp(s, &g->seg[(*loads)++], sizeof(*s)) == 0;
+		return seen->loads < g->nr_segs && s->vaddr + s->memsz <= g->end &&
+		       memcmp(s, &g->seg[seen->loads++], sizeof(*s)) == 0;
 	case PT_INTERP:
-		return s->offset >= PAGE_SIZE || s->filesz >= PAGE_SIZE - s->offset ||
+		return seen->interps++ != 0 || s->offset >= PAGE_SIZE ||
+		       s->filesz >= PAGE_SIZE - s->offset ||
 		       strncmp(page + s->offset, g->interp, s->filesz) == 0;
-	case PT_GNU_STACK:
-		return g->stack_exec == ((s->flags & PF_X) != 0);
 	default:
 		return true;
 	}
@@ -116,7 +127,7 @@ bool elf_is(const struct program *g)
 {
 	uint32_t slot = page_find(g->inode, 0);
 	const struct elf_segment *s;
-	unsigned loads = 0;
+	struct seen seen = { .loads = 0 };
 	const char *page;
 
 	if (slot == NO_SLOT)
@@ -128,9 +139,9 @@ bool elf_is(const struct program *g)
 		return true;
 	s = (const struct elf_segment *)(page + g->h.phoff);
 	for (unsigned k = 0; k < g->h.phnum; k++)
-		if (!is_header(g, &s[k], page, &loads))
+		if (!is_header(g, &s[k], page, &seen))
 			return false;
-	return loads == g->nr_segs;
+	return seen.loads == g->nr_segs && (seen.interps != 0) == (g->interp[0] != '\0');
 }
 
 static err_t map(uint16_t space, uint64_t *address, uint64_t len, unsigned prot, unsigned flags)

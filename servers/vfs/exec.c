@@ -293,8 +293,9 @@ static int64_t replace(struct op *o, const struct plan *plan)
 	struct process *p = o->p;
 	err_t err;
 
-	assert(program.inode == plan->f.inode && elf_is(&program));
-	assert(program.interp[0] == '\0' || elf_is(&interpreter));
+	if (program.inode != plan->f.inode || !elf_is(&program) ||
+	    (program.interp[0] != '\0' && !elf_is(&interpreter)))
+		return -ENOEXEC;        /* which is doubted, once */
 	err = pm_exec_begin(&pm, &begin, &space);
 	if (err != 0)
 		return err;

@@ -4,6 +4,7 @@
 #include "posix.h"
 
 #include <elf.h>
+#include <stddef.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 
@@ -54,6 +55,43 @@ static void t_the_clock_of_the_vdso_goes_on_with_that_of_the_call(void)
 		CHECK(a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec <= b.tv_nsec));
 		CHECK(b.tv_sec < c.tv_sec || (b.tv_sec == c.tv_sec && b.tv_nsec <= c.tv_nsec));
 	}
+}
+
+struct file { Elf64_Ehdr h; Elf64_Phdr p[3]; char text[2][16]; };
+
+/* What execve says of a program with two interpreters, of size bytes. */
+static int with_interpreters(const char *first, const char *second, size_t size)
+{
+	const Elf64_Ehdr header = {
+		.e_ident = { ELFMAG0, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
+		.e_type = ET_EXEC,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_phoff = sizeof(header),
+		.e_phentsize = sizeof(Elf64_Phdr),
+		.e_phnum = 3,
+	};
+	struct file f = { .h = header };
+	int fd = open("/tmp/odd", O_CREAT | O_TRUNC | O_WRONLY, 0755);
+
+	f.p[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R, .p_vaddr = 0x400000,
+			       .p_filesz = sizeof(f), .p_memsz = sizeof(f) };
+	for (unsigned i = 0; i < 2; i++) {
+		f.p[1 + i] = (Elf64_Phdr){ .p_type = PT_INTERP, .p_filesz = size,
+					   .p_offset = offsetof(struct file, text[i]) };
+		snprintf(f.text[i], sizeof(f.text[i]), "%s", i == 0 ? first : second);
+	}
+	CHECK(write(fd, &f, sizeof(f)) == sizeof(f) && close(fd) == 0);
+	execl("/tmp/odd", "odd", NULL);
+	return errno;
+}
+
+static void t_a_program_has_one_interpreter_and_its_name_an_end(void)
+{
+	CHECK(with_interpreters("/tmp/none", "/bin/sh", 10) == ENOENT);
+	CHECK(with_interpreters("/tmp", "/bin/sh", 5) == EACCES);
+	CHECK(with_interpreters("/tmp/none", "/bin/sh", 9) == ENOEXEC);
+	CHECK(unlink("/tmp/odd") == 0);
 }
 
 /* ---- extended state ---- */
@@ -228,5 +266,6 @@ const struct test start_tests[] = {
 	T(wide_registers_survive_switches_between_programs),
 	T(wide_registers_survive_signal_handlers), T(a_signal_frame_is_laid_out_as_linux_does),
 	T(names_and_limits_of_tier_0_are_answered),
-	T(a_timer_of_cpu_time_counts_work_and_not_sleep), { NULL, NULL },
+	T(a_timer_of_cpu_time_counts_work_and_not_sleep),
+	T(a_program_has_one_interpreter_and_its_name_an_end), { NULL, NULL },
 };
