@@ -239,6 +239,8 @@ int64_t char_transfer(struct op *o, struct file *f, uint64_t address, size_t len
 	} else if (o->row != NULL && o->row->cancelled) {
 		return done > 0 ? (int64_t)done : -ERESTARTSYS;
 	}
+	if (done >= len)                /* the caller has shortened the part meanwhile */
+		return (int64_t)done;
 	return ask_transfer(o, f, address + done, len - done, write, before || o->row != NULL);
 }
 
