@@ -196,8 +196,32 @@ static int64_t take_vector(struct op *o, uint64_t at, unsigned skip, uint32_t *c
 	}
 }
 
+/* Did take_vector take all of them? ENOEXEC, which is doubted, if counting alone finds others. */
+static int64_t count_again(struct op *o, uint64_t at, unsigned skip, uint32_t count)
+{
+	uint64_t pointer[POINTERS];
+	uint32_t n = 0;
+
+	while (at != 0 && n <= count + skip) {
+		size_t left = (PAGE_SIZE - at % PAGE_SIZE) / 8, some = 0;
+		int64_t err;
+
+		left = left == 0 || o->internal ? 1 : left > POINTERS ? POINTERS : left;
+		err = user_read(o, at, pointer, left * 8);
+		if (err != 0)
+			return err;
+		while (some < left && pointer[some] != 0)
+			some++;
+		n += (uint32_t)some;
+		at = some < left ? 0 : at + left * 8;
+	}
+	return n == count + skip || (n == 0 && count == 0) ? 0 : -ENOEXEC;
+}
+
 static int64_t take_arguments(struct op *o, const struct plan *p, uint64_t argv, uint64_t envp)
 {
+	unsigned skip = p->scripts != 0 ? 1 : 0;
+	uint32_t before;
 	bool fits = true;
 	int64_t err;
 
@@ -218,13 +242,18 @@ static int64_t take_arguments(struct op *o, const struct plan *p, uint64_t argv,
 	}
 	if (!fits)
 		return -E2BIG;
-	err = take_vector(o, argv, p->scripts != 0 ? 1 : 0, &out.image.argc);
+	before = out.image.argc;
+	err = take_vector(o, argv, skip, &out.image.argc);
+	if (err == 0)
+		err = count_again(o, argv, skip, out.image.argc - before);
 	if (err == 0 && out.image.argc == 0) {
 		put("");
 		out.image.argc = 1;
 	}
 	if (err == 0)
 		err = take_vector(o, envp, 0, &out.image.envc);
+	if (err == 0)
+		err = count_again(o, envp, 0, out.image.envc);
 	if (err != 0)
 		return err;
 	return put(path) ? 0 : -E2BIG;

@@ -76,6 +76,7 @@ def contradicted(bed):
             ('linux_openat', FAILS[2], 'head -c 4 /etc/passwd', 'root'),
             ('linux_openat', NULL, 'head -c 4 /etc/passwd', 'root'),
             ('elf_read', NULL, 'service status toy | grep -c running', '1\n'),
+            ('take_vector', NULL, '/bin/busybox echo run', 'run\n'),
             ('linux_mkdir', FAILS[17], 'mkdir /root/new', ''),
             ('linux_rmdir', NULL, 'rmdir /root/new; mkdir /root/new', ''),
             ('linux_rename', FAILS[2], 'mv /root/old /root/name; ls /root | grep name', 'name\n'),
