@@ -100,12 +100,34 @@ static bool is_sent(struct op *o, uint64_t done)
 						(done != 0 && !file_has_pages(out))));
 }
 
-/* No directory that is there is empty: `.` and `..` are in it. */
+/* Where the last of these entries ends a listing; 0: they are none. */
+static uint64_t last_position(const char *entries, uint64_t bytes)
+{
+	uint64_t next = 0;
+	uint16_t len;
+
+	for (; bytes != 0; entries += len, bytes -= len) {
+		memcpy(&len, entries + DIRENT_LEN, sizeof(len));
+		memcpy(&next, entries + DIRENT_NEXT, sizeof(next));
+		if (len < DIRENT_MIN || len > bytes)
+			return 0;
+	}
+	return next;
+}
+
+/* All that the file server gave. No directory that is there is empty: `.` and `..` are in it. */
 static bool is_listed(struct op *o, uint64_t done)
 {
 	const struct file *f = fd_file(o, (int)o->a[0]);
+	const struct row *r = o->row;
 
-	return done != 0 || f == NULL || f->pos != 0 || state.inode[f->inode].attr.links == 0;
+	if (f == NULL || f->inode == 0 || (done == 0 && f->pos == 0))
+		return f == NULL || state.inode[f->inode].attr.links == 0;
+	if (r == NULL || r->step != 1 ||
+	    state.inode[f->inode].attr.magic == FILE_MAGIC_FD_DIR)
+		return true;
+	return done == ((const struct file_readdir_reply *)r->keep)->done &&
+	       (done == 0 || f->pos == last_position(request_bounce(row_request(r)), done));
 }
 
 static bool is_opened(struct op *o, int64_t fd, uint32_t flags)
