@@ -60,11 +60,17 @@ bool linux_failure_is_unusual(uint32_t type, int64_t result)
 	}
 }
 
+/* One class for all results that are no errors: each count of bytes would be another one. */
+static int32_t class_of(int64_t result)
+{
+	return result < 0 ? (int32_t)result : 0;
+}
+
 static bool stands(uint32_t type, int64_t result)
 {
 	for (unsigned i = 0; i < STANDING; i++)
 		if (doubt.standing[i].stands && doubt.standing[i].type == type &&
-		    doubt.standing[i].result == result)
+		    doubt.standing[i].result == class_of(result))
 			return true;
 	return false;
 }
@@ -78,7 +84,7 @@ static void resolve(uint32_t type, int64_t result)
 		doubt.pause_ns /= 2;
 		return;
 	}
-	doubt.standing[doubt.next] = (struct failure){ type, doubt.result, true };
+	doubt.standing[doubt.next] = (struct failure){ type, class_of(doubt.result), true };
 	doubt.next = (doubt.next + 1) % STANDING;
 	doubt.pause_ns = doubt.pause_ns < LEAST_NS ? LEAST_NS : doubt.pause_ns * 2;
 	if (doubt.pause_ns > MOST_NS)

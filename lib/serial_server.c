@@ -214,7 +214,8 @@ static void count_held(void)
 	const struct ring_server *ring = &line->ring;
 	uint32_t open = ring->accepted - ring->completed, held = line->nr_reads + line->has_held;
 
-	if (memory == NULL || (ring->fresh == 0 && open == held))
+	if (memory == NULL || (ring->fresh == 0 && open == held) ||
+	    memory->client_epoch != ring->epoch)        /* tty has done so: ring_accept() sees it */
 		return;
 	if (ring->fresh != 1)
 		print("repaired: of %u requests that are open %u are known\n", open, held);

@@ -128,16 +128,29 @@ static bool has_type(unsigned inode, uint32_t type)
 	return (state.inode[inode].attr.mode & S_IFMT_) == type;
 }
 
-/* No other request is on its way that changes names. */
-static bool names_rest(const struct request *q)
+/* No request but q is on its way to that server that changes names. */
+static bool others_rest(unsigned server, const struct request *q)
 {
-	const struct request *of = state.request[request_server(q)];
+	const struct request *of = state.request[server];
 
 	for (unsigned n = 0; n < BOARD_ENTRIES; n++)
 		if (&of[n] != q && of[n].type >= FILE_CREATE && of[n].type <= FILE_RENAME &&
 		    !of[n].taken)
 			return false;
 	return true;
+}
+
+static bool names_rest(const struct request *q)
+{
+	return others_rest(request_server(q), q);
+}
+
+bool names_change(void)
+{
+	for (unsigned server = 0; server < NR_SERVERS; server++)
+		if (state.server[server].kind == SERVER_FILE && !others_rest(server, NULL))
+			return true;
+	return false;
 }
 
 /* Known to be there, and to be this inode; 0: known not to be there. */

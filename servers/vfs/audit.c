@@ -3,10 +3,11 @@
  *
  * Job:      hears again what it is told once; tells again what servers may not have heard, and
  *           complains of who does not hear at all; does calls that wait once more; finds programs
- *           that wait for a call which vfs does not hold, and has them make it anew
- *           (docs/notes/0027).
- * Speaks:   contracts/pm (again, job_next), vm, ds, rs (complain); the kernel call proc_info.
- * Touches:  queues of rows.
+ *           that wait for a call which vfs does not hold, and has them make it anew; closes what
+ *           processes had open that have ended (docs/notes/0027).
+ * Speaks:   contracts/pm (again, job_next, info), vm, ds, rs (complain); the kernel call
+ *           proc_info.
+ * Touches:  rows, their queues, processes.
  * Trusts:   the kernel's word about who waits for whom.
  * On crash: looks again at the next heartbeat.
  */
@@ -164,12 +165,10 @@ static void processes_look(void)
 		} else if (endpoint_eq(missed[slot], who) && has_ended(p)) {
 			print("repaired: process %u had ended\n", p->pid);
 			process_gone(p);
-			orphans_look();
 			undo_commit();
 		}
 		missed[slot] = who;
 	}
-	rows_run();
 }
 
 static void lost_again(void)

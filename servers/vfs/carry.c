@@ -60,8 +60,11 @@ static int64_t carry(struct op *o, struct carry *c, size_t len)
 		n = n < len - total ? n : len - total;
 		n = n < left ? n : left;
 		got = page_want(o, c->in->inode, (uint32_t)(at / PAGE_SIZE), &slot);
-		if (got == 0)
+		if (got == 0) {
+			page_hold(slot);
 			got = put(o, c, page_data(slot) + in, n, total);
+			page_hold(NO_SLOT);
+		}
 		if (got == -PARKED)
 			row_get(o)->total = total;
 		if (got < 0)

@@ -50,6 +50,7 @@ static void answer(struct request *q, err_t err)
 		row_again(r);
 		return;
 	}
+	proof_begin();
 	row_answer(r, err);
 }
 

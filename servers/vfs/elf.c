@@ -126,8 +126,8 @@ static bool is_header(const struct program *g, const struct elf_segment *s, cons
 bool elf_is(const struct program *g)
 {
 	uint32_t slot = page_find(g->inode, 0);
-	const struct elf_segment *s;
 	struct seen seen = { .loads = 0 };
+	struct elf_segment s;
 	const char *page;
 
 	if (slot == NO_SLOT)
@@ -135,12 +135,13 @@ bool elf_is(const struct program *g)
 	page = page_data(slot);
 	if (memcmp(page, &g->h, sizeof(g->h)) != 0)
 		return false;
-	if (g->h.phoff > PAGE_SIZE || g->h.phnum * sizeof(*s) > PAGE_SIZE - g->h.phoff)
+	if (g->h.phoff > PAGE_SIZE || g->h.phnum * sizeof(s) > PAGE_SIZE - g->h.phoff)
 		return true;
-	s = (const struct elf_segment *)(page + g->h.phoff);
-	for (unsigned k = 0; k < g->h.phnum; k++)
-		if (!is_header(g, &s[k], page, &seen))
+	for (unsigned k = 0; k < g->h.phnum; k++) {
+		memcpy(&s, page + g->h.phoff + k * sizeof(s), sizeof(s));
+		if (!is_header(g, &s, page, &seen))
 			return false;
+	}
 	return seen.loads == g->nr_segs && (seen.interps != 0) == (g->interp[0] != '\0');
 }
 

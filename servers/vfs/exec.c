@@ -158,6 +158,14 @@ static size_t room_for_string(void)
 	return used < EXEC_STRING_MAX ? used : EXEC_STRING_MAX;
 }
 
+/* Pointers to read at once: the array may end at the end of memory, so no page more. */
+static size_t chunk_at(const struct op *o, uint64_t at)
+{
+	size_t n = (PAGE_SIZE - at % PAGE_SIZE) / 8;
+
+	return n == 0 || o->internal ? 1 : n > POINTERS ? POINTERS : n;
+}
+
 /* Append the strings of a vector; skip: leave out so many first ones. */
 static int64_t take_vector(struct op *o, uint64_t at, unsigned skip, uint32_t *count)
 {
@@ -166,14 +174,9 @@ static int64_t take_vector(struct op *o, uint64_t at, unsigned skip, uint32_t *c
 	if (at == 0)
 		return 0;
 	for (;;) {
-		/* One page's worth at a time: the array may end at the end of memory. */
-		size_t n = (PAGE_SIZE - at % PAGE_SIZE) / 8;
-		int64_t err;
+		size_t n = chunk_at(o, at);
+		int64_t err = user_read(o, at, pointer, n * 8);
 
-		n = n == 0 ? 1 : n > POINTERS ? POINTERS : n;
-		if (o->internal)
-			n = 1;
-		err = user_read(o, at, pointer, n * 8);
 		if (err != 0)
 			return err;
 		for (size_t k = 0; k < n; k++) {
@@ -203,11 +206,9 @@ static int64_t count_again(struct op *o, uint64_t at, unsigned skip, uint32_t co
 	uint32_t n = 0;
 
 	while (at != 0 && n <= count + skip) {
-		size_t left = (PAGE_SIZE - at % PAGE_SIZE) / 8, some = 0;
-		int64_t err;
+		size_t left = chunk_at(o, at), some = 0;
+		int64_t err = user_read(o, at, pointer, left * 8);
 
-		left = left == 0 || o->internal ? 1 : left > POINTERS ? POINTERS : left;
-		err = user_read(o, at, pointer, left * 8);
 		if (err != 0)
 			return err;
 		while (some < left && pointer[some] != 0)

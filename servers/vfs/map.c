@@ -95,6 +95,18 @@ static struct row *fault_row(void)
 	return NULL;
 }
 
+/* One that was told again: vfs has been slow, and not forgetful. */
+static bool is_brought(uint32_t ticket, const struct row *new)
+{
+	for (unsigned n = ROW_FAULT; n < ROW_FAULT_END; n++) {
+		const struct row *r = &state.row[n];
+
+		if (r != new && r->phase != ROW_FREE && r->a[0] == ticket)
+			return true;
+	}
+	return false;
+}
+
 /* False: there were none. */
 bool faults_pull(void)
 {
@@ -104,6 +116,8 @@ bool faults_pull(void)
 
 	state.faults_left = r == NULL;
 	while (r != NULL && vm_wait_next(&vm, &w) == 0) {
+		if (is_brought(w.ticket, r))
+			continue;
 		r->a[0] = w.ticket;
 		r->a[1] = w.file;
 		r->a[2] = w.offset;

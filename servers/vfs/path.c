@@ -342,9 +342,11 @@ const char *path_walked(uint64_t path)
 
 int64_t walk(struct op *o, int dirfd, uint64_t path, unsigned flags, struct found *f)
 {
-	int64_t len = user_string(o, path, given, sizeof(given));
 	struct file *file;
+	int64_t len;
 
+	given_at = 0;
+	len = user_string(o, path, given, sizeof(given));
 	if (len < 0)
 		return len;
 	given_at = path;

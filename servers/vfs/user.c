@@ -12,19 +12,27 @@
 static unsigned reply_dir;              /* of the copies of the reply being made */
 static uint32_t in_reply[COPIES_MAX];   /* first slots that they concern */
 static unsigned nr_in_reply;
+static uint32_t held = NO_SLOT;         /* one that is being copied from within vfs */
 
 uint64_t stamp_next(void)
 {
 	return ++state.stamp;
 }
 
-/* A page that the reply being made will copy from must stay till then. */
+/* A page that the reply being made will copy from, or that is copied from now, stays till then. */
 bool page_in_reply(uint32_t slot)
 {
+	if (slot == held)
+		return true;
 	for (unsigned i = 0; i < nr_in_reply; i++)
 		if (slot - in_reply[i] <= COPY_MAX / PAGE_SIZE)
 			return true;
 	return false;
+}
+
+void page_hold(uint32_t slot)
+{
+	held = slot;
 }
 
 void reply_begin(void)

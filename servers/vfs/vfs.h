@@ -123,6 +123,8 @@ int64_t user_touch(struct op *o, uint64_t address, size_t len, bool write) MUST_
 err_t populate(const struct delivery *d, uint64_t address);
 void reply_begin(void);
 bool page_in_reply(uint32_t slot);
+/* It is copied from within vfs, and not let go meanwhile. NO_SLOT: none is. */
+void page_hold(uint32_t slot);
 void op_cred(struct op *o);
 bool is_root(struct op *o);
 bool may(struct op *o, const struct inode *i, unsigned want);   /* 4 read, 2 write, 1 execute */
@@ -200,7 +202,7 @@ enum { WALK_FOLLOW = 1, WALK_PARENT = 2, WALK_EMPTY = 4, WALK_CREATE = 8 };
 /* PARENT: a missing last name is no error (inode 0). */
 int64_t walk(struct op *o, int dirfd, uint64_t path, unsigned flags, struct found *f) MUST_CHECK;
 void path_begin(void);                  /* a call is handled, from its start */
-const char *path_walked(uint64_t path); /* the one at that address of who calls; NULL: another */
+const char *path_walked(uint64_t path); /* that was at that address, by walk() since; or NULL */
 int64_t walk_text(struct op *o, int dirfd, const char *path, unsigned flags, struct found *f)
 	MUST_CHECK;
 /* From this directory on, whatever the program's own is. */
@@ -256,6 +258,7 @@ enum { DIRENT_NEXT = 8, DIRENT_LEN = 16, DIRENT_NAME = 19, DIRENT_MIN = 24, DIRE
 bool file_answer_is(const struct request *q, const struct file_entry *e);
 bool char_answer_is(const struct request *q, const struct chardev_entry *e);
 bool may_be_repeated(const struct request *q);
+bool names_change(void);                /* requests that change names are on their way */
 
 /* ---- done.c: what a server's answer changes ---- */
 void file_done(struct request *q, struct file_entry *e);

@@ -64,8 +64,7 @@ static void user_find(unsigned slot)
 	undo_commit();
 }
 
-/* A ticket is told once, and what tells of it may be lost. If vfs is only slow, it is told twice,
- * and supplies one that is stale. */
+/* A ticket is told once, and what tells of it may be lost. If vfs is only slow, it knows it. */
 static void ticket_again(unsigned slot)
 {
 	const struct wait *w = &state.wait[slot];
@@ -76,11 +75,12 @@ static void ticket_again(unsigned slot)
 		told[slot].looks = 0;
 		return;
 	}
-	if (++told[slot].looks % TICKET_LOOKS != 0)
+	if (++told[slot].looks < TICKET_LOOKS)
 		return;
-	print("repaired: vfs is told again of the page that process %u waits for\n", slot);
+	print("vfs is told again of the page that process %u waits for\n", slot);
 	wait_tell_again(slot);
 	undo_commit();
+	notify(ID_VFS);
 }
 
 err_t do_vm_lost_next(const struct call *c, struct vm_lost_next_reply *reply)
