@@ -47,6 +47,7 @@ bool linux_failure_is_unusual(uint32_t type, int64_t result)
 	case -ELOOP:
 	case -EOVERFLOW:
 	case -ENOEXEC:
+	case -ELIBBAD:
 		return true;
 	case -EACCES:
 		return type == LINUX_EXECVE;

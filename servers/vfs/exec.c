@@ -360,7 +360,13 @@ static int64_t exec(struct op *o, int dirfd, uint64_t at, unsigned flags, uint64
 		err = find_interpreter(o);
 	if (err == 0)
 		err = take_arguments(o, &p, argv, envp);
-	return err != 0 ? err : replace(o, &p);
+	if (err == 0)
+		err = replace(o, &p);
+	if (err == -ENOEXEC)            /* which is doubted: then of what the disk has */
+		pages_of_inode_refresh(p.f.inode);
+	if (err == -ELIBBAD)
+		pages_of_inode_refresh(interpreter.inode);
+	return err;
 }
 
 int64_t linux_execve(struct op *o)

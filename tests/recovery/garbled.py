@@ -4,14 +4,17 @@ with: it is put right, or that one program ends; nothing waits for ever.
 
 Limit: 150
 """
+import os
 import re
 import subprocess
 
 import count
+import machine
 import plant
 from guest import finish, need, scenario, until
 
 VM, PM, VFS, TTY, UART, TMPFS, FIRST_PROGRAM = 3, 5, 6, 8, 9, 12, 64
+CACHE = 0x200000000000                  # CACHE_VA
 VVAR = 0x00007fffffff8000       # abi/layout.h
 LOOP = ('echo begun > /tmp/begun; until [ -e /tmp/go ]; do :; done; '
         'while :; do date +%s > /tmp/tick; usleep 50000; done')
@@ -177,6 +180,20 @@ def endless_output(bed):
     assert bed.deaths('tty') > before
 
 
+def damaged_program(bed):
+    """Its first page in the cache; the disk has it as it was."""
+    with open(os.path.join(machine.BUILD, 'rootfs/usr/lib/skink/nicer'), 'rb') as file:
+        first = file.read(4096)
+    right = bed.guest.run('/usr/lib/skink/nicer')
+    pages, = numbers('vfs', '(int)NR_PAGES')
+    places = [bed.memory.physical(VFS, CACHE + n * 4096) for n in range(pages)]
+    place, = [at for at in places if at is not None and bed.memory.ram[at:at + 4096] == first]
+    with plant.standing(bed.guest) as stub:
+        stub.write(place, bytes(64))
+    assert bed.guest.run('/usr/lib/skink/nicer', 10) == right
+    assert 'doubts that call 0x3b is to be answered with -8' in bed.guest.run('dmesg')[1]
+
+
 SCENARIOS = (
     ('a program has no clock page', clock_page),
     ('vm takes a program to be in another space than it is', wrong_space),
@@ -186,6 +203,7 @@ SCENARIOS = (
     ("pm's row of a program is in a state that there is not: the program goes on", strange_state),
     ('pages that vfs has made are not valid: they are found, no byte is lost', unread_pages),
     ('tmpfs does not do what it is asked: vfs has it end, then it does', forgotten_requests),
+    ('a program is damaged in the cache: it is read again', damaged_program),
     ('uart, or tty, forgets what is to be read: the console works again', forgotten_reads),
     ('tty has sent more than there was: it sends what comes after that', endless_output),
     ('pm forgets process 1: all programs end, and it begins again', forgotten_init),
