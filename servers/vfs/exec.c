@@ -440,11 +440,18 @@ static int64_t open_console(struct op *o)
 	return 0;
 }
 
-/* Another process 1 begins in a second: what stood in the way may be over by then. */
+/* Another process 1 begins in a second: what stood in the way may be over by then. It may also be
+ * what vfs believes of files: no program lives, so at last it begins afresh. */
 static int64_t init_failed(struct op *o)
 {
 	struct pm_exec_fail_request fail = { .client = o->client };
 
+	state.init_failures++;
+	undo_commit();
+	if (state.init_failures >= INIT_FAILURES) {
+		print("no first process can begin: vfs forgets all it knows\n");
+		die_of_doubt();
+	}
 	return pm_exec_fail(&pm, &fail) == 0 ? NO_REPLY : -EIO;
 }
 
@@ -471,6 +478,8 @@ int64_t linux_exec_init(struct op *o)
 
 		err = exec(o, AT_FDCWD_, (uint64_t)(uintptr_t)file, WALK_FOLLOW,
 			   (uint64_t)(uintptr_t)argv, (uint64_t)(uintptr_t)init_env);
+		if (err == NO_REPLY)
+			state.init_failures = 0;
 		if (err == -PARKED || err == NO_REPLY)
 			return err;
 		if (err != -ENOENT) {

@@ -347,6 +347,7 @@ struct state {
 	uint32_t grants;                /* rows in use, bits */
 	uint16_t grant_seq;
 	uint16_t root_mount;
+	uint8_t init_failures;          /* since a first process began */
 	uint8_t root_refused;           /* the disk has no root: it is in memory */
 	uint32_t mounts_refused;        /* of those at boot: there is no such directory; bits */
 	uint32_t init_job;

@@ -134,7 +134,7 @@ static err_t check(void)
 	pages_check();
 	cache_recovered();
 	alarm_soon();
-	return 0;
+	return state.init_failures < INIT_FAILURES ? 0 : -EIO;
 }
 
 static struct answered answered[NR_PROCS] SECTION_UNDO;

@@ -253,6 +253,7 @@ void again_told(const struct request *q, const struct file_attr *now, err_t err)
 handler linux_again;
 
 /* ---- answer.c: what is an answer ---- */
+enum { INIT_FAILURES = 4 };             /* then the caches are not believed any more */
 enum { DIRENT_NEXT = 8, DIRENT_LEN = 16, DIRENT_NAME = 19, DIRENT_MIN = 24, DIRENT_MOST = 280 };
 						/* getdents(2) */
 bool file_answer_is(const struct request *q, const struct file_entry *e);

@@ -194,6 +194,26 @@ def damaged_program(bed):
     assert 'doubts that call 0x3b is to be answered with -8' in bed.guest.run('dmesg')[1]
 
 
+def no_first_process(bed):
+    """vfs takes init's program for dead. So all that it knows is forgotten."""
+    first, each, flags, size, number, dead = numbers(
+        'vfs', state('inode[0]'), 'sizeof(struct inode)', '&((struct inode *)0)->flags',
+        '&((struct inode *)0)->attr.size', 'sizeof(((struct state *)0)->inode) / '
+        'sizeof(struct inode)', '(int)INODE_DEAD')
+    want = int(bed.guest.run('stat -L -c %s /sbin/init')[1])
+    places = [at for at in range(first, first + number * each, each)        # and copies of it
+              if bed.memory.word(bed.memory.physical(VFS, at + size), 8) == want]
+    before = bed.guest.service('vfs').restarts
+    for at in places:
+        is_now = bed.memory.word(bed.memory.physical(VFS, at + flags), 1)
+        bed.write(VFS, at + flags, bytes([is_now | dead]))
+    bed.guest.send('service refresh pm\n')
+    bed.guest.expect('vfs: the state cannot be repaired', 30)
+    bed.guest.shell()
+    assert bed.guest.run('echo a') == (0, 'a\n')
+    assert bed.guest.service('vfs').restarts == before + 1
+
+
 SCENARIOS = (
     ('a program has no clock page', clock_page),
     ('vm takes a program to be in another space than it is', wrong_space),
@@ -207,6 +227,7 @@ SCENARIOS = (
     ('uart, or tty, forgets what is to be read: the console works again', forgotten_reads),
     ('tty has sent more than there was: it sends what comes after that', endless_output),
     ('pm forgets process 1: all programs end, and it begins again', forgotten_init),
+    ('no first process can begin by what vfs knows: it forgets that', no_first_process),
 )
 
 
