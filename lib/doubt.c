@@ -12,6 +12,7 @@
  */
 #include <lib/assert.h>
 #include <lib/clock.h>
+#include <lib/linux.h>
 #include <lib/print.h>
 #include <lib/server.h>
 
@@ -19,8 +20,7 @@
 #define LEAST_NS (8 * SECOND_NS)
 #define MOST_NS (4096 * SECOND_NS)
 enum { STANDING = 64 };
-enum { LINUX_CLOSE = 3, LINUX_CLONE = 56, LINUX_FORK, LINUX_VFORK, LINUX_EXECVE,
-       LINUX_FCNTL = 72, LINUX_CLONE3 = 435, LINUX_ERRORS = 133 };
+enum { LINUX_ERRORS = 133 };
 
 static struct {
 	endpoint_t client;              /* of the call; the latest */

@@ -451,6 +451,15 @@ class Bed:
         with standing(self.guest) as stub:
             stub.write(self.memory.physical(slot, at), data)
 
+    @contextlib.contextmanager
+    def changed(self, slot, at, data):
+        """While that lasts; then what stood there before is there again."""
+        place = self.memory.physical(slot, at)
+        before = bytes(self.memory.ram[place:place + len(data)])
+        self.write(slot, at, data)
+        yield
+        self.write(slot, at, before)
+
     def save(self):
         """Keep the guest as it is, and end it. Nobody may have the stub."""
         self.guest.qmp('stop')

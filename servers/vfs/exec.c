@@ -314,6 +314,21 @@ static struct process *process_after(struct op *o)
 	return to;
 }
 
+/* Its process ends. Another process 1 begins in a second: what stood in the way may be over then.
+ * It may also be what vfs believes of files: no program lives, so at last it begins afresh. */
+static int64_t exec_fail(struct op *o, unsigned space, int64_t err)
+{
+	struct pm_exec_fail_request fail = { .client = o->client, .space = (uint16_t)space };
+
+	state.init_failures += o->internal;
+	undo_commit();
+	if (state.init_failures >= INIT_FAILURES) {
+		print("no first process can begin: vfs forgets all it knows\n");
+		die_of_doubt();
+	}
+	return pm_exec_fail(&pm, &fail) == 0 ? NO_REPLY : err;
+}
+
 static int64_t replace(struct op *o, const struct plan *plan)
 {
 	struct pm_exec_begin_request begin = { .client = o->client };
@@ -333,11 +348,11 @@ static int64_t replace(struct op *o, const struct plan *plan)
 	if (err == 0 && interpreter.nr_segs != 0)
 		err = elf_map(space.space, &interpreter, true);
 	if (err != 0) {
-		struct pm_exec_fail_request fail = { .client = o->client, .space = space.space };
-
 		print("%s cannot be mapped: %d\n", path, err);
-		return pm_exec_fail(&pm, &fail) == 0 ? NO_REPLY : -ENOMEM;
+		return exec_fail(o, space.space, -ENOMEM);
 	}
+	if (o->internal)
+		state.init_failures = 0;
 	fill_image(&plan->f);
 	finish.space = space.space;
 	p = process_after(o);
@@ -440,21 +455,6 @@ static int64_t open_console(struct op *o)
 	return 0;
 }
 
-/* Another process 1 begins in a second: what stood in the way may be over by then. It may also be
- * what vfs believes of files: no program lives, so at last it begins afresh. */
-static int64_t init_failed(struct op *o)
-{
-	struct pm_exec_fail_request fail = { .client = o->client };
-
-	state.init_failures++;
-	undo_commit();
-	if (state.init_failures >= INIT_FAILURES) {
-		print("no first process can begin: vfs forgets all it knows\n");
-		die_of_doubt();
-	}
-	return pm_exec_fail(&pm, &fail) == 0 ? NO_REPLY : -EIO;
-}
-
 /* row.total: 0: open the console, then 1 + index of the program to try; INIT_FAILED: one was
  * there. */
 int64_t linux_exec_init(struct op *o)
@@ -468,7 +468,7 @@ int64_t linux_exec_init(struct op *o)
 	if (r->total == 0) {
 		err = open_console(o);
 		if (err != 0)
-			return err == -PARKED ? err : init_failed(o);
+			return err == -PARKED ? err : exec_fail(o, 0, -EIO);
 		r->total = 1;
 	}
 	find_init_option();
@@ -478,8 +478,6 @@ int64_t linux_exec_init(struct op *o)
 
 		err = exec(o, AT_FDCWD_, (uint64_t)(uintptr_t)file, WALK_FOLLOW,
 			   (uint64_t)(uintptr_t)argv, (uint64_t)(uintptr_t)init_env);
-		if (err == NO_REPLY)
-			state.init_failures = 0;
 		if (err == -PARKED || err == NO_REPLY)
 			return err;
 		if (err != -ENOENT) {
@@ -489,5 +487,5 @@ int64_t linux_exec_init(struct op *o)
 		r->total++;
 	}
 	print("no program for the first process\n");
-	return r->total & INIT_FAILED ? init_failed(o) : -ENOENT;
+	return r->total & INIT_FAILED ? exec_fail(o, 0, -EIO) : -ENOENT;
 }

@@ -10,7 +10,9 @@
  */
 #include "vfs.h"
 
-enum { PROOF_COPIES = 16, PROOF_PATH = 256, LAST_PATH_CALL = 332 };
+#include <lib/linux.h>
+
+enum { PROOF_COPIES = 16, PROOF_PATH = 256 };
 
 /* ---- bytes ---- */
 
@@ -145,10 +147,10 @@ enum known {
 	KNOWN_MISSING,                  /* the last name is not in its directory, which is there */
 };
 
-/* What a call makes of its path. */
-enum made { MADE_NOTHING, MADE_FILE, MADE_NONE, MADE_LINK };    /* ENOENT: of an empty text, too */
+/* What a call makes of its path. A link may also be ENOENT because its text is empty. */
+enum made { MADE_NOTHING, MADE_FILE, MADE_NONE, MADE_LINK };
 
-/* Calls with a path, and with two. The latter are in `second` once more. */
+/* By numbers; calls with two paths are in `second` once more. */
 struct path_call {
 	uint8_t path;                   /* number of the argument */
 	uint8_t has_dir;                /* the one before it is the directory */
@@ -159,30 +161,45 @@ struct path_call {
 #define PATH(at, dir, what) { .path = at, .has_dir = dir, .made = what, .is_path = 1 }
 #define LINK(at, dir) { .path = at, .has_dir = dir, .made = MADE_LINK, .is_path = 1 }
 
-/* By their numbers, as in vfs.c. */
-static const struct path_call first[LAST_PATH_CALL + 1] = {
-	[2] = PATH(0, 0, MADE_NOTHING), [4] = PATH(0, 0, MADE_NOTHING),
-	[6] = PATH(0, 0, MADE_NOTHING), [21] = PATH(0, 0, MADE_NOTHING),
-	[76] = PATH(0, 0, MADE_NOTHING), [80] = PATH(0, 0, MADE_NOTHING),
-	[82] = PATH(0, 0, MADE_NOTHING), [83] = PATH(0, 0, MADE_FILE),
-	[84] = PATH(0, 0, MADE_NONE), [85] = PATH(0, 0, MADE_NOTHING),
-	[86] = PATH(0, 0, MADE_NOTHING), [87] = PATH(0, 0, MADE_NONE),
-	[88] = LINK(1, 0), [89] = PATH(0, 0, MADE_NOTHING),
-	[90] = PATH(0, 0, MADE_NOTHING), [92] = PATH(0, 0, MADE_NOTHING),
-	[94] = PATH(0, 0, MADE_NOTHING), [133] = PATH(0, 0, MADE_FILE),
-	[137] = PATH(0, 0, MADE_NOTHING), [257] = PATH(1, 1, MADE_NOTHING),
-	[258] = PATH(1, 1, MADE_FILE), [259] = PATH(1, 1, MADE_FILE),
-	[260] = PATH(1, 1, MADE_NOTHING), [262] = PATH(1, 1, MADE_NOTHING),
-	[263] = PATH(1, 1, MADE_NONE), [264] = PATH(1, 1, MADE_NOTHING),
-	[265] = PATH(1, 1, MADE_NOTHING), [266] = LINK(2, 1),
-	[267] = PATH(1, 1, MADE_NOTHING), [268] = PATH(1, 1, MADE_NOTHING),
-	[269] = PATH(1, 1, MADE_NOTHING), [280] = PATH(1, 1, MADE_NOTHING),
-	[332] = PATH(1, 1, MADE_NOTHING),
+static const struct path_call first[LINUX_STATX + 1] = {
+	[LINUX_OPEN] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_STAT] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_LSTAT] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_ACCESS] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_TRUNCATE] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_CHDIR] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_RENAME] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_MKDIR] = PATH(0, 0, MADE_FILE),
+	[LINUX_RMDIR] = PATH(0, 0, MADE_NONE),
+	[LINUX_CREAT] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_LINK] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_UNLINK] = PATH(0, 0, MADE_NONE),
+	[LINUX_SYMLINK] = LINK(1, 0),
+	[LINUX_READLINK] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_CHMOD] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_CHOWN] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_LCHOWN] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_MKNOD] = PATH(0, 0, MADE_FILE),
+	[LINUX_STATFS] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_OPENAT] = PATH(1, 1, MADE_NOTHING),
+	[LINUX_MKDIRAT] = PATH(1, 1, MADE_FILE),
+	[LINUX_MKNODAT] = PATH(1, 1, MADE_FILE),
+	[LINUX_FCHOWNAT] = PATH(1, 1, MADE_NOTHING),
+	[LINUX_NEWFSTATAT] = PATH(1, 1, MADE_NOTHING),
+	[LINUX_UNLINKAT] = PATH(1, 1, MADE_NONE),
+	[LINUX_RENAMEAT] = PATH(1, 1, MADE_NOTHING),
+	[LINUX_LINKAT] = PATH(1, 1, MADE_NOTHING),
+	[LINUX_SYMLINKAT] = LINK(2, 1),
+	[LINUX_READLINKAT] = PATH(1, 1, MADE_NOTHING),
+	[LINUX_FCHMODAT] = PATH(1, 1, MADE_NOTHING),
+	[LINUX_FACCESSAT] = PATH(1, 1, MADE_NOTHING),
+	[LINUX_UTIMENSAT] = PATH(1, 1, MADE_NOTHING),
+	[LINUX_STATX] = PATH(1, 1, MADE_NOTHING),
 };
 
-static const struct path_call second[LAST_PATH_CALL + 1] = {
-	[82] = PATH(1, 0, MADE_FILE), [86] = PATH(1, 0, MADE_FILE),
-	[264] = PATH(3, 1, MADE_FILE), [265] = PATH(3, 1, MADE_FILE),
+static const struct path_call second[LINUX_STATX + 1] = {
+	[LINUX_RENAME] = PATH(1, 0, MADE_FILE), [LINUX_LINK] = PATH(1, 0, MADE_FILE),
+	[LINUX_RENAMEAT] = PATH(3, 1, MADE_FILE), [LINUX_LINKAT] = PATH(3, 1, MADE_FILE),
 };
 
 /* A path of the caller's, if that is in memory, and is not long; mostly path.c has it. */
@@ -296,7 +313,7 @@ static bool is_so(struct op *o, int64_t result)
 {
 	const struct path_call *c, *d;
 
-	if (o->type > LAST_PATH_CALL || !first[o->type].is_path)
+	if (o->type >= COUNT(first) || !first[o->type].is_path)
 		return true;
 	c = &first[o->type];
 	d = &second[o->type];
@@ -327,21 +344,21 @@ bool result_may_be(struct op *o, int64_t result)
 	if (result < 0)
 		return is_left_so(o, result);
 	switch (o->type) {
-	case 0:
+	case LINUX_READ:
 		return is_moved(o, done, false, false);
-	case 1:
+	case LINUX_WRITE:
 		return is_moved(o, done, true, false);
-	case 2:
+	case LINUX_OPEN:
 		return is_opened(o, result, (uint32_t)o->a[1]);
-	case 17:
+	case LINUX_PREAD64:
 		return is_moved(o, done, false, true);
-	case 18:
+	case LINUX_PWRITE64:
 		return is_moved(o, done, true, true);
-	case 40:
+	case LINUX_SENDFILE:
 		return is_sent(o, done);
-	case 217:
+	case LINUX_GETDENTS64:
 		return is_listed(o, done);
-	case 257:
+	case LINUX_OPENAT:
 		return is_opened(o, result, (uint32_t)o->a[2]);
 	default:
 		return is_left_so(o, result);

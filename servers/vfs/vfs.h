@@ -253,7 +253,6 @@ void again_told(const struct request *q, const struct file_attr *now, err_t err)
 handler linux_again;
 
 /* ---- answer.c: what is an answer ---- */
-enum { INIT_FAILURES = 4 };             /* then the caches are not believed any more */
 enum { DIRENT_NEXT = 8, DIRENT_LEN = 16, DIRENT_NAME = 19, DIRENT_MIN = 24, DIRENT_MOST = 280 };
 						/* getdents(2) */
 bool file_answer_is(const struct request *q, const struct file_entry *e);
@@ -342,6 +341,8 @@ handler linux_read, linux_write, linux_pread64, linux_pwrite64, linux_readv, lin
 	linux_copy_file_range, linux_pm_changes, linux_readahead, linux_fadvise64;
 int64_t inode_read(struct op *o, unsigned inode, uint64_t pos, uint64_t address, size_t len);
 int64_t inode_write(struct op *o, unsigned inode, uint64_t pos, uint64_t address, size_t len);
+/* A file whose bytes are in pages, and nowhere else for programs. carry.c */
+bool file_has_pages(const struct file *f);
 
 /* ---- dir.c, link.c ---- */
 handler linux_getdents64, linux_getdents, linux_mkdir, linux_mkdirat, linux_rmdir, linux_unlink,
@@ -406,14 +407,13 @@ void random_fill(void *to, size_t len);
 /* ---- magic.c: parts of /proc ---- */
 struct process *process_by_pid(uint32_t pid);
 bool magic_is_text(const struct inode *i);
-/* A file whose bytes are in pages, and nowhere else for programs. carry.c */
-bool file_has_pages(const struct file *f);
 int64_t magic_read(struct op *o, const struct inode *i, uint64_t pos, uint64_t address, size_t len);
 unsigned magic_fd(unsigned dir, const char *name, size_t len);
 int64_t magic_getdents(struct op *o, struct file *f, uint64_t address, size_t len);
 
 /* ---- exec.c, elf.c ---- */
 handler linux_execve, linux_execveat, linux_exec_init;
+enum { INIT_FAILURES = 4 };             /* then the caches are not believed any more */
 struct program {
 	struct elf_header h;
 	struct elf_segment seg[16];

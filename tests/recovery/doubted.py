@@ -105,17 +105,14 @@ def refused(bed):
         count.elf_of('pm'), "&((struct state *)&'state.c'::state)->thread[0].refused",
         'sizeof(struct thread)', "sizeof(((struct state *)0)->thread) / sizeof(struct thread)")
     fault = count.Symbols(count.elf_of('vm')).address['vm_fault']
-    place = bed.memory.physical(SLOT['vm'], fault)
-    right = bytes(bed.memory.ram[place:place + len(SEGV)])
 
     def has_heard():
         return any(bed.memory.word(bed.memory.physical(SLOT['pm'], at + n * size), 8)
                    for n in range(number))
 
-    bed.write(SLOT['vm'], fault, SEGV)
-    bed.guest.send('head -c 1000000 /dev/zero | sha1sum | cut -c 1-8; echo ha"s" ended\n')
-    until(has_heard)
-    bed.write(SLOT['vm'], fault, right)
+    with bed.changed(SLOT['vm'], fault, SEGV):
+        bed.guest.send('head -c 1000000 /dev/zero | sha1sum | cut -c 1-8; echo ha"s" ended\n')
+        until(has_heard)
     out = bed.guest.expect(r'(.*)\r?\nhas ended').group(1)
     assert out.strip() == hashlib.sha1(bytes(1000000)).hexdigest()[:8].encode(), out
 

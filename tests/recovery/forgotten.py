@@ -118,12 +118,10 @@ def not_begun(guest, vm):
     def forked():
         return bed.memory.word(bed.memory.physical(PM, forks), 4)
 
-    before, place = forked(), bed.memory.physical(PM, at)
-    right = bytes(bed.memory.ram[place:place + len(RETURN_0)])
-    bed.write(PM, at, RETURN_0)
-    guest.send('(echo ch"i"ld)\n')
-    until(lambda: forked() != before)
-    bed.write(PM, at, right)
+    before = forked()
+    with bed.changed(PM, at, RETURN_0):
+        guest.send('(echo ch"i"ld)\n')
+        until(lambda: forked() != before)
     guest.expect('child', 15)
     assert 'had not begun' in guest.run('dmesg')[1]
 
@@ -156,12 +154,10 @@ def not_closed(guest, vm):
     def jobs():
         return bed.memory.word(bed.memory.physical(VFS, done), 4)
 
-    before, place = jobs(), bed.memory.physical(VFS, at)
-    right = bytes(bed.memory.ram[place:place + len(RETURN_0)])
-    bed.write(VFS, at, RETURN_0)
-    guest.send('echo a | cat; echo "a"lso\n')
-    until(lambda: jobs() != before)
-    bed.write(VFS, at, right)
+    before = jobs()
+    with bed.changed(VFS, at, RETURN_0):
+        guest.send('echo a | cat; echo "a"lso\n')
+        until(lambda: jobs() != before)
     guest.expect('also', 15)
     assert re.search('vfs: repaired: process .* had ended', guest.run('dmesg')[1])
 
@@ -172,12 +168,9 @@ def not_brought(guest, vm):
     told, size, looks, number = numbers(
         'vm', "&'audit.c'::told[0]", "sizeof('audit.c'::told[0])",
         "(char *)&'audit.c'::told[0].looks - (char *)&'audit.c'::told[0]", '(int)NR_PROCS')
-    place = bed.memory.physical(VFS, at)
-    right = bytes(bed.memory.ram[place:place + len(RETURN_0)])
-    bed.write(VFS, at, RETURN_0)
-    guest.send('/usr/lib/skink/filemap; echo "a"lso\n')
-    until(lambda: any(vm.word(told + n * size + looks, 4) for n in range(number)))
-    bed.write(VFS, at, right)
+    with bed.changed(VFS, at, RETURN_0):
+        guest.send('/usr/lib/skink/filemap; echo "a"lso\n')
+        until(lambda: any(vm.word(told + n * size + looks, 4) for n in range(number)))
     guest.expect('also', 30)
     assert 'vfs is told again of the page' in guest.run('dmesg')[1]
 

@@ -169,6 +169,14 @@ def forgotten_reads(bed):
     assert (bed.deaths('uart'), bed.deaths('tty')) == before
 
 
+def unread(bed):
+    """The driver never reads, and does not look whether it does. Nothing may be typed meanwhile."""
+    before = bed.deaths('uart')
+    bed.write(UART, count.Symbols(count.elf_of('uart')).address['serial_audit'], b'\xc3')
+    bed.guest.run('sleep 30', 60)
+    assert bed.deaths('uart') > before
+
+
 def endless_output(bed):
     """More has been sent than there was: what is between stands for four thousand million bytes."""
     head, tail = numbers('tty', state('line[0].out.head'), state('line[0].out.tail'))
@@ -225,6 +233,7 @@ SCENARIOS = (
     ('tmpfs does not do what it is asked: vfs has it end, then it does', forgotten_requests),
     ('a program is damaged in the cache: it is read again', damaged_program),
     ('uart, or tty, forgets what is to be read: the console works again', forgotten_reads),
+    ('uart reads no more: tty has it end', unread),
     ('tty has sent more than there was: it sends what comes after that', endless_output),
     ('pm forgets process 1: all programs end, and it begins again', forgotten_init),
     ('no first process can begin by what vfs knows: it forgets that', no_first_process),
