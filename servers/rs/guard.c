@@ -81,6 +81,47 @@ static bool needs_are_met(unsigned id)
 	return true;
 }
 
+/* A second time, if something of its memory was missing. */
+static err_t start(unsigned id)
+{
+	struct proc_destroy_request half = { .proc = service_endpoint(id) };
+	err_t err = service_start(id);
+
+	if (err == 0 || !service_mend(id))
+		return err;
+	if (sys_proc_destroy(&half) == 0)
+		state.service[id].generation++;
+	server_commit();
+	return service_start(id);
+}
+
+/* The first fresh start comes at once, also of one that has died many times: what it died of may
+ * have been its state. */
+static uint64_t backoff_ns(struct service *s)
+{
+	uint64_t ms = BACKOFF_FIRST_MS;
+
+	s->afresh += s->cause != RS_CAUSE_NONE;         /* as in note() */
+	if (s->afresh <= 1)
+		return 0;
+	for (unsigned i = 2; i < s->afresh && ms < BACKOFF_MAX_MS; i++)
+		ms *= 2;
+	return (ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS) * MS;
+}
+
+/* What has run before, and cannot begin now, is tried again: many need it. */
+static void begin_later(unsigned id)
+{
+	struct service *s = &state.service[id];
+	uint64_t wait = backoff_ns(s);
+
+	s->phase = RS_STATE_GONE;
+	if (s->restarts == 0 || loading_on_trial(id))
+		return;
+	s->phase = RS_STATE_DEAD;
+	s->due_ns = clock_monotonic_ns() + (wait != 0 ? wait : BACKOFF_FIRST_MS * MS);
+}
+
 static void begin(unsigned id)
 {
 	struct proc_destroy_request rest = { .proc = service_endpoint(id) };
@@ -104,10 +145,11 @@ static void begin(unsigned id)
 		state.service[i].scheduled &= id != ID_SCHED;
 		state.service[i].named &= id != ID_LOG;
 	}
-	err = service_start(id);
-	s->phase = err == 0 ? RS_STATE_STARTING : RS_STATE_GONE;
+	err = start(id);
+	s->phase = RS_STATE_STARTING;
 	if (err == 0)
 		return;
+	begin_later(id);
 	say("<3>%s: cannot be started: error %d", s->name, -err);
 	waiter_answer(s, -EIO);
 }
@@ -231,20 +273,6 @@ void guard_ready(unsigned id)
 
 /* ---- defects ---- */
 
-/* The first fresh start comes at once, also of one that has died many times: what it died of may
- * have been its state. */
-static uint64_t backoff_ns(struct service *s)
-{
-	uint64_t ms = BACKOFF_FIRST_MS;
-
-	s->afresh += s->cause != RS_CAUSE_NONE;         /* as in note() */
-	if (s->afresh <= 1)
-		return 0;
-	for (unsigned i = 2; i < s->afresh && ms < BACKOFF_MAX_MS; i++)
-		ms *= 2;
-	return (ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS) * MS;
-}
-
 static void restart_fresh(unsigned id, uint64_t wait)
 {
 	struct service *s = &state.service[id];
@@ -276,7 +304,7 @@ static bool recover_in_place(unsigned id)
 	s->phase = RS_STATE_STARTING;
 	s->beats_out = 0;
 	s->unasked = 0;
-	if (service_recover(id) != 0)
+	if (service_recover(id) != 0 && (!service_mend(id) || service_recover(id) != 0))
 		return false;
 	s->recoveries++;
 	return true;

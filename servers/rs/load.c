@@ -12,6 +12,7 @@
 #include <contract/kernel.h>
 #include <lib/args.h>
 #include <lib/assert.h>
+#include <lib/service_ids.h>
 
 enum { RUN_MAX = 64, SPARES = 8 };
 
@@ -205,8 +206,11 @@ err_t service_build(unsigned id)
 		return -ENOMEM;
 	space.root = root;
 	err = sys_space_create(&space);
-	if (err == -EEXIST)             /* of a start that was interrupted */
+	if (err == -EEXIST) {           /* of a start that was interrupted, or it is mended */
+		state.next_frame = root;
+		state.frames--;
 		err = 0;
+	}
 	for (unsigned n = 0; err == 0 && image_segment(&image, n, &s); n++)
 		err = map_memory(id, s.va, s.memory, s.flags);
 	if (err == 0)
@@ -268,4 +272,27 @@ err_t service_recover(unsigned id)
 	rights_doubt(id);
 	return err != 0 ? err
 			: image_recover(&image, service_endpoint(id), service_stack(id), &args);
+}
+
+/* vm can take any page from a service, if it has gone wrong: also from itself. While it is dead
+ * nobody gives frames out; if it lives, it has to look again which are free. */
+bool service_mend(unsigned id)
+{
+	struct proc_freeze_request look = {
+		.proc = service_endpoint(ID_VM), .code = RS_CAUSE_DOUBT << 16,
+	};
+	uint32_t had = state.frames;
+	struct image image;
+	struct segment s;
+
+	state.next_frame = 1;
+	if (service_image(id, &image) != 0 || service_build(id) != 0)
+		return false;
+	for (unsigned n = 0; image_segment(&image, n, &s); n++)
+		memory_protect(id, s.va, s.memory, s.flags);
+	if (state.frames == had)
+		return true;
+	say("<4>%s: %u frames of its memory were missing", state.service[id].name,
+	    state.frames - had);
+	return id == ID_VM || sys_proc_freeze(&look) == 0;
 }

@@ -310,14 +310,14 @@ void loading_ready(unsigned id)
 		load->phase = LOAD_SETTLE;      /* it may still die at once */
 }
 
-static bool is_on_trial(unsigned id)
+bool loading_on_trial(unsigned id)
 {
 	return load->id == id && (load->phase == LOAD_TRIAL || load->phase == LOAD_SETTLE);
 }
 
 bool loading_failed(unsigned id)
 {
-	if (!is_on_trial(id))
+	if (!loading_on_trial(id))
 		return false;
 	if (load->kind == LOAD_UPDATE) {
 		update_failed();
@@ -330,7 +330,7 @@ bool loading_failed(unsigned id)
 
 void loading_stopped(unsigned id)
 {
-	if (!is_on_trial(id))
+	if (!loading_on_trial(id))
 		return;
 	load_give_up(-EIO);
 	loading_step();

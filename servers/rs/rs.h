@@ -44,6 +44,7 @@ err_t service_build(unsigned id) MUST_CHECK;    /* once: space and memory */
 bool frames_left(uint32_t n);                   /* before vm has them: are so many free? */
 err_t service_start(unsigned id) MUST_CHECK;    /* fresh, in memory that is there */
 err_t service_recover(unsigned id) MUST_CHECK;  /* frozen, in place */
+bool service_mend(unsigned id);                 /* what was missing of its memory is there */
 endpoint_t service_endpoint(unsigned id);
 uint64_t service_stack(unsigned id);
 err_t service_image(unsigned id, struct image *i) MUST_CHECK;
@@ -126,6 +127,7 @@ void loading_ready(unsigned id);
 void loading_stopped(unsigned id);
 bool loading_waits(void);                       /* step again soon */
 uint64_t loading_next_ns(void);                 /* or then; 0: never */
+bool loading_on_trial(unsigned id);             /* if it cannot begin, that is over */
 bool loading_failed(unsigned id);               /* it died: true: that was a trial, and is over */
 bool loading_leaves(unsigned id);               /* it is being removed */
 void loading_cancelled(endpoint_t client, uint32_t serial);

@@ -60,7 +60,7 @@ struct injected {
 
 struct state {
 	struct service service[NR_SERVICES];
-	uint32_t next_frame;            /* boot: frames below are used or not free */
+	uint32_t next_frame;            /* frames below are used or not free */
 	uint32_t frames;                /* given to services */
 	uint32_t missed;                /* heartbeats */
 	uint32_t crashes;               /* that were taken, since boot */

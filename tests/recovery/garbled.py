@@ -222,6 +222,31 @@ def no_first_process(bed):
     assert bed.guest.service('vfs').restarts == before + 1
 
 
+def take(bed, slot, name, symbol):
+    """A page that vm can take from any service, itself too; and have it noticed."""
+    with plant.standing(bed.guest) as stub:
+        stub.write(bed.memory.entry(slot, numbers(name, symbol)[0]), bytes(8))
+    bed.guest.send('service kill %s\n' % name)
+
+
+def taken_text(bed):
+    for slot, name in ((TTY, 'tty'), (VM, 'vm')):
+        before = bed.guest.service(name)
+        take(bed, slot, name, '&main')
+        bed.guest.shell()
+        after = bed.guest.service(name)
+        assert (after.restarts, after.recoveries > before.recoveries) == (before.restarts, True)
+        assert '%s: 1 frames of its memory were missing' % name in bed.guest.run('dmesg')[1]
+
+
+def taken_state(bed):
+    """Without vm's all programs end, and begin again."""
+    before = bed.guest.service('vm').restarts
+    take(bed, VM, 'vm', state('space'))
+    bed.guest.expect('Welcome to Skink.*\n/ # ', 60)
+    assert bed.guest.service('vm').restarts == before + 1
+
+
 SCENARIOS = (
     ('a program has no clock page', clock_page),
     ('vm takes a program to be in another space than it is', wrong_space),
@@ -235,6 +260,8 @@ SCENARIOS = (
     ('uart, or tty, forgets what is to be read: the console works again', forgotten_reads),
     ('uart reads no more: tty has it end', unread),
     ('tty has sent more than there was: it sends what comes after that', endless_output),
+    ('a page of text is taken from tty, or vm: they have it again', taken_text),
+    ('a page of state is taken from vm: it begins afresh', taken_state),
     ('pm forgets process 1: all programs end, and it begins again', forgotten_init),
     ('no first process can begin by what vfs knows: it forgets that', no_first_process),
 )
