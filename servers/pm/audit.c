@@ -69,6 +69,8 @@ static void compare(unsigned i)
 			begin_again(t);
 		return;
 	}
+	if (t->alive)
+		doubt_end(process_of(t)->pid);
 	print("repaired: slot %u: pm knows of thread %u, the kernel of endpoint 0x%x\n", req.slot,
 	      t->alive ? t->tid : 0, info.proc.v);
 	if (t->alive)
@@ -85,8 +87,10 @@ static void processes_again(void)
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		struct process *p = &state.process[i];
 
-		if (p->state == PROCESS_LIVE && p->threads == 0)        /* Q3 */
-			process_exit(p, SIG_KILL);
+		if (p->state != PROCESS_LIVE || p->threads != 0)
+			continue;
+		doubt_end(p->pid);              /* Q3 */
+		process_exit(p, SIG_KILL);
 	}
 }
 

@@ -399,6 +399,7 @@ void init_again(void)
 
 	if (state.halted || process_by_pid(1))
 		return;
+	doubt_end(1);
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		struct process *p = &state.process[i];
 

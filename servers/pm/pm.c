@@ -11,6 +11,7 @@
 #include "signals.h"
 
 #include <lib/assert.h>
+#include <lib/linux.h>
 
 struct peer vm = { .name = "vm" }, ds = { .name = "ds" };
 
@@ -44,6 +45,11 @@ err_t doubt(const struct call *c, err_t err)
 void doubt_unless(const struct thread *t, bool right)
 {
 	server_doubt(endpoint_of(t), ~t->serial, 0, right ? 0 : -EFAULT, !right);
+}
+
+void doubt_end(uint32_t pid)
+{
+	server_doubt(FIRST_ENDPOINT(ID_PM), pid, LINUX_EXIT_GROUP, -ESRCH, true);
 }
 
 static int64_t linux_call(const struct delivery *d)
