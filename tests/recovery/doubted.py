@@ -117,6 +117,18 @@ def refused(bed):
     assert out.strip() == hashlib.sha1(bytes(1000000)).hexdigest()[:8].encode(), out
 
 
+def ended(bed):
+    """pm finds no process 1, without which no program goes on."""
+    at = count.Symbols(count.elf_of('pm')).address['process_by_pid']
+    place = bed.memory.physical(SLOT['pm'], at)
+    before = bed.guest.service('pm').deaths
+    bed.guest.run('here=1')
+    bed.write(SLOT['pm'], at, NULL)
+    until(lambda: bed.memory.ram[place:place + len(NULL)] != NULL)      # rs has written it anew
+    assert bed.guest.run('echo $here') == (0, '1\n')
+    assert bed.guest.service('pm').deaths == before + 1
+
+
 def main():
     with plant.scratch('doubted') as folder, Bed(folder) as bed:
         bed.fresh()
@@ -125,7 +137,8 @@ def main():
                            ('names, texts and listings of /proc are right, or not given', unproved),
                            ('a call that fails does so; it is doubted once', right),
                            ('another call that fails so is not doubted at once', pause),
-                           ('a page that vm refuses is asked for again', refused)):
+                           ('a page that vm refuses is asked for again', refused),
+                           ('pm finds that all programs have to end: it looks again', ended)):
             with scenario(title):
                 run(bed)
 
