@@ -18,6 +18,8 @@ FAILS = {errno: b'\x48\xc7\xc0' + (-errno).to_bytes(4, 'little', signed=True) + 
 SEGV = bytes.fromhex('0f31 ba0b000000 48c1e220 4809d0 c3')
 NULL = b'\x31\xc0\xc3'                         # xor %eax,%eax; ret
 READ = 'read -r line < /etc/passwd; echo "$line" | cut -c 1-4'
+# xor %eax,%eax; mov %rax,(%rdi); mov %rax,8(%rdi); mov %rax,16(%rdi); mov %rdi,%rax; ret
+NO_CHILD = bytes.fromhex('31c0 488907 48894708 48894710 4889f8 c3')
 PAGE_0 = b'\xc7\x01\x00\x00\x00\x00' + NULL       # movl $0,(%rcx)
 
 
@@ -46,11 +48,12 @@ def wrong(bed):
             ('vfs', 'linux_execve', FAILS[8], 'sh -c "echo run"', 'run\n'),
             ('vfs', 'linux_execve', FAILS[13], '/bin/busybox echo run', 'run\n'),
             ('pm', 'call_uname', FAILS[14], 'uname -m', 'x86_64\n'),
-            ('pm', 'thread_new', NULL, '(echo child)', 'child\n')):
+            ('pm', 'thread_new', NULL, '(echo child)', 'child\n'),
+            ('pm', 'look', NO_CHILD, 'sh -c "sh -c \\"exit 3\\"; echo \\$?"', '3\n')):
         bed.pause_is_over(service)
         assert bed.doubts(service, command, name, text) == (1, 0, out), name
     said = bed.guest.run('dmesg | grep -c "repaired: call .* would have been answered"')[1]
-    assert int(said) == 5, said             # execve that succeeds is not answered
+    assert int(said) == 6, said             # execve that succeeds is not answered
 
 
 def unproved(bed):

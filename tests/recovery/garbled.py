@@ -130,6 +130,18 @@ def forgotten_init(bed):
     assert bed.deaths('pm') <= before + 1       # of doubt
 
 
+def all_end(bed):
+    """Rows that are free are of processes that end, more than there can be; others have ended."""
+    first, size, number = numbers('pm', state('process[0].state'), 'sizeof(struct process)',
+                                  '(int)NR_PROCESSES')
+    with plant.standing(bed.guest) as stub:
+        for at in range(first, first + number * size, size):
+            place = bed.memory.physical(PM, at)
+            stub.write(place, bytes((bed.memory.ram[place] ^ 2,)))
+    bed.guest.expect('Welcome to Skink.*\n/ # ', 60)
+    assert bed.guest.run('sh -c "exit 3"')[0] == 3
+
+
 def unread_pages(bed):
     """New pages of files are not valid, and nobody reads them: `mov $1,%ecx`, before the call that
     enters them, becomes `mov $0,%ecx`."""
@@ -263,6 +275,7 @@ SCENARIOS = (
     ('a page of text is taken from tty, or vm: they have it again', taken_text),
     ('a page of state is taken from vm: it begins afresh', taken_state),
     ('pm forgets process 1: all programs end, and it begins again', forgotten_init),
+    ('pm takes no row for what it is: all programs end, and it begins again', all_end),
     ('no first process can begin by what vfs knows: it forgets that', no_first_process),
 )
 
