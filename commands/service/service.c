@@ -58,6 +58,8 @@ static const char *error_text(err_t err)
 		return "already running";
 	case ESRCH:
 		return "not running";
+	case ENODEV:
+		return "is, who would know, does not run (service start is)";
 	case EBUSY:
 		return "it cannot be stopped: other services or all programs need it";
 	case EOPNOTSUPP:
@@ -349,7 +351,7 @@ static err_t find_is(endpoint_t *is)
 		usleep(TRY_US);
 	}
 	*is = r.who;
-	return err != 0 ? err : r.who.v == ENDPOINT_NONE.v ? -ESRCH : 0;
+	return err != 0 ? err : r.who.v == ENDPOINT_NONE.v ? -ENODEV : 0;
 }
 
 /* One call to is. It only reads and keeps nothing: if it has died over it, it is asked again. */
@@ -359,11 +361,11 @@ static err_t ask_is(uint32_t type, const void *req, size_t req_size, void *reply
 	endpoint_t is;
 	err_t err = find_is(&is);
 
-	for (unsigned n = 0; err == 0 && n < 2; n++) {
+	for (unsigned n = 0; err == 0 && n < 3; n++) {
 		err = ask_at(is, type, req, req_size, reply, reply_size, text, room);
 		if (err != -EDEADPEER)
 			break;
-		err = n == 0 ? find_is(&is) : err;
+		err = n < 2 ? find_is(&is) : err;
 	}
 	return err;
 }

@@ -164,10 +164,21 @@ static const struct is_ops ops = {
 	.rights = do_is_rights,
 };
 
+/* Each call is answered before the next message is taken. Whose answer is lost asks again. */
+static void audit(void)
+{
+	struct proc_info_reply info;
+
+	for (uint32_t slot = 0; slot < NR_PROCS; slot++)
+		if (call_waits(slot, ID_IS, &info))
+			call_reply(info.proc, info.serial, -EDEADPEER, NULL, 0);
+}
+
 int main(void)
 {
 	static const struct server is = {
 		.name = "is", .serves = { { .contract = &is_contract, .ops = &ops } },
+		.audit = audit,
 	};
 
 	server_run(&is);
