@@ -19,14 +19,6 @@
 
 static unsigned half_made, orphans, swept, objects, counts;
 
-static bool kernel_has(unsigned space)
-{
-	struct space_query_request req = { .space = (uint16_t)space };
-	struct space_query_reply page;
-
-	return sys_space_query(&req, &page) != -EINVAL;
-}
-
 /* V3: nothing is mapped between regions. */
 static void sweep_part(unsigned space, uint64_t start, uint64_t end)
 {
@@ -52,7 +44,7 @@ static void sweep(unsigned space)
 
 static bool is_orphan(unsigned n)
 {
-	return state.space[n].phase == SPACE_NONE && kernel_has(n);
+	return state.space[n].phase == SPACE_NONE && space_exists(n);
 }
 
 static void check_space(unsigned n)

@@ -274,6 +274,10 @@ int64_t vm_fault(const struct delivery *d)
 	if ((code & (FAULT_PRESENT | FAULT_USER)) == FAULT_PRESENT)
 		return fault_refused(-EFAULT);
 	err = page_in(&w, &m);
+	if (err == -ENOENT && w.present) {      /* it was there; we dropped it since */
+		w.present = false;
+		err = page_in(&w, &m);
+	}
 	if (err == 0)
 		return doubt_done(d->m.peer, &w, code, d->m.w[2]) ? 0 : fault_refused(-EFAULT);
 	if (err == -ENODATA) {

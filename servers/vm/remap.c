@@ -71,7 +71,8 @@ static int64_t move(const struct delivery *d, unsigned space, unsigned n, const 
 
 static bool grow_in_place(unsigned space, unsigned n, uint64_t end)
 {
-	if (region(n)->kind == REGION_OBJECT || region(n)->tail != 0 || end > USER_END ||
+	if (region(n)->kind == REGION_OBJECT || region(n)->kind == REGION_FIXED ||
+	    region(n)->tail != 0 || end > USER_END ||
 	    !region_is_empty(space, region(n)->end, end) ||
 	    !limit_allows(region(n), end - region(n)->end, 0, 0))
 		return false;

@@ -31,13 +31,11 @@ static err_t may_change(const struct call *c, unsigned space, uint64_t address, 
 static err_t make_space(unsigned space)
 {
 	struct space_create_request req = { .space = (uint16_t)space, .priv = (uint16_t)space };
-	struct space_query_request probe = { .space = (uint16_t)space };
 	struct map_run clock = { CLOCK_VA, clock_page(), 1 };
-	struct space_query_reply page;
 	unsigned have;
 	err_t err;
 
-	if (sys_space_query(&probe, &page) == -EINVAL) {
+	if (!space_exists(space)) {
 		req.root = *frames_peek(1, &have);
 		if (have == 0 || !frames_plenty(1 + SPARES))
 			return -ENOMEM;
@@ -116,6 +114,8 @@ err_t do_vm_service_unmap(const struct call *c, const struct vm_service_unmap_re
 {
 	err_t err = may_change(c, req->space, req->address, req->pages);
 
+	if (err == 0 && !space_exists(req->space))
+		err = -EINVAL;
 	if (err == 0)
 		pages_unmap(req->space, req->address,
 			    req->address + req->pages * (uint64_t)PAGE_SIZE);

@@ -96,6 +96,7 @@ err_t do_vm_lend(const struct call *c, const struct vm_lend_request *req)
 {
 	unsigned from = endpoint_slot(c->client), to = endpoint_slot(req->to), n;
 	struct share *s;
+	bool moves;
 
 	if (from >= PRIV_PROGRAM || to >= PRIV_PROGRAM || from == to ||
 	    !lendable(from, req->address, req->len))
@@ -106,10 +107,9 @@ err_t do_vm_lend(const struct call *c, const struct vm_lend_request *req)
 	if (n == NR_SHARES)
 		return -ENOSPC;
 	s = &share[n];
-	if (!s->used)                   /* of a lender that was removed */
-		pages_unmap(to, place_of(n), place_of(n) + SHARE_MAX);
-	else if (s->address != req->address || s->len != req->len)
-		pages_unmap(s->to, place_of(n), place_of(n) + s->len);
+	moves = s->used && (s->address != req->address || s->len != req->len);
+	if ((moves || !s->used) && space_exists(to))    /* unused: of a lender that was removed */
+		pages_unmap(to, place_of(n), place_of(n) + (moves ? s->len : SHARE_MAX));
 	s->used = 0;
 	__asm__ volatile("" : : : "memory");
 	s->from = (uint8_t)from;

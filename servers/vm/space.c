@@ -48,16 +48,22 @@ pfn_t clock_page(void)
 	return clock_pfn;
 }
 
+bool space_exists(unsigned space)
+{
+	struct space_query_request req = { .space = (uint16_t)space };
+	struct space_query_reply page;
+
+	return sys_space_query(&req, &page) != -EINVAL;
+}
+
 /* HOLDER exists from now on. True: it did before. */
 static bool make_holder(void)
 {
 	struct space_create_request req = { .space = HOLDER, .priv = PRIV_PROGRAM };
-	struct space_query_request probe = { .space = HOLDER };
-	struct space_query_reply page;
 	unsigned have;
 	err_t err;
 
-	if (sys_space_query(&probe, &page) != -EINVAL)
+	if (space_exists(HOLDER))
 		return true;
 	req.root = *frames_peek(1, &have);
 	assert(have == 1);

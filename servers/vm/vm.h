@@ -104,6 +104,7 @@ err_t pages_map(unsigned space, const struct map_run *run, unsigned n, unsigned 
 /* Unmap what is mapped; frames that nobody maps any more become free. */
 void pages_unmap(unsigned space, uint64_t start, uint64_t end);
 void pages_protect(unsigned space, uint64_t start, uint64_t end, unsigned flags);
+bool space_exists(unsigned space);      /* has the kernel such a one? */
 bool page_query(unsigned space, uint64_t address, struct space_query_reply *page);
 /* Regions and pages of a range go. -ENOMEM: nothing was changed. */
 err_t range_unmap(unsigned space, uint64_t start, uint64_t end);

@@ -424,14 +424,22 @@ static void requeue(unsigned slot)
 		wait_set_deadline(slot, w->deadline);
 }
 
+/* Nobody's, of no kind, or of another slot's process (V5). */
+static bool is_none(unsigned slot)
+{
+	const struct wait *w = &state.wait[slot];
+
+	return slot < FIRST_PROGRAM || w->kind > WAIT_POPULATE || endpoint_slot(w->client) != slot;
+}
+
 /* A row that is none is forgotten: who waits is found by audit(). */
 void waits_rebuild(void)
 {
 	state.pages = (struct queue){ 0, 0 };
 	state.soonest = state.latest = 0;
 	state.hungry = 0;
-	for (unsigned n = 1; n < NR_PROCS; n++)
-		if (state.wait[n].kind > WAIT_POPULATE)
+	for (unsigned n = 0; n < NR_PROCS; n++)
+		if (is_none(n))
 			state.wait[n].kind = WAIT_NONE;
 	for (unsigned n = FIRST_PROGRAM; n < NR_PROCS; n++)
 		if (state.wait[n].kind != WAIT_NONE)

@@ -201,6 +201,14 @@ static void set_field(struct message *m, const struct fuzz_field *f)
 	}
 }
 
+void fuzz_fields(struct delivery *d, const struct fuzz_call *c)
+{
+	for (unsigned k = 0; k < c->nr_fields; k++)
+		set_field(&d->m, &c->field[k]);
+	d->lent = one_in(4) ? below(LENT_MOST) : below(5000);
+	d->lent |= one_in(9) ? any() & ~CALL_LEND_LENGTH : c->lend;
+}
+
 static void contract_call(struct delivery *d)
 {
 	unsigned p = (unsigned)below(3);
@@ -210,10 +218,7 @@ static void contract_call(struct delivery *d)
 		p = (unsigned)below(3);
 	c = &fuzzed.protocol[p].call[below(*fuzzed.protocol[p].count)];
 	d->m.type = one_in(40) ? TYPE_CONTRACT + (uint32_t)below(0xc00) : c->type;
-	for (unsigned k = 0; k < c->nr_fields; k++)
-		set_field(&d->m, &c->field[k]);
-	d->lent = one_in(4) ? below(LENT_MOST) : below(5000);
-	d->lent |= one_in(9) ? any() & ~CALL_LEND_LENGTH : c->lend;
+	fuzz_fields(d, c);
 }
 
 static void notification(struct delivery *d)
@@ -255,6 +260,8 @@ static void next_message(struct delivery *d)
 	}
 	if (one_in(30))
 		d->serial = 0;
+	if (fuzzed.shape != NULL)
+		fuzzed.shape(d);
 }
 
 /* It dies, and begins anew with what it remembers, of which something is wrong. */
@@ -335,17 +342,23 @@ err_t ipc_replyreceive(struct delivery *d, const struct copy *copies, uint32_t n
 		*stop = (struct copy_stop){ .address = below(1ull << 47) };
 		return -EFAULT;
 	}
+	if (fuzzed.replied != NULL)
+		(void)fuzzed.replied(d->m.peer, d->serial, &d->m);
 	receive(d);
 	return 0;
 }
 
 err_t ipc_reply(const struct message *m, uint32_t serial)
 {
+	if (fuzzed.replied != NULL)
+		return fuzzed.replied(m->peer, serial, m);
 	return m->peer.v != 0 && serial != 0 && !one_in(20) ? 0 : -EDEADPEER;
 }
 
 err_t ipc_forward(endpoint_t client, uint32_t serial, endpoint_t to)
 {
+	if (fuzzed.replied != NULL && to.v != 0)
+		return fuzzed.replied(client, serial, NULL);
 	return client.v != 0 && serial != 0 && to.v != 0 && !one_in(20) ? 0 : -EDEADPEER;
 }
 

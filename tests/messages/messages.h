@@ -38,11 +38,18 @@ struct fuzzed {
 	bool says_nothing;              /* log does not print */
 	/* A kernel call that it trusts the answer of: true, and that. */
 	bool (*kernel)(uint32_t number, struct message *m, err_t *err);
+	/* Makes sense of a message that is about to be sent, or another one of it. */
+	void (*shape)(struct delivery *d);
+	/* m answers this call; NULL: another service will. */
+	err_t (*replied)(endpoint_t client, uint32_t serial, const struct message *m);
 	/* Likewise of another service's answer. */
 	bool (*answer)(struct message *m, const volatile void *range, uint64_t lend);
 };
 
 extern const struct fuzzed fuzzed;
+
+/* Fields as the contract has them, and otherwise; a lent range likewise. */
+void fuzz_fields(struct delivery *d, const struct fuzz_call *c);
 
 extern unsigned repairs;                /* lines that begin with "recovery: " */
 

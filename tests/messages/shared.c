@@ -226,6 +226,10 @@ static void ring_ask(volatile struct ring_memory *r, bool blocks)
 	for (unsigned w = 0; w < MESSAGE_WORDS; w++)
 		e.w[w] = one_in(2) ? some_number() : any();
 	e.w[0] = one_in(9) ? any() : below(64) << 32;           /* disk or line 0; a length */
+	if (blocks && one_in(2)) {      /* whole sectors, of any disk */
+		e.w[2] = below(256) * PAGE_SIZE;
+		e.w[3] = below(18) * PAGE_SIZE;
+	}
 	e.type = one_in(20) ? (uint32_t)any() : base + (uint32_t)below(4);
 	memcpy((void *)(uintptr_t)&r->request[r->submitted % RING_ENTRIES], &e, sizeof(e));
 	r->submitted += one_in(40) ? (uint32_t)any() : 1;
