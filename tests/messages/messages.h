@@ -35,11 +35,18 @@ struct fuzzed {
 	 * says what it repairs, and goes on. */
 	void (*damage)(unsigned n);
 	unsigned damages;
+	bool (*may_die)(void);          /* is there now who would recover it? */
 	bool says_nothing;              /* log does not print */
 	/* A kernel call that it trusts the answer of: true, and that. */
 	bool (*kernel)(uint32_t number, struct message *m, err_t *err);
 	/* Likewise of another service's answer. */
 	bool (*answer)(struct message *m, const volatile void *range, uint64_t lend);
+	/* What is true of a message that the tables know nothing of: who sends it, for instance. */
+	void (*shape)(struct delivery *d);
+	/* A message that it does not wait with; m NULL: a notification. False: it is not taken. */
+	bool (*takes)(endpoint_t to, const struct message *m);
+	/* A call is answered. False: the client does not wait for that. */
+	bool (*answered)(endpoint_t client, uint32_t serial);
 };
 
 extern const struct fuzzed fuzzed;
@@ -53,6 +60,7 @@ void fill(void *at, size_t n);          /* any bytes */
 uint64_t some_number(void);             /* as often as not a small one */
 const char *some_name(void);
 void *place(uint64_t address, size_t bytes);    /* memory at a fixed address */
+void touch(uint32_t dir, uint64_t local, uint64_t len); /* as a copy does: reads, or writes, it */
 
 /* shared.c */
 enum { SHARED_BYTES = 1 << 20 };
