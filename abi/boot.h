@@ -53,7 +53,7 @@ struct clock_page {
 };
 
 /* Fixed addresses: the boot archive in rs (and rsguard), read-only; the clock page in services. */
-#define RS_ARCHIVE_VA 0x0000100000000000ull
+#define RS_ARCHIVE_VA 0x0000110000000000ull    /* above a sanitizer's shadow, for tests/messages */
 #define CLOCK_VA 0x000000007ffe0000ull
 
 #endif

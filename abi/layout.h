@@ -45,8 +45,9 @@ enum { NR_SHARES = 128 };
 #define DEVICE_END (1ull << 44)                 /* physical */
 #define DEVICE_MAX (64ull << 20)                /* bytes that one call maps */
 
-/* ---- rs: programs and manifests that were not in the boot archive ---- */
-#define RS_WINDOW_VA 0x0000600000000000ull
+/* ---- rs: programs and manifests that were not in the boot archive. Where no sanitizer has its
+ * shadow or heap, for tests/messages ---- */
+#define RS_WINDOW_VA 0x0000120000000000ull
 #define RS_WINDOW_AREA (16ull << 20)            /* bytes for one; each service has two */
 enum { RS_WINDOW_AREAS = 2 * 64 };
 #define RS_WINDOW_END (RS_WINDOW_VA + RS_WINDOW_AREAS * RS_WINDOW_AREA)

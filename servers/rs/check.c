@@ -5,7 +5,7 @@
  *           kernel; what nobody knows is as after a start. Each repair is a line in the log.
  * Speaks:   kernel calls proc_info, space_query.
  * Touches:  all of state.
- * Trusts:   the kernel, the boot archive; what lies in rs's window.
+ * Trusts:   the kernel, the boot archive; what lies in rs's window, if it can be that.
  * On crash: begins anew; what is right already stays.
  *
  * A row is also as a request left it that was rolled back: its process may have ended meanwhile, or
@@ -184,22 +184,51 @@ static bool is_loading(const struct loading *l)
 	       l->program_len <= PROGRAM_MAX;
 }
 
-/* place + 1 of what is there. Only while another one is tried both are. */
-static uint8_t place_of(uint64_t at, unsigned said)
+static uint32_t mapped_from(uint64_t at, uint32_t most)
 {
-	if (said != 0 && said <= NR_PLACES && is_mapped(at + (said - 1) * RS_WINDOW_AREA))
+	uint32_t n = 0;
+
+	while (n < most && is_mapped(at + n))
+		n += PAGE_SIZE;
+	return n;
+}
+
+/* How long a text in a place is, behind which there are zeros. 0: there is none, or not all. */
+static uint32_t text_in(unsigned id, unsigned place)
+{
+	static struct manifest m;
+	struct manifest_error e;
+	uint32_t most = mapped_from(window_text(id, place), TEXT_MAX);
+	size_t len = strnlen(window_manifest(id, place), most);
+
+	return manifest_parse(window_manifest(id, place), len, &m, &e) == 0 && m.id == id ?
+	       (uint32_t)len : 0;
+}
+
+/* Likewise of a program, which says itself how long it is. */
+static uint32_t program_in(unsigned id, unsigned place)
+{
+	uint32_t most = mapped_from(window_program(id, place), PROGRAM_MAX);
+	struct image i = window_image(id, place, most);
+
+	return image_check(&i) == 0 ? most : 0;
+}
+
+/* place + 1 of what is there. Only while another one is tried both are. */
+static uint8_t place_of(unsigned id, unsigned said, uint32_t (*in)(unsigned id, unsigned place))
+{
+	if (said != 0 && said <= NR_PLACES && in(id, said - 1) != 0)
 		return (uint8_t)said;
 	for (unsigned place = 0; place < NR_PLACES && state.loading.phase == LOAD_IDLE; place++)
-		if (is_mapped(at + place * RS_WINDOW_AREA))
+		if (in(id, place) != 0)
 			return (uint8_t)(place + 1);
 	return 0;
 }
 
-/* Behind a text there are zeros; a program says itself how long it is. */
 static void check_place(unsigned id, struct loaded *l)
 {
-	uint8_t text = place_of(window_text(id, 0), l->text);
-	uint8_t program = place_of(window_program(id, 0), l->program);
+	uint8_t text = place_of(id, l->text, text_in);
+	uint8_t program = place_of(id, l->program, program_in);
 	uint32_t *text_len = &l->text_len[text != 0 ? text - 1 : 0];
 	uint32_t *program_len = &l->program_len[program != 0 ? program - 1 : 0];
 
@@ -208,9 +237,9 @@ static void check_place(unsigned id, struct loaded *l)
 	l->text = text;
 	l->program = program;
 	if (text != 0 && (*text_len == 0 || *text_len > TEXT_MAX))
-		*text_len = (uint32_t)strnlen(window_manifest(id, text - 1u), TEXT_MAX);
+		*text_len = text_in(id, text - 1u);
 	if (program != 0 && (*program_len == 0 || *program_len > PROGRAM_MAX))
-		*program_len = PROGRAM_MAX;
+		*program_len = program_in(id, program - 1u);
 }
 
 /* Something of a load may be left in the window, nobody knows of which: it is looked for. */
@@ -238,6 +267,15 @@ void check_loaded(void)
 	if (!sound)
 		load_anew(l);
 	l->asked_for = 0;               /* it only saves looks */
+	/* One that was refused, and was still there when all else was lost. */
+	for (unsigned id = 0; id < NR_SERVICES; id++) {
+		if (state.loaded[id].text == 0)
+			continue;
+		if (manifests_fit())
+			break;
+		state.loaded[id].text = 0;
+		say("<4>rs: recovery: the manifest that service %u was loaded with", id);
+	}
 }
 
 /* ---- all of it ---- */

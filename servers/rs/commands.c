@@ -196,11 +196,11 @@ static void end(unsigned id, unsigned phase)
 		if (sys_proc_destroy(&req) != 0 && server_attempt() == 0)
 			say("%s: was gone already", s->name);
 		s->generation++;
-		waiter_answer(s, -EIO);
 		say("<%u>%s: %s", phase == RS_STATE_STOPPED ? 7 : 4, s->name,
 		    phase == RS_STATE_STOPPED ? "stopped on request" : "is given up");
 		loading_stopped(id);
 	}
+	waiter_answer(s, -EIO);         /* also if it was to be started again later */
 	script_end(id);
 	s->phase = (uint8_t)phase;
 	outbox_flush();

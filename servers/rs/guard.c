@@ -380,6 +380,8 @@ void guard_defect(unsigned id, struct defect why)
 		struct proc_destroy_request req = { .proc = service_endpoint(id) };
 
 		s->phase = sys_proc_destroy(&req) == 0 ? RS_STATE_GONE : RS_STATE_STOPPED;
+		s->generation++;
+		waiter_answer(s, -EIO);         /* it has died before it could be restarted */
 		return;
 	}
 	if (!recover_in_place(id))

@@ -407,7 +407,8 @@ err_t do_rs_remove(const struct call *c, const struct rs_remove_request *req)
 		return -EOPNOTSUPP;
 	if (load->phase != LOAD_IDLE)
 		return -EAGAIN;
-	if (is_needed((unsigned)id) || alive(&state.service[id]))
+	if (is_needed((unsigned)id) || alive(&state.service[id]) ||
+	    !manifest_can_go((unsigned)id))     /* who names it may not run just now */
 		return -EBUSY;
 	load_begin(LOAD_REMOVE, (unsigned)id, c);
 	load->phase = LOAD_LEAVE;

@@ -114,7 +114,7 @@ void manifests_look(void)
 		assert(manifest_of(all[i]->id) == all[i]);
 }
 
-void manifests_read(void)
+bool manifests_fit(void)
 {
 	const struct archive_header *a = (const void *)RS_ARCHIVE_VA;
 	struct manifest_error error;
@@ -127,12 +127,18 @@ void manifests_read(void)
 				 a->entry[i].size);
 	nr_boot = count;
 	read_loaded();
-	if (manifest_check(all, count, &error) != 0) {
-		say("%s.svc:%u: %s", all[error.which]->name, error.line, error.text);
-		assert(!"the image's manifests contradict each other");
-	}
-	assert(by_id[0] != NULL);
 	sum = sum_now();
+	if (manifest_check(all, count, &error) == 0)
+		return true;
+	say("%s.svc:%u: %s", all[error.which]->name, error.line, error.text);
+	return false;
+}
+
+void manifests_read(void)
+{
+	if (!manifests_fit())
+		assert(!"the image's manifests contradict each other");
+	assert(by_id[0] != NULL);
 }
 
 err_t refuse(unsigned line, const char *text, ...)
@@ -147,18 +153,35 @@ err_t refuse(unsigned line, const char *text, ...)
 	return -EINVAL;
 }
 
+/* All but the one with this id. */
+static unsigned set_without(int id, const struct manifest *set[])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (all[i]->id != id)
+			set[n++] = all[i];
+	return n;
+}
+
+bool manifest_can_go(unsigned id)
+{
+	static const struct manifest *set[NR_SERVICES];
+	struct manifest_error e;
+
+	return manifest_check(set, set_without((int)id, set), &e) == 0;
+}
+
 /* Could it run along with those that are there? */
 err_t manifest_admit(const char *text, size_t len, struct manifest *m, int instead)
 {
 	static const struct manifest *set[NR_SERVICES + 1];
 	struct manifest_error e;
-	unsigned n = 0;
+	unsigned n;
 
 	if (manifest_parse(text, len, m, &e) != 0)
 		return refuse(e.line, "%s", e.text);
-	for (unsigned i = 0; i < count; i++)
-		if (all[i]->id != instead)
-			set[n++] = all[i];
+	n = set_without(instead, set);
 	if (n == NR_SERVICES)
 		return refuse(1, "there are as many services as there can be");
 	set[n] = m;

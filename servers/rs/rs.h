@@ -13,10 +13,12 @@
 
 /* manifests.c: the image's manifests, parsed anew at each start; NULL: no such service. */
 void manifests_read(void);
+bool manifests_fit(void);                       /* as manifests_read; false: do not use them */
 void manifests_look(void);                      /* dies if they are not what was read */
 const struct manifest *manifest_of(unsigned id);
 const struct manifest *const *manifest_set(unsigned *n);
 bool manifest_is_loaded(unsigned id);            /* it is not of the boot set */
+bool manifest_can_go(unsigned id);              /* no other one names it */
 int service_by_name(const char *name);          /* id, or -1 */
 
 enum { NOBODY = -1 };

@@ -146,6 +146,7 @@ static void decide(unsigned id)
 	}
 	script_end(id);
 	s->phase = RS_STATE_GONE;
+	waiter_answer(s, -EIO);
 	if (sys_proc_destroy(&req) != 0)
 		say("%s: was gone already", s->name);
 	s->generation++;

@@ -119,7 +119,8 @@ void state_lost(void)
 	assert_failed("its state can be repaired", __FILE__, __LINE__);
 }
 
-void print(const char *text, ...)
+/* Weak: rs has one of its own. */
+__attribute__((weak)) void print(const char *text, ...)
 {
 	char line[PRINT_MAX];
 	va_list ap;
@@ -273,10 +274,10 @@ static void damage(void)
 		CHECK(repairs != 0);
 	if (damaged == fuzzed.damages)
 		return;
-	fuzzed.damage(damaged++);
 	repairs = 0;
 	limit += AFTER_DAMAGE;
 	start_kind = START_RECOVER;
+	fuzzed.damage(damaged++);
 	main();
 }
 
@@ -296,8 +297,11 @@ static void finish(void)
 static void receive(struct delivery *d)
 {
 	alarm(HANG_S);
-	if (sent++ == fuzzed.messages + limit)
-		finish();
+	if (sent++ == fuzzed.messages + limit) {
+		if (fuzzed.may_die == NULL || fuzzed.may_die())
+			finish();
+		limit++;
+	}
 	next_message(d);
 	now = *d;
 	holds = d->serial != 0;
@@ -310,8 +314,8 @@ err_t ipc_receive(struct delivery *d, endpoint_t from)
 	return 0;
 }
 
-/* Its bytes are read or written, so that the sanitizer sees where they are. */
-static void touch(uint32_t dir, uint64_t local, uint64_t len)
+/* So that the sanitizer sees where they are. */
+void touch(uint32_t dir, uint64_t local, uint64_t len)
 {
 	static unsigned char bytes[65536];
 
@@ -364,11 +368,15 @@ err_t ipc_forward(endpoint_t client, uint32_t serial, endpoint_t to)
 
 err_t ipc_sendnb(const struct message *m)
 {
+	if (fuzzed.takes != NULL)
+		return fuzzed.takes(m->peer, m) ? 0 : -ENOTREADY;
 	return m->peer.v != 0 && one_in(2) ? 0 : -ENOTREADY;
 }
 
 err_t ipc_notify(endpoint_t to)
 {
+	if (fuzzed.takes != NULL)
+		return fuzzed.takes(to, NULL) ? 0 : -EDEADPEER;
 	return to.v != 0 && !one_in(20) ? 0 : -EDEADPEER;
 }
 

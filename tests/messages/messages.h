@@ -35,15 +35,19 @@ struct fuzzed {
 	 * says what it repairs, and goes on. */
 	void (*damage)(unsigned n);
 	unsigned damages;
+	bool (*may_die)(void);          /* is there now who would recover it? */
 	bool says_nothing;              /* log does not print */
 	/* A kernel call that it trusts the answer of: true, and that. */
 	bool (*kernel)(uint32_t number, struct message *m, err_t *err);
-	/* Makes sense of a message that is about to be sent, or another one of it. */
+	/* Makes sense of a message that is about to be sent, or another one of it: who sends it,
+	 * for instance. */
 	void (*shape)(struct delivery *d);
-	/* m answers this call; NULL: another service will. */
+	/* m answers this call; NULL: another service will. -EDEADPEER: nobody waits for that. */
 	err_t (*replied)(endpoint_t client, uint32_t serial, const struct message *m);
 	/* Likewise of another service's answer. */
 	bool (*answer)(struct message *m, const volatile void *range, uint64_t lend);
+	/* A message that it does not wait with; m NULL: a notification. False: it is not taken. */
+	bool (*takes)(endpoint_t to, const struct message *m);
 };
 
 extern const struct fuzzed fuzzed;
@@ -60,6 +64,7 @@ void fill(void *at, size_t n);          /* any bytes */
 uint64_t some_number(void);             /* as often as not a small one */
 const char *some_name(void);
 void *place(uint64_t address, size_t bytes);    /* memory at a fixed address */
+void touch(uint32_t dir, uint64_t local, uint64_t len); /* as a copy does: reads, or writes, it */
 
 /* shared.c */
 enum { SHARED_BYTES = 1 << 20 };

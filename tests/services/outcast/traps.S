@@ -112,7 +112,7 @@ traps:
 	TRAP "execute data", "call trap_data"
 	TRAP "execute the stack", "push $0xc3; call *%rsp; pop %rax"
 	TRAPS_AT "page 0", 0
-	TRAPS_AT "the boot archive", 0x100000000000
+	TRAPS_AT "the boot archive", 0x110000000000
 	TRAPS_AT "vfs's cache", 0x200000000000
 	TRAPS_AT "vm's index", 0x210000000000
 	TRAPS_AT "what is shared", 0x300000000000

@@ -51,7 +51,7 @@ void die(int status)
 
 /* ---- the device ---- */
 
-static void touch(const struct virtq_desc *s, bool is_last)
+static void touch_part(const struct virtq_desc *s, bool is_last)
 {
 	uint8_t *at = (uint8_t *)s->addr, copy[PAGE_SIZE];
 
@@ -75,12 +75,12 @@ static void work(uint16_t head)
 		n = 0;
 	}
 	while (steps++ <= VIRTQ_SEGMENTS && table[n].flags & VIRTQ_DESC_NEXT) {
-		touch(&table[n], false);
+		touch_part(&table[n], false);
 		n = table[n].next;
 	}
 	if (steps > VIRTQ_SEGMENTS)
 		die(3);
-	touch(&table[n], true);
+	touch_part(&table[n], true);
 }
 
 static void tell(uint32_t id)
