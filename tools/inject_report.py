@@ -30,12 +30,23 @@ def percent(part, whole):
     return '%.1f %%' % (100 * part / whole) if whole else '–'
 
 
+def once(record, service=None, kind=None):
+    """Of the faults that a program saw: it was one call of one program, and all went on."""
+    return sum(miss['outcome'] == 'error' and not miss['end'] and
+               sum(text.startswith('BAD') for text in miss['texts']) == 1
+               for miss in record.misses
+               if service in (None, miss['name'].partition(':')[0]) and
+               kind in (None, miss['kind']))
+
+
 def row(record, name, **what):
     active = record.activated(**what)
     cells = [name, record.count(**what), active]
     cells += [record.activated(cause=cause, **what) for cause in CAUSES]
     cells += [active - sum(cells[3:])]
-    cells += [record.count(outcome=outcome, **what) for outcome, _, _ in COLUMNS]
+    for outcome, _, _ in COLUMNS:
+        cells += [record.count(outcome=outcome, **what)]
+        cells += [once(record, **what)] if outcome == 'error' else []
     cells += [record.activated(lasts=True, **what)]
     good = sum(record.count(outcome=outcome, **what) for outcome in GOOD)
     return '| %s |' % ' | '.join(map(str, cells + [percent(good, active)]))
@@ -44,6 +55,7 @@ def row(record, name, **what):
 def table(record, key):
     heads = [{'kind': 'class'}.get(key, key), 'injected', 'activated', *CAUSES, 'not detected',
              *(h for _, h, _ in COLUMNS), 'lasting', 'all programs right']
+    heads.insert(heads.index('wrong data'), 'of these: one, once')
     lines = ['| %s |' % ' | '.join(heads), '|---|' + '---:|' * (len(heads) - 1)]
     lines += [row(record, value, **{key: value}) for value in record.values(key)]
     return lines + [row(record, '**all**')]

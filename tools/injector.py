@@ -81,6 +81,11 @@ class Fault:
             return 'error'
         return 'recovered' if self.cause else 'silent'
 
+    def left(self, found):
+        """What was found when the guest ended that had it last."""
+        self.bad += ['at the end: ' + text for text in found if not text.startswith('e2fsck')]
+        self.wrong += ['at the end: ' + text for text in found if text.startswith('e2fsck')]
+
     def data(self):
         return dict(vars(self), after=self.after.hex(), outcome=self.outcome(), name=self.name(),
                     payload=self.payload and self.payload.seed)

@@ -36,6 +36,7 @@ PARTS = ('files', 'trees', 'others', 'posix', 'flow', 'ptyload')
 STEPS = {'files': 4, 'trees': 5}        # of a round of these; the others' are a round each
 TRACE, TRACE_SIZE = 1024, 16    # abi/trace.h
 RECEIVING = 8                   # abi/kernel.h
+ENDPOINT_NONE = 0xfff           # abi/types.h
 WHOLE = 1 << 30                 # of the file that the load copies
 # BAD: a program could not do its work. WRONG: it was not told so. Both also go to the console, at
 # once, behind TOLD.
@@ -186,6 +187,26 @@ class Memory:
     def live_spaces(self):
         return sum(self.word(self.spaces + n * self.space_size + self.root_at, self.root_size) != 0
                    for n in range(self.nr_spaces))
+
+    def live_processes(self):
+        number, at = count.numbers(count.KERNEL, 'sizeof(procs) / sizeof(procs[0])',
+                                   '&((struct proc *)0)->ep')
+        return sum(self.word(self.procs + n * self.proc_size + at, 4) != ENDPOINT_NONE
+                   for n in range(number))
+
+    @functools.cache
+    def grant_rows(self):
+        """Where each of a service's rows says whether it is one."""
+        privs = count.Symbols(count.KERNEL).address['privs'] - count.KERNEL_BASE
+        number, size, first, rows, row, at = count.numbers(
+            count.KERNEL, 'sizeof(privs) / sizeof(privs[0])', 'sizeof(privs[0])',
+            '&((struct priv *)0)->grants', 'sizeof(privs[0].grants) / sizeof(struct grant)',
+            'sizeof(struct grant)', '&((struct grant *)0)->dir')
+        return [privs + n * size + first + k * row + at
+                for n in range(number) for k in range(rows)]
+
+    def live_grants(self):
+        return sum(self.ram[at] != 0 for at in self.grant_rows())
 
     def receives(self, slot):
         """Whether a service waits for messages: it has done what it was at."""
@@ -400,7 +421,8 @@ def counts(guest, memory):
     out = guest.run('service dump vfs')[1]
     found = {what: int(re.search(r'(\d+) ' + what, out)[1])
              for what in ('open files', 'descriptor tables', 'pipes', 'sockets')}
-    found['spaces'] = memory.live_spaces()
+    found.update({'spaces': memory.live_spaces(), 'endpoints': memory.live_processes(),
+                  'grants': memory.live_grants()})
     info = dict(re.findall(r'(\w+): +(\d+)', guest.run('cat /proc/meminfo')[1]))
     return found, int(info['MemFree']) + int(info['Cached'])
 
