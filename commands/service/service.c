@@ -3,8 +3,8 @@
  *
  * Job:      service list | status NAME | start NAME | start PATH.svc | remove NAME | stop NAME |
  *           restart NAME | recover NAME | refresh NAME | degrade NAME | kill [-SIGNAL] NAME |
- *           update NAME [PROGRAM] | reload NAME [PATH.svc] | rights NAME | stats | log [NAME] |
- *           dump [NAME] | crashes | tree.
+ *           update NAME [PROGRAM] | reload NAME [PATH.svc] | rights NAME | stats [NAME] |
+ *           log [NAME] | dump [NAME] | crashes | tree.
  * Speaks:   contracts/rs, log and is, as any program may; rs checks who may change something.
  * Touches:  nothing.
  * Trusts:   rs and log for what they answer.
@@ -199,7 +199,7 @@ static int refresh(const char *name)
 	if (!name_fits(req.name, sizeof(req.name), name))
 		return 1;
 	err = ask(ID_RS, RS_RESTART, &req, sizeof(req), &req, 0, NULL, 0);
-	if (err == -EBUSY) {
+	if (err == -EBUSY && strcmp(name, "rs") != 0) {
 		fprintf(stderr, "service: %s: programs lose what they have there; vm, pm and vfs "
 			"have all: without them all programs end\n", name);
 		err = ask(ID_RS, RS_REFRESH, &req, sizeof(req), &req, 0, NULL, 0);
@@ -263,21 +263,33 @@ static int kill_service(int argc, char **argv)
 	return err == 0 ? 0 : fail(name, err);
 }
 
-static int stats(void)
+/* name: NULL, of all. */
+static int stats(const char *name)
 {
+	struct rs_stats_request req = { 0 };
 	struct rs_stats_reply r;
-	err_t err = ask(ID_RS, RS_STATS, NULL, 0, &r, sizeof(r), NULL, 0);
+	err_t err;
 
+	if (name != NULL && !name_fits(req.name, sizeof(req.name), name))
+		return 1;
+	err = ask(ID_RS, RS_STATS, &req, sizeof(req), &r, sizeof(r), NULL, 0);
 	if (err != 0)
-		return fail("rs", err);
-	printf("services    %8u\nrunning     %8u\nrestarts    %8u\nrecoveries  %8u\n", r.services,
-	       r.running, r.restarts, r.recoveries);
+		return fail(name != NULL ? name : "rs", err);
+	if (name == NULL)
+		printf("services    %8u\n", r.services);
+	printf("running     %8u\nrestarts    %8u\nrecoveries  %8u\n", r.running, r.restarts,
+	       r.recoveries);
 	printf("heartbeats missed %2u\nmemory      %8lu KiB\n", r.missed,
 	       (unsigned long)r.frames * 4);
 	printf("defects: exit %u, exception %u, signal %u, hung %u, ipc %u, complaint %u, "
 	       "resource %u\n", r.exits, r.exceptions, r.signals, r.hangs, r.ipc, r.complaints,
 	       r.resources);
-	printf("crashes     %8u\n", r.crashes);
+	printf("calls done again %u\n", r.doubts);
+	if (name == NULL)
+		printf("crashes     %8u\n", r.crashes);
+	if (r.repaired_us != 0)
+		printf("%s %8u us\n", name == NULL ? "longest repair of a last defect"
+		       : "last defect repaired in", r.repaired_us);
 	return 0;
 }
 
@@ -442,7 +454,7 @@ static int usage(const char *text, const char *verb)
 	      "       service reload NAME [PATH.svc]\n"
 	      "       service rights NAME\n"
 	      "       service kill [-SIGNAL] NAME\n"
-	      "       service stats\n"
+	      "       service stats [NAME]\n"
 	      "       service log [NAME]\n"
 	      "       service dump [NAME]\n"
 	      "       service crashes\n"
@@ -465,8 +477,8 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2 && strcmp(verb, "list") == 0)
 		return list();
-	if (argc == 2 && strcmp(verb, "stats") == 0)
-		return stats();
+	if ((argc == 2 || argc == 3) && strcmp(verb, "stats") == 0)
+		return stats(argv[2]);
 	if (argc == 2 && strcmp(verb, "tree") == 0)
 		return tree();
 	if (argc == 2 && strcmp(verb, "crashes") == 0)

@@ -86,30 +86,41 @@ static bool change(struct fault *f, uint32_t seed)
 	}
 }
 
-/* The instruction at f->address, or if that is 0 the first from a place by chance on that can
- * become it. */
-static err_t choose(struct fault *f, uint32_t seed)
+/* The first instruction from a place on that can become it; if wanted, only the one there. */
+static err_t choose_from(struct fault *f, uint32_t seed, struct rs_inject_reply code, uint64_t from,
+			 bool wanted)
 {
-	uint64_t wanted = f->address, from, at;
-	struct rs_inject_reply code;
-	err_t err = look(f->name, 0, &code);
+	uint64_t at = code.address;
+	err_t err = 0;
 
-	if (err != 0)
-		return err;
-	at = code.address;
-	from = wanted != 0 ? wanted : at + random_of(seed) % (code.end - at);
 	while (err == 0 && at < code.end) {
 		f->len = insn_length(code.old, code.done);
 		f->address = at;
 		memcpy(f->old, code.old, sizeof(f->old));
-		if ((wanted != 0 ? at == wanted : at >= from) && f->len != 0 && change(f, seed))
+		if ((wanted ? at == from : at >= from) && f->len != 0 && change(f, seed))
 			return 0;
-		if (f->len == 0 || (wanted != 0 && at >= wanted))
+		if (f->len == 0 || (wanted && at >= from))
 			break;
 		at += f->len;
 		err = at < code.end ? look(f->name, at, &code) : 0;
 	}
 	return err != 0 ? err : -EINVAL;
+}
+
+/* The instruction at f->address, or if that is 0 one by chance. */
+static err_t choose(struct fault *f, uint32_t seed)
+{
+	uint64_t wanted = f->address;
+	struct rs_inject_reply code;
+	err_t err = look(f->name, 0, &code);
+
+	if (err != 0)
+		return err;
+	if (wanted != 0)
+		return choose_from(f, seed, code, wanted, true);
+	err = choose_from(f, seed, code, code.address + random_of(seed) %
+			  (code.end - code.address), false);
+	return err == -EINVAL ? choose_from(f, seed, code, 0, false) : err;
 }
 
 /* ---- contracts/inject ---- */

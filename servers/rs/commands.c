@@ -404,28 +404,46 @@ static err_t do_rs_kill(const struct call *c, const struct rs_kill_request *req)
 	return freeze(id, RS_CAUSE_KILLED, req->signal);
 }
 
-static err_t do_rs_stats(const struct call *c, struct rs_stats_reply *reply)
+/* What a service adds to the totals. */
+static void stats_add(struct rs_stats_reply *r, const struct service *s)
 {
-	*reply = (struct rs_stats_reply){
-		.missed = state.missed, .frames = state.frames, .crashes = state.crashes,
-	};
-	for (unsigned id = 0; id < NR_SERVICES; id++) {
-		const struct service *s = &state.service[id];
+	r->services++;
+	r->running += s->phase == RS_STATE_RUNNING;
+	r->restarts += s->restarts;
+	r->recoveries += s->recoveries;
+	r->exits += s->defects[RS_CAUSE_EXIT];
+	r->exceptions += s->defects[RS_CAUSE_EXCEPTION];
+	r->signals += s->defects[RS_CAUSE_KILLED];
+	r->hangs += s->defects[RS_CAUSE_HUNG];
+	r->ipc = (uint16_t)(r->ipc + s->defects[RS_CAUSE_IPC]);
+	r->complaints += s->defects[RS_CAUSE_COMPLAINT];
+	r->resources = (uint16_t)(r->resources + s->defects[RS_CAUSE_RESOURCE]);
+	r->doubts += s->defects[RS_CAUSE_DOUBT];
+	if (s->repaired_ns / 1000 > r->repaired_us)
+		r->repaired_us = (uint32_t)(s->repaired_ns / 1000);
+}
 
-		if (!s->name[0])
-			continue;
-		reply->services++;
-		reply->running += s->phase == RS_STATE_RUNNING;
-		reply->restarts += s->restarts;
-		reply->recoveries += s->recoveries;
-		reply->exits += s->defects[RS_CAUSE_EXIT];
-		reply->exceptions += s->defects[RS_CAUSE_EXCEPTION];
-		reply->signals += s->defects[RS_CAUSE_KILLED];
-		reply->hangs += s->defects[RS_CAUSE_HUNG];
-		reply->ipc += s->defects[RS_CAUSE_IPC];
-		reply->complaints += s->defects[RS_CAUSE_COMPLAINT];
-		reply->resources += s->defects[RS_CAUSE_RESOURCE];
+static err_t do_rs_stats(const struct call *c, const struct rs_stats_request *req,
+			 struct rs_stats_reply *reply)
+{
+	int id = req->name[0] ? service_by_name(req->name) : -1;
+
+	(void)c;
+	if (req->name[0] && id < 0)
+		return -ENOENT;
+	*reply = (struct rs_stats_reply){ 0 };
+	if (id >= 0) {
+		stats_add(reply, &state.service[id]);
+		reply->missed = state.service[id].beats_out;
+		reply->frames = (uint32_t)(service_bytes((unsigned)id) / PAGE_SIZE);
+		return 0;
 	}
+	reply->missed = state.missed;
+	reply->frames = state.frames;
+	reply->crashes = state.crashes;
+	for (unsigned n = 0; n < NR_SERVICES; n++)
+		if (state.service[n].name[0])
+			stats_add(reply, &state.service[n]);
 	return 0;
 }
 

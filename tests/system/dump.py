@@ -90,6 +90,7 @@ with Guest() as guest:
         assert guest.run('service restart hello')[0] == 0
         assert guest.service('hello').restarts == restarts + 1
         assert int(re.search(r'restarts +(\d+)', guest.run('service stats')[1])[1]) == total + 1
+        assert guest.run('service stats nobody')[0] == 1
     with scenario('refresh does, too; recover keeps the state, and answers when it is done'):
         assert guest.run('service refresh hello')[0] == 0
         assert guest.service('hello').restarts == restarts + 2
@@ -104,6 +105,8 @@ with Guest() as guest:
     with scenario('stats tells defects apart'):
         assert re.search(r'defects: exit \d+, exception \d+, signal \d+, hung 1, ipc 0',
                          guest.run('service stats')[1])
+        assert ' hung 1, ' in guest.run('service stats toy')[1]
+        assert ' hung 0, ' in guest.run('service stats hello')[1]
     with scenario('the tree shows who needs whom'):
         out = guest.run('service tree')[1]
         assert re.search(r'^log\n    ds\n        pm\n            vfs\n', out, re.M), out
