@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * doubt.c - before a call fails as those of working programs hardly ever do: is it so?
+ * doubt.c - before a call fails as those of working programs hardly ever do, or a service acts
+ * on damage that it has found: is it so?
  *
  * Job:      has the service die of it once, before anything is committed: the call is done again by
  *           code that is new on state that was looked at, and what comes of it stands
@@ -19,6 +20,7 @@
 #define SECOND_NS 1000000000ull
 #define LEAST_NS (8 * SECOND_NS)
 #define MOST_NS (4096 * SECOND_NS)
+#define FOUND_NS (8 * SECOND_NS)        /* in which another life comes to look for the same */
 enum { STANDING = 64 };
 enum { LINUX_ERRORS = 133 };
 
@@ -106,5 +108,18 @@ void server_doubt(endpoint_t client, uint32_t serial, uint32_t type, int64_t res
 	doubt.result = (int32_t)result;
 	doubt.client = client;
 	doubt.until_ns = clock_monotonic_ns() + SECOND_NS;
+	die_of_doubt();
+}
+
+void server_doubt_found(uint32_t kind, const char *what)
+{
+	static uint64_t until_ns[FOUND_KINDS] SECTION_UNDO;
+	uint64_t now = clock_monotonic_ns();
+
+	assert(kind < FOUND_KINDS);
+	if (server_attempt() != 0 || now < until_ns[kind])
+		return;
+	until_ns[kind] = now + FOUND_NS;
+	print("looks again, for it has found that %s\n", what);
 	die_of_doubt();
 }

@@ -131,6 +131,12 @@ void call_lost(endpoint_t client, uint32_t serial);
  * stands. Called for each result of calls that are ever doubted. */
 void server_doubt(endpoint_t client, uint32_t serial, uint32_t type, int64_t result, bool unusual);
 
+/* Nobody asked for what is to be done about damage that was found (an audit). Does not return, the
+ * first time for this kind: the service recovers in place, and acts if its next life finds damage
+ * of that kind within 8 s. Nothing of it is committed. kind: < FOUND_KINDS; what: for the log. */
+enum { FOUND_KINDS = 8 };
+void server_doubt_found(uint32_t kind, const char *what);
+
 /* Does Linux call `type` of a working program hardly ever fail so? What compilers, shells and the
  * like meet in a day's work is left out (docs/notes/0026). */
 bool linux_failure_is_unusual(uint32_t type, int64_t result);

@@ -291,6 +291,7 @@ class Campaign:
                 self.ends.append((text, faults))
             if found and injector.faults:   # any of them: the last one counts as it
                 injector.faults[-1].left(found)
+                self.say('       so it was: ' + injector.faults[-1].line())
 
 
 def check(words):
@@ -330,7 +331,7 @@ def codes(words, blocks):
         if where:
             code.only(where)
         elif len(code.reached) < LEAST:
-            code.reached = sorted(code.run)
+            code.reached = sorted({*code.reached, *code.run})
         if not code.reached:
             raise machine.UsageError('inject: %s: the load does not reach it' % word)
         found.append((code, certain(code, word, after)))

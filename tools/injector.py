@@ -226,7 +226,10 @@ class Injector:
             self.stub.close()
             guest.run('touch /tmp/any/stop')
             plant.end_of_load(guest, PARTS, WATCHDOG_S)
+            end = time.monotonic() + ROUND_S        # what ends may take a moment
             after, memory = plant.counts(guest, self.bed.memory)
+            while after != self.before[0] and time.monotonic() < end:
+                after, memory = plant.counts(guest, self.bed.memory)
             if after != self.before[0]:
                 found.append('left over: %s, was %s' % (after, self.before[0]))
             if memory + 1024 < self.before[1]:

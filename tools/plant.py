@@ -479,8 +479,10 @@ class Bed:
         place = self.memory.physical(slot, at)
         before = bytes(self.memory.ram[place:place + len(data)])
         self.write(slot, at, data)
-        yield
-        self.write(slot, at, before)
+        try:
+            yield
+        finally:
+            self.write(slot, at, before)
 
     def save(self):
         """Keep the guest as it is, and end it. Nobody may have the stub."""

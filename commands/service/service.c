@@ -58,7 +58,7 @@ static const char *error_text(err_t err)
 		return "already running";
 	case ESRCH:
 		return "not running";
-	case ENODEV:
+	case ENOLINK:                   /* of find_is() */
 		return "is, who would know, does not run (service start is)";
 	case EBUSY:
 		return "it cannot be stopped: other services or all programs need it";
@@ -363,7 +363,7 @@ static err_t find_is(endpoint_t *is)
 		usleep(TRY_US);
 	}
 	*is = r.who;
-	return err != 0 ? err : r.who.v == ENDPOINT_NONE.v ? -ENODEV : 0;
+	return err != 0 ? err : r.who.v == ENDPOINT_NONE.v ? -ENOLINK : 0;
 }
 
 /* One call to is. It only reads and keeps nothing: if it has died over it, it is asked again. */

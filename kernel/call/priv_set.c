@@ -12,9 +12,10 @@ err_t do_priv_set(struct proc *caller, const struct priv_set_request *req)
 
 	if (copy_from_proc(caller, &d, req->address, sizeof(d)))
 		return -EFAULT;
-	/* I7: programs call, and nothing else. */
+	/* I7: programs call, and nothing else. Who gives rights keeps that one. */
 	if (req->priv >= NR_PRIVS || d.guardian >= NR_PRIVS || d.quantum - 1u >= QUANTUM_MAX ||
 	    d.rank >= 16 || d.personality >= NR_PERSONALITIES || d.priority >= NR_PRIORITIES ||
+	    (caller->priv == &privs[req->priv] && !(d.calls & BIT(SYS_PRIV_SET - IPC_SENDREC))) ||
 	    (req->priv == PRIV_PROGRAM && d.primitives & ~BIT(IPC_SENDREC - IPC_SENDREC)))
 		return -EINVAL;
 

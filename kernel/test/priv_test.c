@@ -46,6 +46,20 @@ static void t_priv_set(void)
 	GIVES(EFAULT, rs, priv_set, .priv = 20, .address = RAM_VA + RAM_PAGES * PAGE_SIZE - 8);
 }
 
+static void t_priv_set_of_its_own(void)
+{
+	uint64_t this = BIT(SYS_PRIV_SET - IPC_SENDREC);
+
+	fake_cast();
+	*desc() = privs[RS].desc;
+	desc()->calls = ~this;
+	GIVES(EINVAL, rs, priv_set, .priv = RS, .address = RAM_VA);
+	CHECK_EQ(privs[RS].desc.calls & this, this);
+	desc()->calls = this;
+	GIVES(0, rs, priv_set, .priv = RS, .address = RAM_VA);
+	CHECK_EQ(privs[RS].desc.calls, this);
+}
+
 static void t_priv_set_fields(void)
 {
 	struct priv_desc good;
@@ -148,6 +162,7 @@ int main(void)
 	     t_calls_by_manifest);
 	TEST("a privilege structure is filled from the caller's memory, and read", t_priv_set);
 	TEST("a privilege structure with a field out of range is refused", t_priv_set_fields);
+	TEST("who gives rights cannot take that one from itself", t_priv_set_of_its_own);
 	TEST("routes are set all or none, within bounds", t_route_set);
 	TEST("the clock is set and boot information told", t_clock_and_boot);
 	TEST("the trace ring is read, oldest first", t_trace);

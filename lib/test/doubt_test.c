@@ -4,6 +4,7 @@
  * Links: lib/doubt.c
  */
 #include <setjmp.h>
+#include <stdlib.h>
 
 #include <lib/assert.h>
 #include <lib/server.h>
@@ -20,6 +21,13 @@ static uint32_t serial;
 void die_of_doubt(void)
 {
 	longjmp(dies, 1);
+}
+
+void assert_failed(const char *what, const char *file, int line)
+{
+	(void)file, (void)line;
+	CHECK(what == NULL);
+	abort();
 }
 
 uint64_t clock_monotonic_ns(void)
@@ -110,11 +118,35 @@ static void t_unfounded(void)
 	CHECK(!is_doubted(99, -EFAULT, -EFAULT));
 }
 
+static bool dies_of_finding(uint32_t kind)
+{
+	if (setjmp(dies) != 0)
+		return true;
+	server_doubt_found(kind, "it is so");
+	return false;
+}
+
+static void t_found(void)
+{
+	now += 10 * SECOND;
+	CHECK(dies_of_finding(1));
+	now += 7 * SECOND;
+	CHECK(!dies_of_finding(1));
+	CHECK(!dies_of_finding(1));             /* of another one */
+	CHECK(dies_of_finding(2));
+	now += 9 * SECOND;
+	CHECK(dies_of_finding(2));              /* the life between has not found it */
+	attempt = 1;
+	CHECK(!dies_of_finding(1));
+	attempt = 0;
+}
+
 int main(void)
 {
 	TEST("what is a day's work is not doubted", t_usual);
 	TEST("a doubt that was right costs the next one a second", t_founded);
 	TEST("a recovery from something else is not ended by a doubt", t_in_recovery);
 	TEST("a failure that comes again stands, others are not doubted for a while", t_unfounded);
+	TEST("damage that was found is found by two lives before it is acted on", t_found);
 	return test_result();
 }

@@ -69,8 +69,7 @@ static void compare(unsigned i)
 			begin_again(t);
 		return;
 	}
-	if (t->alive)
-		doubt_end(process_of(t)->pid);
+	server_doubt_found(FOUND_OTHER_PROCESS, "a slot has another process than its thread's");
 	print("repaired: slot %u: pm knows of thread %u, the kernel of endpoint 0x%x\n", req.slot,
 	      t->alive ? t->tid : 0, info.proc.v);
 	if (t->alive)
@@ -89,7 +88,7 @@ static void processes_again(void)
 
 		if (p->state != PROCESS_LIVE || p->threads != 0)
 			continue;
-		doubt_end(p->pid);              /* Q3 */
+		server_doubt_found(FOUND_NO_THREADS, "a process has no threads");       /* Q3 */
 		process_exit(p, SIG_KILL);
 	}
 }

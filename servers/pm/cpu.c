@@ -83,7 +83,6 @@ void cpu_look(struct process *p, uint64_t now)
 		send(p, timer_signal[i]);
 	}
 	if (l->hard < UINT64_MAX / SECOND && used >= l->hard * SECOND) {
-		doubt_end(p->pid);
 		process_exit(p, SIG_KILL);
 		return;
 	}

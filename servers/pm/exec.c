@@ -38,7 +38,7 @@ err_t do_pm_exec_begin(const struct call *c, const struct pm_exec_begin_request 
 	if (endpoint_slot(c->client) != ID_VFS)
 		return -EPERM;
 	if (!t)
-		return doubt(c, -ESRCH);
+		return doubt_gone(c, req->client);
 	exec_space_drop(t);             /* of one that vfs began, and died */
 	if (vm_space_new(&vm, &space) != 0)
 		return doubt(c, -ENOMEM);
@@ -362,7 +362,7 @@ err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_reques
 	if (endpoint_slot(c->client) != ID_VFS)
 		return -EPERM;
 	if (!t)
-		return doubt(c, -ESRCH);
+		return doubt_gone(c, req->client);
 	if (req->space == 0 || req->space != t->exec_space)
 		return doubt(c, -EINVAL);
 	p = process_of(t);

@@ -392,6 +392,7 @@ void strays_end(void)
 
 		if (s != PROCESS_FREE && s != PROCESS_ZOMBIE)
 			continue;
+		server_doubt_found(FOUND_STRAY, "a thread is of no process");
 		print("repaired: thread %u went on when its process had ended\n", t->tid);
 		thread_exit(t);
 		if (s == PROCESS_FREE)
@@ -409,7 +410,7 @@ void init_again(void)
 
 	if (state.halted || (init != NULL && init->state != PROCESS_ZOMBIE))
 		return;
-	doubt_end(1);
+	server_doubt_found(FOUND_NO_INIT, "there is no process 1");
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		struct process *p = &state.process[i];
 

@@ -187,7 +187,7 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 	if (endpoint_slot(c->client) != ID_VFS)
 		return -EPERM;
 	if (!parent)
-		return doubt(c, -ESRCH);
+		return doubt_gone(c, req->client);
 	if (err != 0 || req->signal > NR_SIGNALS)
 		return -EINVAL;
 	t = thread_of(parent->unborn);

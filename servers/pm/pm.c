@@ -47,9 +47,14 @@ void doubt_unless(const struct thread *t, bool right)
 	server_doubt(endpoint_of(t), ~t->serial, 0, right ? 0 : -EFAULT, !right);
 }
 
-void doubt_end(uint32_t pid)
+err_t doubt_gone(const struct call *c, endpoint_t client)
 {
-	server_doubt(FIRST_ENDPOINT(ID_PM), pid, LINUX_EXIT_GROUP, -ESRCH, true);
+	struct proc_info_request req = { .slot = endpoint_slot(client) };
+	struct proc_info_reply info;
+
+	if (sys_proc_info(&req, &info) == 0 && endpoint_eq(info.proc, client))
+		return doubt(c, -ESRCH);
+	return -ESRCH;
 }
 
 static int64_t linux_call(const struct delivery *d)

@@ -91,6 +91,8 @@ static void phase_anew(struct service *s, const struct process *p)
 	s->published = s->named = s->scheduled = false;
 	s->beat_ns = now + SECOND;
 	s->defect_ns = s->repaired_ns = s->due_ns = 0;
+	if (s->phase == RS_STATE_DEAD && s->restarts == 0)
+		s->restarts = 1;                /* it has run before: begin_later() */
 	if (p->lives)
 		ipc_notify(ENDPOINT(p->generation, (unsigned)(s - state.service)));
 	repaired(s->name, "phase");
@@ -257,6 +259,26 @@ static void load_anew(struct loading *l)
 	repaired("a load", "phase");
 }
 
+/* The one manifest without which all others fit. False: there is none. */
+static bool drop_one(void)
+{
+	for (unsigned id = 0; id < NR_SERVICES; id++) {
+		uint8_t was = state.loaded[id].text;
+
+		if (was == 0)
+			continue;
+		state.loaded[id].text = 0;
+		if (manifests_fit()) {
+			say("<4>rs: recovery: the manifest that service %u was loaded with", id);
+			return true;
+		}
+		state.loaded[id].text = was;
+	}
+	say("<4>rs: recovery: all manifests that were loaded");
+	return false;
+}
+
+/* Before manifests_read(). */
 void check_loaded(void)
 {
 	struct loading *l = &state.loading;
@@ -268,14 +290,9 @@ void check_loaded(void)
 		load_anew(l);
 	l->asked_for = 0;               /* it only saves looks */
 	/* One that was refused, and was still there when all else was lost. */
-	for (unsigned id = 0; id < NR_SERVICES; id++) {
-		if (state.loaded[id].text == 0)
-			continue;
-		if (manifests_fit())
-			break;
-		state.loaded[id].text = 0;
-		say("<4>rs: recovery: the manifest that service %u was loaded with", id);
-	}
+	if (!manifests_fit() && !drop_one())
+		for (unsigned id = 0; id < NR_SERVICES; id++)
+			state.loaded[id].text = 0;
 }
 
 /* ---- all of it ---- */

@@ -14,7 +14,8 @@
  *   stopped --service_begin--> starting --guard_ready--> running
  *   starting, running --guard_defect--> starting (recovered, or restarted at once)
  *                     --guard_defect--> dead --guard_due--> starting
- *                     --guard_defect--> gone (restart never, or it cannot be started)
+ *                     --guard_defect--> gone (restart never)
+ *   starting --begin_later--> dead, or gone (it has never run)
  *                     --script_takes--> scripted (frozen) --guard_bring_back--> starting
  *                                                         --script_due--> starting or gone
  * any but those without which programs cannot run --do_rs_degrade--> degraded
@@ -30,7 +31,7 @@
 #define MS 1000000ull
 #define LOOP_NS (1000 * MS)             /* died so soon after its start: is it in a loop? */
 #define FORGET_NS (60000 * MS)          /* a minute of life makes up for earlier defects */
-enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000 };
+enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000, BEGIN_LATER_MS = 1000 };
 enum { RECOVERIES_IN_A_ROW = 99 };      /* the library finds out who gets nothing done: server.h */
 enum { PAGE_FAULT = 14, BELOW_STACK = 64 * 1024 };
 enum { UNASKED_MOST = 64 };
@@ -95,31 +96,16 @@ static err_t start(unsigned id)
 	return service_start(id);
 }
 
-/* The first fresh start comes at once, also of one that has died many times: what it died of may
- * have been its state. */
-static uint64_t backoff_ns(struct service *s)
-{
-	uint64_t ms = BACKOFF_FIRST_MS;
-
-	s->afresh += s->cause != RS_CAUSE_NONE;         /* as in note() */
-	if (s->afresh <= 1)
-		return 0;
-	for (unsigned i = 2; i < s->afresh && ms < BACKOFF_MAX_MS; i++)
-		ms *= 2;
-	return (ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS) * MS;
-}
-
 /* What has run before, and cannot begin now, is tried again: many need it. */
 static void begin_later(unsigned id)
 {
 	struct service *s = &state.service[id];
-	uint64_t wait = backoff_ns(s);
 
 	s->phase = RS_STATE_GONE;
 	if (s->restarts == 0 || loading_on_trial(id))
 		return;
 	s->phase = RS_STATE_DEAD;
-	s->due_ns = clock_monotonic_ns() + (wait != 0 ? wait : BACKOFF_FIRST_MS * MS);
+	s->due_ns = clock_monotonic_ns() + BEGIN_LATER_MS * MS;
 }
 
 static void begin(unsigned id)
@@ -145,6 +131,8 @@ static void begin(unsigned id)
 		state.service[i].scheduled &= id != ID_SCHED;
 		state.service[i].named &= id != ID_LOG;
 	}
+	s->phase = RS_STATE_DEAD;       /* if we die of it, it is begun again */
+	s->due_ns = 0;
 	err = start(id);
 	s->phase = RS_STATE_STARTING;
 	if (err == 0)
@@ -261,7 +249,7 @@ void guard_ready(unsigned id)
 	s->phase = RS_STATE_RUNNING;
 	s->beat_ns = now + manifest_of(id)->heartbeat_ms * MS;
 	late_postpone(now);
-	if (s->defect_ns != 0 && s->defect_ns >= s->repaired_ns)
+	if (s->defect_ns != 0 && s->repaired_ns == 0)
 		s->repaired_ns = now - s->defect_ns;
 	loading_ready(id);
 	for (unsigned i = 0; i < NR_SERVICES && id == ID_DS; i++)
@@ -272,6 +260,20 @@ void guard_ready(unsigned id)
 }
 
 /* ---- defects ---- */
+
+/* The first fresh start comes at once, also of one that has died many times: what it died of may
+ * have been its state. */
+static uint64_t backoff_ns(struct service *s)
+{
+	uint64_t ms = BACKOFF_FIRST_MS;
+
+	s->afresh += s->cause != RS_CAUSE_NONE;         /* as in note() */
+	if (s->afresh <= 1)
+		return 0;
+	for (unsigned i = 2; i < s->afresh && ms < BACKOFF_MAX_MS; i++)
+		ms *= 2;
+	return (ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS) * MS;
+}
 
 static void restart_fresh(unsigned id, uint64_t wait)
 {

@@ -274,11 +274,11 @@ err_t service_recover(unsigned id)
 			: image_recover(&image, service_endpoint(id), service_stack(id), &args);
 }
 
-/* vm can take any page from a service, if it has gone wrong: also from itself. While it is dead
- * nobody gives frames out; if it lives, it has to look again which are free. */
+/* vm can take any page from a service, if it has gone wrong: also from itself. Before frames are
+ * taken it stands still; when it is recovered it looks which are free. */
 bool service_mend(unsigned id)
 {
-	struct proc_freeze_request look = {
+	struct proc_freeze_request stand = {
 		.proc = service_endpoint(ID_VM), .code = RS_CAUSE_DOUBT << 16,
 	};
 	uint32_t had = state.frames;
@@ -286,13 +286,14 @@ bool service_mend(unsigned id)
 	struct segment s;
 
 	state.next_frame = 1;
-	if (service_image(id, &image) != 0 || service_build(id) != 0)
+	if (service_image(id, &image) != 0 ||
+	    (id != ID_VM && alive(&state.service[ID_VM]) && sys_proc_freeze(&stand) != 0) ||
+	    service_build(id) != 0)
 		return false;
 	for (unsigned n = 0; image_segment(&image, n, &s); n++)
 		memory_protect(id, s.va, s.memory, s.flags);
-	if (state.frames == had)
-		return true;
-	say("<4>%s: %u frames of its memory were missing", state.service[id].name,
-	    state.frames - had);
-	return id == ID_VM || sys_proc_freeze(&look) == 0;
+	if (state.frames != had)
+		say("<4>%s: %u frames of its memory were missing", state.service[id].name,
+		    state.frames - had);
+	return true;
 }

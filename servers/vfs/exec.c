@@ -314,18 +314,26 @@ static struct process *process_after(struct op *o)
 	return to;
 }
 
-/* Its process ends. Another process 1 begins in a second: what stood in the way may be over then.
- * It may also be what vfs believes of files: no program lives, so at last it begins afresh. */
-static int64_t exec_fail(struct op *o, unsigned space, int64_t err)
+/* Another process 1 begins in a second: what stood in the way may be over then. It may also be what
+ * vfs believes of files: no program lives, so at last it begins afresh. */
+static void init_failed(const struct op *o)
 {
-	struct pm_exec_fail_request fail = { .client = o->client, .space = (uint16_t)space };
-
-	state.init_failures += o->internal;
+	if (!o->internal)
+		return;
+	state.init_failures++;
 	undo_commit();
 	if (state.init_failures >= INIT_FAILURES) {
 		print("no first process can begin: vfs forgets all it knows\n");
 		die_of_doubt();
 	}
+}
+
+/* Its process ends. */
+static int64_t exec_fail(struct op *o, unsigned space, int64_t err)
+{
+	struct pm_exec_fail_request fail = { .client = o->client, .space = (uint16_t)space };
+
+	init_failed(o);
 	return pm_exec_fail(&pm, &fail) == 0 ? NO_REPLY : err;
 }
 
@@ -351,8 +359,6 @@ static int64_t replace(struct op *o, const struct plan *plan)
 		print("%s cannot be mapped: %d\n", path, err);
 		return exec_fail(o, space.space, -ENOMEM);
 	}
-	if (o->internal)
-		state.init_failures = 0;
 	fill_image(&plan->f);
 	finish.space = space.space;
 	p = process_after(o);
@@ -360,8 +366,12 @@ static int64_t replace(struct op *o, const struct plan *plan)
 	table_exec(p->table, p->who);
 	undo_commit();                  /* once the program runs we are not asked again */
 	err = pm_exec_finish(&pm, &finish, &out, sizeof(out.image) + out.image.strings, &done);
-	if (err != 0)
+	if (err != 0) {
 		print("%s cannot be started: %d\n", path, err);
+		init_failed(o);
+	} else if (o->internal) {
+		state.init_failures = 0;
+	}
 	return NO_REPLY;
 }
 

@@ -132,13 +132,6 @@ static bool is_listed(struct op *o, uint64_t done)
 	       (done == 0 || f->pos == last_position(request_bounce(row_request(r)), done));
 }
 
-static bool is_opened(struct op *o, int64_t fd, uint32_t flags)
-{
-	const struct file *f = fd_file(o, (int)fd);
-
-	return f != NULL && (flags & O_PATH_ || ((f->flags ^ flags) & O_ACCMODE_) == 0);
-}
-
 /* ---- names ---- */
 
 enum known {
@@ -253,8 +246,8 @@ static const char *next_name(const char *path, size_t *len)
 	return path;
 }
 
-/* By names alone: no link, no dots, no slash at the end. */
-static enum known walk_again(unsigned at, const char *path)
+/* By names alone: no link, no dots, no slash at the end. *inode: what is there. */
+static enum known walk_again(unsigned at, const char *path, unsigned *inode)
 {
 	size_t len;
 
@@ -273,6 +266,7 @@ static enum known walk_again(unsigned at, const char *path)
 			return KNOWN_NOT;
 		while (state.inode[at].mounted != 0)
 			at = state.mount[state.inode[at].mounted].root;
+		*inode = at;
 		if (*path == '\0')
 			return state.inode[at].attr.links != 0 ? KNOWN_THERE : KNOWN_NOT;
 		path = next_name(path, &len);
@@ -280,12 +274,31 @@ static enum known walk_again(unsigned at, const char *path)
 	return KNOWN_NOT;
 }
 
-static enum known what_is_at(struct op *o, const struct path_call *c)
+static enum known find_again(struct op *o, const struct path_call *c, unsigned *inode)
 {
 	const char *path = o->p != NULL ? get_path(o, o->a[c->path]) : NULL;
 	unsigned at = path != NULL ? start_of(o, c, path) : 0;
 
-	return at == 0 ? KNOWN_NOT : walk_again(at, path);
+	return at == 0 ? KNOWN_NOT : walk_again(at, path, inode);
+}
+
+static enum known what_is_at(struct op *o, const struct path_call *c)
+{
+	unsigned inode;
+
+	return find_again(o, c, &inode);
+}
+
+/* A number by which that file is read from its beginning. */
+static bool is_opened(struct op *o, int64_t fd, uint32_t flags)
+{
+	const struct file *f = fd_file(o, (int)fd);
+	unsigned inode;
+
+	if (f == NULL || (!(flags & O_PATH_) && ((f->flags ^ flags) & O_ACCMODE_) != 0))
+		return false;
+	return f->kind != FILE_INODE || (f->pos == 0 &&
+		(find_again(o, &first[o->type], &inode) != KNOWN_THERE || f->inode == inode));
 }
 
 static bool is_made(struct op *o, const struct path_call *c)

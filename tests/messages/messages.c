@@ -94,6 +94,11 @@ void server_doubt(endpoint_t client, uint32_t serial, uint32_t type, int64_t res
 	(void)client, (void)serial, (void)type, (void)result, (void)unusual;
 }
 
+void server_doubt_found(uint32_t kind, const char *what)
+{
+	(void)kind, (void)what;
+}
+
 bool linux_failure_is_unusual(uint32_t type, int64_t result)
 {
 	(void)type, (void)result;

@@ -6,6 +6,8 @@ refuses a page: it is asked again.
 Limit: 60
 """
 import hashlib
+import re
+import subprocess
 
 import count
 import plant
@@ -120,6 +122,20 @@ def refused(bed):
     assert out.strip() == hashlib.sha1(bytes(1000000)).hexdigest()[:8].encode(), out
 
 
+def other_file(bed):
+    """An open that forgets which file it found: `mov %ax,0x18(%rbx)`, or the like, becomes nop."""
+    offset, = count.numbers(count.elf_of('vfs'), '&((struct file *)0)->inode')
+    out = subprocess.run(['objdump', '-d', '--disassemble=open_found', count.elf_of('vfs')],
+                         capture_output=True, text=True, check=True).stdout
+    at, text = re.search(r'^ *(\w+):\t66 ((?:\w\w )+) *\tmov +%%\w+,%#x\(%%\w+\)' % offset, out,
+                         re.M).groups()
+    bed.pause_is_over('vfs')
+    before = bed.guest.service('vfs').recoveries
+    bed.write(SLOT['vfs'], int(at, 16), b'\x90' * (1 + len(text.split())))
+    assert bed.guest.run('cut -c1-4 /etc/passwd | head -n 1') == (0, 'root\n')
+    assert bed.guest.service('vfs').recoveries == before + 1
+
+
 def ended(bed):
     """pm finds no process 1, without which no program goes on."""
     at = count.Symbols(count.elf_of('pm')).address['process_by_pid']
@@ -130,6 +146,7 @@ def ended(bed):
     until(lambda: bed.memory.ram[place:place + len(NULL)] != NULL)      # rs has written it anew
     assert bed.guest.run('echo $here') == (0, '1\n')
     assert bed.guest.service('pm').deaths == before + 1
+    assert 'found that there is no process 1' in bed.guest.run('dmesg')[1]
 
 
 def main():
@@ -141,6 +158,7 @@ def main():
                            ('a call that fails does so; it is doubted once', right),
                            ('another call that fails so is not doubted at once', pause),
                            ('a page that vm refuses is asked for again', refused),
+                           ('a file that was not named is not opened', other_file),
                            ('pm finds that all programs have to end: it looks again', ended)):
             with scenario(title):
                 run(bed)

@@ -121,6 +121,13 @@ def main():
                 rights.until(good)
                 work(guest)
                 assert 'running' in guest.run('service status ' + victim)[1]
+        with scenario('rs has taken from itself what it needs to live: its next life has it again'):
+            keeps = 1 << 0x20           # priv_set: contracts/kernel.contract
+            before = guest.service('rs').deaths
+            rights.put('rs', rights.calls, keeps)
+            rights.until(good)
+            work(guest)
+            assert guest.service('rs').deaths > before
         with scenario('rs dies again when log and rsguard are to have their rights again'):
             dies_in(guest, 'sys_priv_set', [rights.place(name, rights.sendrec_to)
                                             for name in ('log', 'rsguard')])
