@@ -49,7 +49,8 @@ enum { NR_SHARES = 128 };
  * shadow or heap, for tests/messages ---- */
 #define RS_WINDOW_VA 0x0000120000000000ull
 #define RS_WINDOW_AREA (16ull << 20)            /* bytes for one; each service has two */
-#define RS_WINDOW_END (RS_WINDOW_VA + 2 * 64 * RS_WINDOW_AREA)
+enum { RS_WINDOW_AREAS = 2 * 64 };
+#define RS_WINDOW_END (RS_WINDOW_VA + RS_WINDOW_AREAS * RS_WINDOW_AREA)
 
 /* ---- vm: a page of somebody else that it works on ---- */
 #define SCRATCH_VA 0x0000400000000000ull

@@ -4,7 +4,7 @@
  *
  * Job:      has the service die of it once, before anything is committed: the call is done again by
  *           code that is new on state that was looked at, and what comes of it stands
- *           (docs/notes/0026).
+ *           (docs/notes/0026). Damage that was found is acted on when two lives have found it.
  * Speaks:   nothing.
  * Touches:  nothing.
  * Trusts:   nothing: whose calls fail so on purpose has us die once, then not before LEAST_NS is

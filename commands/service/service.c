@@ -366,18 +366,19 @@ static err_t find_is(endpoint_t *is)
 	return err != 0 ? err : r.who.v == ENDPOINT_NONE.v ? -ENOLINK : 0;
 }
 
-/* One call to is. It only reads and keeps nothing: if it has died over it, it is asked again. */
+/* One call to is. It only reads and keeps nothing: asked again if it dies, or has lost it. */
 static err_t ask_is(uint32_t type, const void *req, size_t req_size, void *reply,
 		    size_t reply_size, size_t room)
 {
+	enum { ASKED_AGAIN = 2 };
 	endpoint_t is;
 	err_t err = find_is(&is);
 
-	for (unsigned n = 0; err == 0 && n < 3; n++) {
+	for (unsigned n = 0; err == 0 && n <= ASKED_AGAIN; n++) {
 		err = ask_at(is, type, req, req_size, reply, reply_size, text, room);
 		if (err != -EDEADPEER)
 			break;
-		err = n < 2 ? find_is(&is) : err;
+		err = n < ASKED_AGAIN ? find_is(&is) : err;
 	}
 	return err;
 }

@@ -9,10 +9,11 @@
 err_t do_proc_info(struct proc *caller UNUSED, const struct proc_info_request *req,
 		   struct proc_info_reply *rep)
 {
-	const struct proc *p = &procs[req->slot % NR_PROCS];
+	const struct proc *p;
 
 	if (req->slot >= NR_PROCS)
 		return -EINVAL;
+	p = &procs[req->slot];
 	rep->proc = p->ep;
 	if (endpoint_eq(p->ep, ENDPOINT_NONE))
 		return 0;

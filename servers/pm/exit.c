@@ -250,7 +250,7 @@ static void job_finish(uint32_t number)
 	j->kind = 0;
 }
 
-/* NULL: none. What is none, or was overwritten, is passed over: exits_again() adds what is due. */
+/* NULL: none. What is none, or was overwritten, is passed over: exits_again() adds ends anew. */
 static struct job *first_job(void)
 {
 	if (state.job_next - state.job_first > NR_JOBS)
@@ -343,8 +343,10 @@ static void exit_go_on(struct process *p)
 		undo_commit();
 	}
 	vfork_release(p);
-	if (p->pid == 1)
+	if (p->pid == 1) {
 		print("init has ended, status 0x%x\n", p->status);
+		state.init_ended = 1;
+	}
 	if (leader->alive)
 		report_exit(p);                 /* another's: vfs finds out that p is gone */
 	else
@@ -402,7 +404,7 @@ void strays_end(void)
 }
 
 /* At each heartbeat. Without process 1 none can go on: nobody starts them and waits for them. When
- * all have ended it begins anew. */
+ * all have ended it begins anew. One that has ended as processes do is no damage. */
 void init_again(void)
 {
 	const struct process *init = process_by_pid(1);
@@ -410,7 +412,8 @@ void init_again(void)
 
 	if (state.halted || (init != NULL && init->state != PROCESS_ZOMBIE))
 		return;
-	server_doubt_found(FOUND_NO_INIT, "there is no process 1");
+	if (!state.init_ended)
+		server_doubt_found(FOUND_NO_INIT, "there is no process 1");
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		struct process *p = &state.process[i];
 

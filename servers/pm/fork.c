@@ -311,6 +311,7 @@ void first_process(void)
 			       .vfork_thread = NONE, .exit_signal = SIG_CHLD, .dumpable = 1,
 			       .start_ns = clock_monotonic_ns() };
 	default_limits(p);
+	state.init_ended = 0;
 	state.next_thread = 1;          /* no row is taken */
 	t = thread_new(p);
 	p->pid = p->pgid = p->sid = t->tid = 1;

@@ -11,7 +11,6 @@
 #include "signals.h"
 
 #include <lib/assert.h>
-#include <lib/linux.h>
 
 struct peer vm = { .name = "vm" }, ds = { .name = "ds" };
 

@@ -132,6 +132,7 @@ struct state {
 	uint16_t next_thread;           /* where the search for a free row begins */
 	uint32_t forks;
 	uint32_t halted;                /* nothing that is parked runs again */
+	uint32_t init_ended;            /* as processes do: that there is none is no damage */
 	char host[65], domain[65];
 	uint64_t log_unread;            /* first line of the log that syslog(2) has not consumed */
 	uint64_t log_cleared;           /* first line that has not been cleared */

@@ -15,9 +15,9 @@
  *   starting, running --guard_defect--> starting (recovered, or restarted at once)
  *                     --guard_defect--> dead --guard_due--> starting
  *                     --guard_defect--> gone (restart never)
- *   starting --begin_later--> dead, or gone (it has never run)
  *                     --script_takes--> scripted (frozen) --guard_bring_back--> starting
  *                                                         --script_due--> starting or gone
+ *   starting --begin_later--> dead, or gone (it has never run)
  * any but those without which programs cannot run --do_rs_degrade--> degraded
  */
 #include "rs.h"

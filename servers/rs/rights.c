@@ -201,17 +201,6 @@ err_t rights_set(unsigned id)
 	return err;
 }
 
-/* The first thing: without them we come to no other. Wrong ones may be what we died of. */
-void rights_own(void)
-{
-	static struct priv_desc d;
-	unsigned n;
-	const struct manifest *const *set = manifest_set(&n);
-
-	manifest_priv(manifest_of(ID_RS), set, n, &d);
-	assert(priv_put(ID_RS, &d) == 0);
-}
-
 /* ---- what the kernel has ---- */
 
 /* But for what sched applies, when a manifest is loaded again. What would not fit was not set. */

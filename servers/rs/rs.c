@@ -154,7 +154,6 @@ static void init(enum start_kind kind)
 	if (others)
 		check_loaded();
 	manifests_read();
-	rights_own();
 	if (kind != START_FRESH)
 		return;
 	say_machine();

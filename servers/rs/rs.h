@@ -35,7 +35,6 @@ void take_over(void);                           /* nothing of the state is left 
 /* rights.c: manifest to privilege structure and routes. */
 err_t rights_set(unsigned id) MUST_CHECK;       /* by its manifest and what was granted */
 void rights_of(unsigned id, struct priv_desc *d);
-void rights_own(void);                  /* rs's, from its manifest */
 void rights_again(bool repair);         /* services have come or gone, or rs has died */
 void rights_audit(void);                /* dies if the kernel has others */
 void rights_doubt(unsigned id);
