@@ -15,20 +15,28 @@ enum { SYSCALL_BYTES = 2, NR_RESTART = 219 };
 
 /* What t's registers become when what led to it is committed: after a crash before that it is found
  * as it was, after one behind it this is done again. Not the registers of a thread that may have
- * gone on with them: `due` says how far it is. */
+ * gone on with them: `due` says how far it is. What is not due is nobody's. */
 static struct {
 	uint64_t stamp;
 	endpoint_t proc;
+	uint32_t thread;                /* its row */
 	enum { DUE_NOT, DUE_REGS, DUE_RESUME } due;
 	bool resume;
 	struct user_regs regs;
 } effect SECTION_UNDO;
+
+static void effect_none(void)
+{
+	effect.due = DUE_NOT;
+	effect.proc = ENDPOINT_NONE;
+}
 
 static void effect_plan(struct thread *t, const struct user_regs *r, bool resume)
 {
 	if (effect.due != DUE_NOT)
 		server_commit();
 	effect.proc = endpoint_of(t);
+	effect.thread = thread_index(t);
 	effect.resume = resume;
 	effect.regs = *r;
 	effect.stamp = undo_next_commit();
@@ -47,33 +55,35 @@ void effect_do(void)
 
 	if (effect.due == DUE_NOT || !undo_is_committed(effect.stamp))
 		return;
+	t = thread_of(set.proc);
+	if (t == NULL || thread_index(t) != effect.thread)
+		server_doubt_found(FOUND_EFFECT, "registers are to be set of a thread that is not");
 	if (effect.due == DUE_REGS)
 		err = sys_proc_regs_set(&set);
 	if (err == 0 && effect.resume) {
 		effect.due = DUE_RESUME;
 		err = sys_proc_resume(&resume);
 	}
-	effect.due = DUE_NOT;
-	if (err == 0)
-		return;
-	t = thread_of(effect.proc);
-	if (t == NULL)
-		return;                 /* it was killed meanwhile */
-	process_exit(process_of(t), SIG_SEGV);  /* no registers that a program may have */
+	if (err != 0)
+		server_doubt_found(FOUND_EFFECT, "a thread may not have its registers");
+	effect_none();
+	if (err == 0 || t == NULL)
+		return;                 /* done, or it was killed meanwhile */
+	process_exit(process_of(t), SIG_SEGV);
 	undo_commit();
 }
 
 void effect_recover(void)
 {
 	if (!undo_is_committed(effect.stamp))
-		effect.due = DUE_NOT;
+		effect_none();
 }
 
 /* t has parked since. */
 void effect_forget(const struct thread *t)
 {
 	if (effect.due != DUE_NOT && endpoint_eq(effect.proc, endpoint_of(t)))
-		effect.due = DUE_NOT;
+		effect_none();
 }
 
 static err_t regs_get(struct thread *t, struct user_regs *r)
@@ -213,6 +223,7 @@ static int take_one(struct thread *t, struct user_regs *r, const struct signal_i
 	if (handler != SIG_DFL_ && n != SIG_KILL && n != SIG_STOP) {
 		if (call_handler(t, r, info) == 0)
 			return DELIVER_RUN;
+		doubt_unless(t, false);
 		process_exit(p, SIG_SEGV);
 		return DELIVER_DEAD;
 	}
@@ -297,10 +308,13 @@ int64_t call_sigreturn(struct thread *t, const struct delivery *d)
 {
 	struct user_regs r;
 	uint64_t mask;
+	err_t err;
 
 	if (regs_get(t, &r) != 0)
 		return NO_REPLY;
-	if (frame_pop(t, &r, &mask) != 0) {
+	err = frame_pop(t, &r, &mask);
+	doubt_unless(t, err == 0);
+	if (err != 0) {
 		process_exit(process_of(t), SIG_SEGV);
 		return NO_REPLY;
 	}

@@ -97,6 +97,17 @@ static void take_context(struct user_regs *r, const struct linux_sigcontext *m)
 	r->orig_rax = UINT64_MAX;
 }
 
+/* Whether nothing of the program's is in [at, end): right below its stack, or on the alternate one,
+ * which it is not on. */
+static bool is_free(const struct thread *t, const struct user_regs *r, uint64_t at, uint64_t end)
+{
+	enum { MOST = sizeof(struct linux_frame) + EXT_MAX + RED_ZONE + 128 };
+
+	if (at >= t->alt_sp && end <= t->alt_sp + t->alt_size && !on_alt_stack(t, r->rsp))
+		return true;
+	return end <= r->rsp - RED_ZONE && r->rsp - at <= MOST;
+}
+
 /* The way back: a frame that lies at `at` says what r, as yet unchanged, is. */
 static bool leads_back(const struct thread *t, uint64_t at, const struct user_regs *r,
 		       const struct action *a, int signal)
@@ -113,7 +124,8 @@ static bool leads_back(const struct thread *t, uint64_t at, const struct user_re
 	back.orig_rax = r->orig_rax;
 	return memcmp(&back, r, sizeof(back)) == 0 && f.restorer == a->restorer &&
 	       f.info.signo == signal && fpx.magic1 == FP_MAGIC1_ && at % 16 == 8 &&
-	       at + sizeof(f) <= f.uc.mc.fpstate;
+	       at + sizeof(f) <= f.uc.mc.fpstate &&
+	       is_free(t, r, at, f.uc.mc.fpstate + EXT_MAX + sizeof(uint32_t));
 }
 
 err_t frame_push(struct thread *t, struct user_regs *r, const struct action *a,

@@ -136,7 +136,7 @@ err_t do_pm_job_next(const struct call *c, const struct pm_job_next_request *req
 err_t doubt(const struct call *c, err_t err);           /* err, hardly ever not 0: server_doubt() */
 void doubt_unless(const struct thread *t, bool right);  /* what was made for it: server_doubt() */
 /* What pm finds, by which programs end: server_doubt_found(). */
-enum { FOUND_NO_INIT, FOUND_NO_THREADS, FOUND_OTHER_PROCESS, FOUND_STRAY };
+enum { FOUND_NO_INIT, FOUND_NO_THREADS, FOUND_OTHER_PROCESS, FOUND_STRAY, FOUND_EFFECT };
 err_t doubt_gone(const struct call *c, endpoint_t client);      /* -ESRCH; doubted if it lives */
 
 /* ---- fork.c, exec.c ---- */
