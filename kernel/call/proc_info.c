@@ -6,7 +6,7 @@
  */
 #include <kernel/call/call.h>
 
-err_t do_proc_info(struct proc *caller UNUSED, const struct proc_info_request *req,
+err_t do_proc_info(struct proc *caller, const struct proc_info_request *req,
 		   struct proc_info_reply *rep)
 {
 	const struct proc *p;
@@ -23,6 +23,7 @@ err_t do_proc_info(struct proc *caller UNUSED, const struct proc_info_request *r
 		.priv = (uint8_t)(p->priv - privs), .priority = p->sched.priority,
 		.user_ticks = p->user_ticks, .system_ticks = p->system_ticks,
 		.switches = p->switches, .serial = p->serial,
+		.unheard = p->priv->services >> (caller->priv - privs) & 1,
 	};
 	if (p->state & (STATE_SENDING | STATE_CALLING)) {
 		rep->partner = p->partner->ep;

@@ -300,6 +300,12 @@ static void t_info(void)
 	GIVES(0, rs, proc_info, .slot = VFS);
 	CHECK_EQ(REPLY(proc_info)->type, 0xffff);
 	CHECK(endpoint_eq(REPLY(proc_info)->partner, ENDPOINT_NONE));
+	CHECK_EQ(REPLY(proc_info)->unheard, 0);
+	fake_notify(rs, vfs);
+	GIVES(0, rs, proc_info, .slot = VFS);
+	CHECK_EQ(REPLY(proc_info)->unheard, 1);
+	GIVES(0, pm, proc_info, .slot = VFS);
+	CHECK_EQ(REPLY(proc_info)->unheard, 0);         /* to who has not notified it */
 	GIVES(0, rs, proc_info, .slot = 999);
 	CHECK(endpoint_eq(REPLY(proc_info)->proc, ENDPOINT_NONE));
 	GIVES(EINVAL, rs, proc_info, .slot = NR_PROCS);

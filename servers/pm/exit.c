@@ -13,6 +13,7 @@
 
 enum { ROBUST_MAX = 2048, ROBUST_ALL = 4 * ROBUST_MAX, FUTEX_WAITERS_ = (int)0x80000000,
        FUTEX_OWNER_DIED_ = 0x40000000, FUTEX_TID_MASK_ = 0x3fffffff };
+#define BEGIN_NS 30000000000ull         /* in which vfs has process 1 begin, from any disk */
 
 /* ---- threads ---- */
 
@@ -403,13 +404,29 @@ void strays_end(void)
 	}
 }
 
+/* vfs was to have process 1 begin, and one of us must have forgotten that. */
+static bool never_begins(const struct process *init)
+{
+	struct proc_info_request req = { .slot = FIRST_PROGRAM + 1 };
+	struct proc_info_reply info;
+
+	return init->state == PROCESS_LIVE && !init->did_exec &&
+	       clock_monotonic_ns() - init->start_ns >= BEGIN_NS &&
+	       sys_proc_info(&req, &info) == 0 &&
+	       (endpoint_eq(info.proc, ENDPOINT_NONE) || info.state & STATE_NEW);
+}
+
 /* At each heartbeat. Without process 1 none can go on: nobody starts them and waits for them. When
  * all have ended it begins anew. One that has ended as processes do is no damage. */
 void init_again(void)
 {
-	const struct process *init = process_by_pid(1);
+	struct process *init = process_by_pid(1);
 	bool any = false;
 
+	if (init != NULL && never_begins(init)) {
+		print("repaired: process 1 has not begun\n");
+		process_exit(init, SIG_KILL);
+	}
 	if (state.halted || (init != NULL && init->state != PROCESS_ZOMBIE))
 		return;
 	if (!state.init_ended)

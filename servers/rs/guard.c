@@ -212,8 +212,18 @@ static void late_postpone(uint64_t now)
 	}
 }
 
-/* An answer to no heartbeat. Who gives many computes, or floods others, and only looks alive: it
- * may never take a message. vm tells likewise that it has done what it was asked. */
+/* To a heartbeat that it has heard. */
+static bool is_answer(unsigned id)
+{
+	struct proc_info_request req = { .slot = id };
+	struct proc_info_reply info;
+
+	return state.service[id].beats_out != 0 &&
+	       (sys_proc_info(&req, &info) != 0 || !info.unheard);
+}
+
+/* No answer. Who gives many computes, or floods others, and only looks alive: it may never take a
+ * message. vm tells likewise that it has done what it was asked. */
 static void unasked(unsigned id)
 {
 	struct service *s = &state.service[id];
@@ -222,8 +232,7 @@ static void unasked(unsigned id)
 		.code = RS_CAUSE_COMPLAINT << 16 | RS_COMPLAINT_PROTOCOL,
 	};
 
-	if (s->phase != RS_STATE_RUNNING || s->beats_out != 0 || id == ID_RSGUARD ||
-	    (id == ID_VM && loading_waits()))
+	if (id == ID_VM && loading_waits())
 		return;
 	s->unasked++;
 	if (s->unasked != UNASKED_MOST)
@@ -238,7 +247,10 @@ void guard_ready(unsigned id)
 	struct service *s = &state.service[id];
 	uint64_t now = clock_monotonic_ns();
 
-	unasked(id);
+	if (s->phase == RS_STATE_RUNNING && id != ID_RSGUARD && !is_answer(id)) {
+		unasked(id);
+		return;
+	}
 	s->beats_out = 0;
 	if (id == ID_RSGUARD) {         /* it beats, and wants an answer */
 		s->beat_ns = now + manifest_of(id)->heartbeat_ms * MS;
@@ -552,7 +564,23 @@ static bool waits_for_late(unsigned id, uint64_t now)
 		 s->beat_ns - manifest_of(other)->heartbeat_ms * MS < now);
 }
 
-/* True: it has been found to hang. */
+/* Another one has kept it from running. True: that one has been stopped for it. */
+static bool hog_stops(unsigned id)
+{
+	unsigned hog = cpu_hog(id);
+	struct proc_freeze_request req = {
+		.proc = service_endpoint(hog % NR_SERVICES),
+		.code = RS_CAUSE_RESOURCE << 16 | RS_COMPLAINT_CPU,
+	};
+
+	if (hog == NR_SERVICES || sys_proc_freeze(&req) != 0)
+		return false;
+	say("<4>%s: computes all the time, %s does not come to run", state.service[hog].name,
+	    state.service[id].name);
+	return true;
+}
+
+/* True: it has been found to hang, or who has kept it from running. */
 static bool beat(unsigned id, uint64_t now)
 {
 	struct service *s = &state.service[id];
@@ -561,6 +589,10 @@ static bool beat(unsigned id, uint64_t now)
 	if (s->beats_out >= m->heartbeat_count && waits_for_late(id, now)) {
 		s->beat_ns = now + m->heartbeat_ms * MS;
 		return false;
+	}
+	if (s->beats_out >= m->heartbeat_count && hog_stops(id)) {
+		late_postpone(now);
+		return true;
 	}
 	if (s->beats_out >= m->heartbeat_count || id == ID_RSGUARD) {
 		struct defect why = { .cause = RS_CAUSE_HUNG, .code = s->beats_out };
@@ -580,6 +612,7 @@ static bool beat(unsigned id, uint64_t now)
 	s->unasked = 0;
 	s->beats_out++;
 	s->beat_ns = now + m->heartbeat_ms * MS;
+	cpu_asked(id);
 	ipc_notify(service_endpoint(id));
 	return false;
 }

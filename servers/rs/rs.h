@@ -32,6 +32,10 @@ void check_loaded(void);                        /* before the manifests are read
 void check_state(void);
 void take_over(void);                           /* nothing of the state is left */
 
+/* cpu.c: heartbeats that cannot be answered. */
+void cpu_asked(unsigned id);
+unsigned cpu_hog(unsigned id);          /* that has kept id from running; NR_SERVICES: none has */
+
 /* rights.c: manifest to privilege structure and routes. */
 err_t rights_set(unsigned id) MUST_CHECK;       /* by its manifest and what was granted */
 void rights_of(unsigned id, struct priv_desc *d);

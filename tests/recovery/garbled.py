@@ -6,7 +6,9 @@ Limit: 150
 """
 import os
 import re
+import struct
 import subprocess
+import time
 
 import count
 import guardian
@@ -14,7 +16,7 @@ import machine
 import plant
 from guest import finish, need, scenario, until
 
-VM, PM, VFS, TTY, UART, TMPFS, FIRST_PROGRAM = 3, 5, 6, 8, 9, 12, 64
+VM, SCHED, PM, VFS, TTY, UART, TMPFS, FIRST_PROGRAM = 3, 4, 5, 6, 8, 9, 12, 64
 CACHE = 0x200000000000                  # CACHE_VA
 VVAR = 0x00007fffffff8000       # abi/layout.h
 LOOP = ('echo begun > /tmp/begun; until [ -e /tmp/go ]; do :; done; '
@@ -129,6 +131,32 @@ def forgotten_init(bed):
     assert bed.guest.run('sh -c "exit 3"')[0] == 3
     assert bed.guest.run('ps | grep -c "[i]nit"; (sleep 1; exit 4) & wait $!')[0] == 4
     assert bed.deaths('pm') <= before + 2       # of doubt
+
+
+def lively(bed):
+    """sched computes, takes no message, and says now and then that it is alive."""
+    of, rs = count.Symbols(count.elf_of('sched')).address, struct.pack('<I', 1 << 12)
+    code = b'\xb9\x80\xc3\xc9\x01\xff\xc9\x75\xfc\xbf' + rs        # count down, then for rs
+    call = struct.pack('<i', of['ipc_notify'] - (of['step'] + len(code) + 5))
+    code += b'\xe8' + call
+    before = guardian.Table(bed.memory).look()
+    bed.write(SCHED, of['step'], code + b'\xeb' + struct.pack('<b', -len(code) - 2))
+    until(lambda: guardian.died(before, guardian.Table(bed.memory).look()), 60)
+    assert guardian.died(before, guardian.Table(bed.memory).look()) == ['sched']
+    assert bed.guest.run('echo w') == (0, 'w\n')
+
+
+def unbegun_init(bed):
+    """The job for vfs, to have it begin, is lost."""
+    table = guardian.Table(bed.memory)
+    before = table.look()['vfs'].restarts
+    with bed.changed(PM, count.Symbols(count.elf_of('pm')).address['job_add'], b'\xc3'):
+        bed.guest.send('service refresh vfs\n')
+        until(lambda: table.look()['vfs'].restarts > before, 30)
+        until(lambda: table.look()['vfs'].phase not in guardian.AWAY, 30)
+        time.sleep(2)                   # it has asked for what there is to do
+    bed.guest.expect('Welcome to Skink.*\n/ # ', 120)
+    assert bed.guest.run('sh -c "exit 3"')[0] == 3
 
 
 def all_end(bed):
@@ -278,6 +306,8 @@ SCENARIOS = (
     ('a page of state is taken from vm: it begins afresh', taken_state),
     ('pm forgets process 1: all programs end, and it begins again', forgotten_init),
     ('pm takes no row for what it is: all programs end, and it begins again', all_end),
+    ('who only says that it is alive, and hears nothing, hangs', lively),
+    ('process 1 has nobody to begin it: it ends, and begins again', unbegun_init),
     ('no first process can begin by what vfs knows: it forgets that', no_first_process),
 )
 

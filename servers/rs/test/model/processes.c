@@ -217,7 +217,7 @@ static err_t proc_info(struct message *m)
 		reply = (struct proc_info_reply){
 			.proc = p->ep, .owner = p->ep, .partner = ENDPOINT_NONE,
 			.state = p->state, .space = (uint16_t)slot, .type = 0xffff,
-			.serial = p->serial,
+			.serial = p->serial, .unheard = one_in(4),
 		};
 	if (p->state & STATE_CALLING) {
 		reply.partner = process[ID_RS].ep;
