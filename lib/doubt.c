@@ -37,6 +37,8 @@ static struct {
 
 bool linux_failure_is_unusual(uint32_t type, int64_t result)
 {
+	if (type == LINUX_EXECVE || type == LINUX_EXECVEAT)
+		return result < 0 && result != -ENOENT && result > -ERESTARTSYS;
 	switch (result) {
 	case -EIO:
 	case -E2BIG:
@@ -44,15 +46,16 @@ bool linux_failure_is_unusual(uint32_t type, int64_t result)
 	case -ENOMEM:
 	case -ENOTDIR:
 	case -ENODEV:
+	case -EISDIR:
 	case -ENFILE:
+	case -EMFILE:
+	case -ENOSPC:
 	case -ENAMETOOLONG:
 	case -ELOOP:
 	case -EOVERFLOW:
 	case -ENOEXEC:
 	case -ELIBBAD:
 		return true;
-	case -EACCES:
-		return type == LINUX_EXECVE;
 	case -EBADF:
 		return type != LINUX_CLOSE && type != LINUX_FCNTL;
 	case -EAGAIN:

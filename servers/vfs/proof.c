@@ -187,6 +187,8 @@ static const struct path_call first[LINUX_STATX + 1] = {
 	[LINUX_FCHMODAT] = PATH(1, 1, MADE_NOTHING),
 	[LINUX_FACCESSAT] = PATH(1, 1, MADE_NOTHING),
 	[LINUX_UTIMENSAT] = PATH(1, 1, MADE_NOTHING),
+	[LINUX_EXECVE] = PATH(0, 0, MADE_NOTHING),
+	[LINUX_EXECVEAT] = PATH(1, 1, MADE_NOTHING),
 	[LINUX_STATX] = PATH(1, 1, MADE_NOTHING),
 };
 
@@ -348,6 +350,21 @@ static bool is_left_so(struct op *o, int64_t result)
 	return is_so(o, result) || names_change();
 }
 
+/* ---- descriptors: while a call waits, another thread may have taken the number ---- */
+
+static bool is_closed(struct op *o)
+{
+	return o->again || fd_file(o, (int)o->a[0]) == NULL;
+}
+
+static bool is_double(struct op *o, int64_t fd)
+{
+	const struct file *f = fd_file(o, (int)fd);
+
+	return o->again || (f != NULL && f == fd_file(o, (int)o->a[0]) &&
+			    (o->type == LINUX_DUP || fd == (int)o->a[1]));
+}
+
 /* ---- any call ---- */
 
 bool result_may_be(struct op *o, int64_t result)
@@ -363,12 +380,21 @@ bool result_may_be(struct op *o, int64_t result)
 		return is_moved(o, done, true, false);
 	case LINUX_OPEN:
 		return is_opened(o, result, (uint32_t)o->a[1]);
+	case LINUX_CLOSE:
+		return is_closed(o);
 	case LINUX_PREAD64:
 		return is_moved(o, done, false, true);
 	case LINUX_PWRITE64:
 		return is_moved(o, done, true, true);
+	case LINUX_DUP:
+	case LINUX_DUP2:
+	case LINUX_DUP3:
+		return is_double(o, result);
 	case LINUX_SENDFILE:
 		return is_sent(o, done);
+	case LINUX_EXECVE:
+	case LINUX_EXECVEAT:
+		return false;           /* who has another program now has no answer */
 	case LINUX_GETDENTS64:
 		return is_listed(o, done);
 	case LINUX_OPENAT:
