@@ -276,6 +276,10 @@ void edit_unsummed(const void *at)
 
 void op_begin(void)
 {
+	journal_settle();
+	kept.ends = 0;                  /* of one that was taken back */
+	if (cache.dirty > DIRTY_MANY)
+		write_some();
 	assert(kept.journal_used == 0 && cache.looking == 0);
 	cache.op = ++cache.serial;
 }
@@ -308,7 +312,17 @@ void journal_back(void)
 	}
 }
 
-err_t op_end(err_t err)
+/* What has been committed is not taken back any more. */
+void journal_settle(void)
+{
+	if (kept.ends == 0 || !io_is_committed(kept.ends))
+		return;
+	kept.journal_used = 0;
+	__asm__ volatile("" : : : "memory");
+	kept.ends = 0;
+}
+
+err_t op_finish(err_t err)
 {
 	look_end();
 	keep_changed();
@@ -318,10 +332,15 @@ err_t op_end(err_t err)
 		keep_block(kept.journal[n].buffer);
 	index_settle(err != 0);
 	cache.transactions += err == 0 && kept.journal_used != 0;
+	kept.ends = io_next_commit();
+	return err;
+}
+
+err_t op_end(err_t err)
+{
+	(void)op_finish(err);
 	io_commit();
-	kept.journal_used = 0;
-	if (cache.dirty > DIRTY_MANY)
-		write_some();
+	journal_settle();
 	return err;
 }
 
@@ -446,6 +465,8 @@ static uint8_t under_way[NR_BUFFERS];
 
 void buffers_recover(void)
 {
+	journal_settle();
+	kept.ends = 0;
 	journal_back();
 	cache.looking = 0;
 	memset(under_way, 0, sizeof(under_way));

@@ -368,7 +368,7 @@ static err_t do_file_create(const struct call *c, const struct file_create_reque
 	if (!mounted())
 		return ended(c, -EIO);
 	op_begin();
-	return ended(c, op_end(fs_create(req, e->name, e->name2, &e->attr)));
+	return ended(c, op_finish(fs_create(req, e->name, e->name2, &e->attr)));
 }
 
 static err_t do_file_link(const struct call *c, const struct file_link_request *req)
@@ -378,7 +378,7 @@ static err_t do_file_link(const struct call *c, const struct file_link_request *
 	if (!mounted())
 		return ended(c, -EIO);
 	op_begin();
-	return ended(c, op_end(fs_link(req->dir, req->file, e->name, &e->attr)));
+	return ended(c, op_finish(fs_link(req->dir, req->file, e->name, &e->attr)));
 }
 
 static err_t do_file_unlink(const struct call *c, const struct file_unlink_request *req)
@@ -388,7 +388,7 @@ static err_t do_file_unlink(const struct call *c, const struct file_unlink_reque
 	if (!mounted())
 		return ended(c, -EIO);
 	op_begin();
-	return ended(c, op_end(fs_unlink(req->dir, e->name, req->directory != 0, &e->attr)));
+	return ended(c, op_finish(fs_unlink(req->dir, e->name, req->directory != 0, &e->attr)));
 }
 
 static err_t do_file_rename(const struct call *c, const struct file_rename_request *req,
@@ -399,7 +399,7 @@ static err_t do_file_rename(const struct call *c, const struct file_rename_reque
 	if (!mounted())
 		return ended(c, -EIO);
 	op_begin();
-	return ended(c, op_end(fs_rename(req, e->name, e->name2, &reply->replaced, &e->attr)));
+	return ended(c, op_finish(fs_rename(req, e->name, e->name2, &reply->replaced, &e->attr)));
 }
 
 static err_t do_file_readdir(const struct call *c, const struct file_readdir_request *req,
@@ -589,6 +589,7 @@ static void on_notify(uint64_t services)
 	if (io_notified(services))
 		run_parked();
 	file_server_notified(services | BIT(ID_VFS));   /* whoever it was: nothing is forgotten */
+	journal_settle();
 	go_on();
 }
 

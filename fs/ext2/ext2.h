@@ -21,6 +21,8 @@ enum { TYPE_MASK = 0170000, TYPE_DIR = 0040000, TYPE_LINK = 0120000, TYPE_FILE =
 bool io_read(unsigned buffer);
 bool io_write(unsigned buffer);
 void io_commit(void);                   /* what is in `state` stays */
+uint64_t io_next_commit(void);          /* its stamp, > 0; commits of a request's end count, too */
+bool io_is_committed(uint64_t stamp);
 int64_t io_now(void);                   /* ns since 1970 */
 void io_say(const char *what, uint64_t number);
 
@@ -68,6 +70,8 @@ void edit_unsummed(const void *at);     /* and for what holds sums */
 unsigned journal_room(void);
 void op_begin(void);
 err_t op_end(err_t err);                /* commit if 0, else take back; returns err */
+err_t op_finish(err_t err);             /* the same, but with the answer: it is done once */
+void journal_settle(void);              /* what op_finish was given has been answered */
 void write_some(void);                  /* begin to write what is dirty */
 void write_again(void);                 /* also what could not be written before */
 bool buffers_busy(void);                /* transfers are under way */

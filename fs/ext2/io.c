@@ -87,6 +87,16 @@ void io_commit(void)
 	undo_commit();
 }
 
+uint64_t io_next_commit(void)
+{
+	return undo_next_commit();
+}
+
+bool io_is_committed(uint64_t stamp)
+{
+	return undo_is_committed(stamp);
+}
+
 int64_t io_now(void)
 {
 	return (int64_t)clock_realtime_ns();

@@ -12,6 +12,8 @@
  *     being written; else, or if nobody would miss those bytes, 0.
  * K2  An operation sets of[n] of what it has changed before journal_used becomes 0, and the journal
  *     has what it was: taking back brings both (E3).
+ * K3  One that may be done only once ends with the commit that says that its request is done: from
+ *     then on journal_used counts for nothing, and becomes 0 (op_finish, journal_settle).
  */
 #include "ext2.h"
 
@@ -98,6 +100,7 @@ void keep_start(void)
 	else
 		lost++;
 	kept.journal_used = 0;
+	kept.ends = 0;
 	for (unsigned n = 0; n < NR_BUFFERS; n++) {
 		if (kept.of[n] == 0)
 			continue;

@@ -78,6 +78,7 @@ struct kept {
 	uint32_t volume_sum;
 	struct volume volume;
 	uint64_t of[NR_BUFFERS];        /* K1 */
+	uint64_t ends;                  /* K3: the commit with which the journal ends; 0: none */
 	uint32_t journal_used;
 	struct { uint32_t buffer, fresh; uint64_t was; } journal[JOURNAL_MAX];
 };

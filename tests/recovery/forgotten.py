@@ -9,10 +9,12 @@ Limit: 120
 import re
 
 import count
+import mutate
 import plant
 from guest import finish, need, scenario, until
 
 RS, VM, SCHED, PM, VFS, EXT2 = 0, 3, 4, 5, 6, 14
+HLT = b'\xf4'
 NEVER = b'\xff' * 8
 FEW = 300                       # frames, below vm's low mark
 NOBODYS = bytes(1)              # SPACE_NONE
@@ -210,6 +212,24 @@ def no_writing_back(bed):
     until(lambda: read(guest, 'ext2', pattern) == 0)
 
 
+def done_once(bed):
+    """ext2 dies when it has done what is asked for, and before it has noted that."""
+    program = mutate.Program(count.elf_of('ext2'))
+    address = count.Symbols(count.elf_of('ext2')).address
+    bed.guest.run('echo w > /root/a')
+    for function, command in (('create', 'mkdir /root/d'), ('link', 'ln /root/a /root/b'),
+                              ('rename', 'mv /root/b /root/c'), ('unlink', 'rm /root/c')):
+        n = program.index[address['do_file_' + function]]
+        while '<op_finish>' not in program.insns[n].text:
+            n += 1
+        before = bed.guest.service('ext2').deaths
+        bed.write(EXT2, program.insns[n + 1].at, HLT)
+        assert bed.guest.run(command) == (0, ''), command
+        assert bed.guest.service('ext2').deaths == before + 1, command
+    assert bed.guest.run('cd /root && rmdir d && ls b c 2>&1 | wc -l && cat a; cd /') == (
+        0, '2\nw\n')
+
+
 def main():
     with plant.scratch('forgotten') as folder, plant.Bed(folder) as bed:
         bed.fresh()
@@ -236,6 +256,8 @@ def main():
             no_looks(bed)
         with scenario('ext2 forgets to write back: it is done all the same'):
             no_writing_back(bed)
+        with scenario('ext2 has done it, and does not know: it is done once'):
+            done_once(bed)
         with scenario('rs forgets all services: it finds out, and knows them again'):
             forget_services(bed)
 

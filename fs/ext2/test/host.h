@@ -70,10 +70,23 @@ bool io_write(unsigned buffer)
 
 static void (*at_commit)(void);         /* a test may want to die there */
 
+static uint64_t commits;
+
 void io_commit(void)
 {
 	if (at_commit != NULL)
 		at_commit();
+	commits++;
+}
+
+uint64_t io_next_commit(void)
+{
+	return commits + 1;
+}
+
+bool io_is_committed(uint64_t stamp)
+{
+	return stamp <= commits;
 }
 
 int64_t io_now(void)
