@@ -22,6 +22,7 @@ static struct { uint64_t number; uint32_t deaths; } begun[BOARD_ENTRIES] SECTION
 static uint32_t doing SECTION_UNDO;
 
 static struct peer vm = PEER("vm");
+static void (*on_noted)(void);
 
 static void answer(struct board *b, unsigned n, endpoint_t asker)
 {
@@ -68,11 +69,18 @@ bool board_is_asked(const struct board *b, unsigned n)
 	return b->number[n] == begun[n].number;
 }
 
+void board_on_noted(void (*settle)(void))
+{
+	on_noted = settle;
+}
+
 void board_done(struct board *b, struct board_log *log, unsigned n)
 {
 	undo_before(&log->done[n], sizeof(log->done[n]));
 	log->done[n] = begun[n].number;
 	undo_commit();
+	if (on_noted != NULL)
+		on_noted();
 	doing = 0;
 	server_served();
 	if (board_is_asked(b, n))

@@ -37,8 +37,9 @@ static struct {
 
 bool linux_failure_is_unusual(uint32_t type, int64_t result)
 {
-	if (type == LINUX_EXECVE || type == LINUX_EXECVEAT)
-		return result < 0 && result != -ENOENT && result > -ERESTARTSYS;
+	if ((type == LINUX_EXECVE || type == LINUX_EXECVEAT) &&
+	    result < 0 && result >= -LINUX_ERRORS)
+		return result != -ENOENT;
 	switch (result) {
 	case -EIO:
 	case -E2BIG:

@@ -76,6 +76,12 @@ def possible(code, kinds):
     return {kind: places for kind, places in found.items() if places}
 
 
+def is_mutant(fault):
+    """Whether the code goes on and does something else: it may damage the service's own state,
+    which is seen much later. All else ends it, or tells others (also a device) what is wrong."""
+    return fault.kind == 'wild' or fault.kind not in payload.CLASSES + ('stop', 'hang')
+
+
 def plan(code, count, kinds, rnd):
     """That many faults in one service, by class in turn."""
     found, faults = possible(code, kinds), []
@@ -161,6 +167,9 @@ class Campaign:
 
     def one(self, injector, code, fault, pending, redo):
         """Inject it, and judge it if more is seen than that it has been recovered."""
+        if injector.faults and is_mutant(injector.faults[0]) != is_mutant(fault):
+            self.verify(injector, pending, redo)        # not both in one guest
+            self.end(injector)
         if injector.bed.guest is None or fault.suspect:
             self.fresh(injector)
         seen = self.inject(injector, fault, lambda: injector.one(code, fault))
@@ -339,17 +348,21 @@ def codes(words, blocks):
 
 
 def all_faults(options, chosen, say):
-    """(Code, Fault), service by service."""
+    """(Code, Fault), service by service; first those of all that leave no damage."""
+    plans = []
     for number, (code, one) in enumerate(chosen):
         rnd = random.Random('%d %s' % (options.seed, code.name))
         share = ((number + 1) * options.faults // len(chosen)
                  - number * options.faults // len(chosen))
-        faults = plan(code, share, options.kinds, rnd)
-        if one:
-            faults = describe(code, [one])
-        say('%s: %d faults in %d instructions' % (code.name, len(faults), len(code.reached)))
-        for fault in faults:
-            yield code, fault
+        plans.append((code, describe(code, [one]) if one else
+                      plan(code, share, options.kinds, rnd)))
+        say('%s: %d faults in %d instructions' % (code.name, len(plans[-1][1]),
+                                                  len(code.reached)))
+    for mutants in (False, True):
+        for code, faults in plans:
+            for fault in faults:
+                if is_mutant(fault) == mutants:
+                    yield code, fault
 
 
 def run(options, say=print, written=lambda campaign: None):

@@ -42,8 +42,8 @@ def parse(arguments):
                         help='how many in all (100)')
     parser.add_argument('--class', metavar='C', dest='kinds', action='append',
                         help='of this class only; repeated. One of ' + ', '.join(campaign.CLASSES))
-    parser.add_argument('--guests', metavar='N', type=number, default=os.cpu_count() or 1,
-                        help='at once (one for each core)')
+    parser.add_argument('--guests', metavar='N', type=number, default=3 * (os.cpu_count() or 1),
+                        help='at once (three for each core)')
     parser.add_argument('--keep', metavar='FOLDER', help='add what was found to the record there '
                         '(docs/faults), and write the report of all runs in it')
     parser.add_argument('service', metavar='SERVICE', nargs='*')

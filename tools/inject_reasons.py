@@ -25,7 +25,9 @@ WORD = ('One answer of the service is replaced by another of the right form. Pro
         'answers from it without anybody in between.')
 TYPED = ('What is typed or printed is lost, doubled or wrong: a serial line has no sums, and bytes '
          'that have been read are gone.')
-MANAGES = ('`service` shows or is told something wrong by rs while the fault is there.')
+MANAGES = '`service` shows or is told something wrong by rs or `is` while the fault is there.'
+ENDS = ('Found when the guest ended, after up to 40 faults: one of them, not certainly this one. '
+        'All of them stand below, at the ends of guests.')
 
 ROUND_FUNCTIONS = (r'step|reply_and_receive|ipc_|server_|peer_call|dispatch|handle|board_|ring_|'
                    r'file_server_notified|file_complete|do_request|request_|undo_|memcpy|memcmp|'
@@ -43,12 +45,13 @@ class Rule(typing.NamedTuple):
 
 
 RULES = (
+    Rule(ENDS, said='^at the end'),
     Rule(WORD, kind='lie|mute|garbage'),
     Rule(TEXT, 'procfs', TEXT_FUNCTIONS + '|do_file_read$|fits_|pm_'),
     Rule(NAMES, 'procfs|devfs'),
     Rule(TEXT, 'log', said='dmesg'),
     Rule(TYPED, 'tty|uart'),
-    Rule(MANAGES, 'rs|ds'),
+    Rule(MANAGES, 'rs|ds|is'),
     Rule(DATA, 'tmpfs', said='WRONG'),
     Rule(DISK, 'ext2', said='WRONG|sum'),
     Rule(ROUND, 'tmpfs|ext2|pm', ROUND_FUNCTIONS),
@@ -56,7 +59,7 @@ RULES = (
     Rule(DISK, 'ext2'),
     Rule(ROUND, 'virtio_blk'),
     Rule(MAKES, 'vm'),
-    Rule(WAITS, 'pm', said='stall'),
+    Rule(WAITS, 'pm|sched', said='stall'),
     Rule(NAMES, 'pm', 'do_pm_info|process_by_pid|do_pm_signals|do_pm_times|next_process'),
     Rule(MAKES, 'pm'),
     Rule(MAKES, 'vfs', 'exec|do_fork|fd_|table_|drop|vm_|process_of|segment|map_'),

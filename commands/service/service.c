@@ -366,7 +366,7 @@ static err_t find_is(endpoint_t *is)
 	return err != 0 ? err : r.who.v == ENDPOINT_NONE.v ? -ENOLINK : 0;
 }
 
-/* One call to is. It only reads and keeps nothing: asked again if it dies, or has lost it. */
+/* One call to is. It only reads and keeps nothing: asked again if it dies of it. */
 static err_t ask_is(uint32_t type, const void *req, size_t req_size, void *reply,
 		    size_t reply_size, size_t room)
 {

@@ -278,8 +278,6 @@ void op_begin(void)
 {
 	journal_settle();
 	kept.ends = 0;                  /* of one that was taken back */
-	if (cache.dirty > DIRTY_MANY)
-		write_some();
 	assert(kept.journal_used == 0 && cache.looking == 0);
 	cache.op = ++cache.serial;
 }
@@ -336,11 +334,18 @@ err_t op_finish(err_t err)
 	return err;
 }
 
+void write_if_many(void)
+{
+	if (cache.dirty > DIRTY_MANY)
+		write_some();
+}
+
 err_t op_end(err_t err)
 {
 	(void)op_finish(err);
 	io_commit();
 	journal_settle();
+	write_if_many();
 	return err;
 }
 

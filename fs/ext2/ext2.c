@@ -16,6 +16,7 @@
 #include <contract/kernel.h>
 #include <lib/args.h>
 #include <lib/assert.h>
+#include <lib/board_server.h>
 #include <lib/clock.h>
 #include <lib/peer.h>
 #include <lib/print.h>
@@ -589,7 +590,7 @@ static void on_notify(uint64_t services)
 	if (io_notified(services))
 		run_parked();
 	file_server_notified(services | BIT(ID_VFS));   /* whoever it was: nothing is forgotten */
-	journal_settle();
+	write_if_many();
 	go_on();
 }
 
@@ -632,6 +633,7 @@ static void audit(void)
 static void init(enum start_kind kind)
 {
 	peer_watch_answers();
+	board_on_noted(journal_settle);
 	if (kind == START_RECOVER) {
 		io_recovered();
 		set_alarm(SOON_MS);

@@ -71,7 +71,8 @@ unsigned journal_room(void);
 void op_begin(void);
 err_t op_end(err_t err);                /* commit if 0, else take back; returns err */
 err_t op_finish(err_t err);             /* the same, but with the answer: it is done once */
-void journal_settle(void);              /* what op_finish was given has been answered */
+void journal_settle(void);              /* if what op_finish was given is committed */
+void write_if_many(void);
 void write_some(void);                  /* begin to write what is dirty */
 void write_again(void);                 /* also what could not be written before */
 bool buffers_busy(void);                /* transfers are under way */

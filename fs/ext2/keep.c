@@ -13,7 +13,9 @@
  * K2  An operation sets of[n] of what it has changed before journal_used becomes 0, and the journal
  *     has what it was: taking back brings both (E3).
  * K3  One that may be done only once ends with the commit that says that its request is done: from
- *     then on journal_used counts for nothing, and becomes 0 (op_finish, journal_settle).
+ *     then on journal_used counts for nothing, and becomes 0 (op_finish, journal_settle), before
+ *     anybody is told. A fresh start does not know of commits: it takes back, of what nobody has
+ *     heard.
  */
 #include "ext2.h"
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <lib/assert.h>
+#include <lib/linux.h>
 #include <lib/server.h>
 #include <lib/service_ids.h>
 #include <tests/unit.h>
@@ -73,6 +74,7 @@ static void t_usual(void)
 	CHECK(!is_doubted(2, -ENOENT, 0));
 	CHECK(!is_doubted(2, 3, 0));
 	CHECK(!is_doubted(3, -EBADF, 0));
+	CHECK(!is_doubted(LINUX_EXECVE, -ENOENT, 0));
 	CHECK(!is_doubted(0, -ERESTARTSYS, 0));
 	CHECK(!is_doubted(2, -EACCES, 0));
 }
@@ -87,6 +89,12 @@ static void t_founded(void)
 	CHECK(is_doubted(56, -EAGAIN, 5));
 	now += SECOND;
 	CHECK(is_doubted(0, -EDEADPEER, 5));
+	now += SECOND;
+	CHECK(is_doubted(0, -EISDIR, 5));
+	now += SECOND;
+	CHECK(is_doubted(LINUX_EXECVE, -ECHILD, 0));
+	now += SECOND;
+	CHECK(is_doubted(LINUX_EXECVE, -EDEADPEER, 0));
 	now += SECOND;
 }
 

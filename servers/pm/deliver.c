@@ -56,8 +56,11 @@ void effect_do(void)
 	if (effect.due == DUE_NOT || !undo_is_committed(effect.stamp))
 		return;
 	t = thread_of(set.proc);
-	if (t == NULL || thread_index(t) != effect.thread)
+	if (t == NULL || thread_index(t) != effect.thread) {
 		server_doubt_found(FOUND_EFFECT, "registers are to be set of a thread that is not");
+		effect_none();          /* of no other one, or it was killed meanwhile */
+		return;
+	}
 	if (effect.due == DUE_REGS)
 		err = sys_proc_regs_set(&set);
 	if (err == 0 && effect.resume) {
@@ -65,10 +68,10 @@ void effect_do(void)
 		err = sys_proc_resume(&resume);
 	}
 	if (err != 0)
-		server_doubt_found(FOUND_EFFECT, "a thread may not have its registers");
+		doubt_unless(t, MADE_REGS, false);
 	effect_none();
-	if (err == 0 || t == NULL)
-		return;                 /* done, or it was killed meanwhile */
+	if (err == 0)
+		return;
 	process_exit(process_of(t), SIG_SEGV);
 	undo_commit();
 }
@@ -223,7 +226,7 @@ static int take_one(struct thread *t, struct user_regs *r, const struct signal_i
 	if (handler != SIG_DFL_ && n != SIG_KILL && n != SIG_STOP) {
 		if (call_handler(t, r, info) == 0)
 			return DELIVER_RUN;
-		doubt_unless(t, false);
+		doubt_unless(t, MADE_HANDLER, false);
 		process_exit(p, SIG_SEGV);
 		return DELIVER_DEAD;
 	}
@@ -313,7 +316,7 @@ int64_t call_sigreturn(struct thread *t, const struct delivery *d)
 	if (regs_get(t, &r) != 0)
 		return NO_REPLY;
 	err = frame_pop(t, &r, &mask);
-	doubt_unless(t, err == 0);
+	doubt_unless(t, MADE_RETURN, err == 0);
 	if (err != 0) {
 		process_exit(process_of(t), SIG_SEGV);
 		return NO_REPLY;

@@ -335,7 +335,7 @@ static err_t start(struct thread *t, uint16_t space, uint64_t sp)
 		return err;
 	publish_ids(t);
 	sched_tell(t, false);
-	doubt_unless(t, begins_well(t, sp));
+	doubt_unless(t, MADE_STACK, begins_well(t, sp));
 	return has_to_stop(t) ? 0 : sys_proc_resume(&resume);
 }
 

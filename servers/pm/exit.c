@@ -13,7 +13,7 @@
 
 enum { ROBUST_MAX = 2048, ROBUST_ALL = 4 * ROBUST_MAX, FUTEX_WAITERS_ = (int)0x80000000,
        FUTEX_OWNER_DIED_ = 0x40000000, FUTEX_TID_MASK_ = 0x3fffffff };
-#define BEGIN_NS 30000000000ull         /* in which vfs has process 1 begin, from any disk */
+#define BEGIN_NS 60000000000ull         /* in which vfs has process 1 begin, if there is a root */
 
 /* ---- threads ---- */
 

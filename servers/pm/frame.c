@@ -155,7 +155,7 @@ err_t frame_push(struct thread *t, struct user_regs *r, const struct action *a,
 		err = user_write(t, at, &f, sizeof(f));
 	if (err != 0)
 		return err;
-	doubt_unless(t, leads_back(t, at, r, a, info->signal));
+	doubt_unless(t, MADE_FRAME, leads_back(t, at, r, a, info->signal));
 	r->rdi = (uint64_t)info->signal;
 	r->rsi = at + offsetof(struct linux_frame, info);
 	r->rdx = at + offsetof(struct linux_frame, uc);

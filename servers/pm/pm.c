@@ -41,9 +41,9 @@ err_t doubt(const struct call *c, err_t err)
 	return err;
 }
 
-void doubt_unless(const struct thread *t, bool right)
+void doubt_unless(const struct thread *t, enum made kind, bool right)
 {
-	server_doubt(endpoint_of(t), ~t->serial, 0, right ? 0 : -EFAULT, !right);
+	server_doubt(endpoint_of(t), ~t->serial, kind << 16, right ? 0 : -EFAULT, !right);
 }
 
 err_t doubt_gone(const struct call *c, endpoint_t client)

@@ -134,7 +134,10 @@ err_t do_pm_job_next(const struct call *c, const struct pm_job_next_request *req
 		     struct pm_job_next_reply *reply);
 
 err_t doubt(const struct call *c, err_t err);           /* err, hardly ever not 0: server_doubt() */
-void doubt_unless(const struct thread *t, bool right);  /* what was made for it: server_doubt() */
+/* What was made for it: server_doubt(). Of each kind failures may come to stand: what programs can
+ * bring about is none that proofs use. */
+enum made { MADE_FRAME = 1, MADE_STACK, MADE_WAIT, MADE_HANDLER, MADE_RETURN, MADE_REGS };
+void doubt_unless(const struct thread *t, enum made kind, bool right);
 /* What pm finds, by which programs end: server_doubt_found(). */
 enum { FOUND_NO_INIT, FOUND_NO_THREADS, FOUND_OTHER_PROCESS, FOUND_STRAY, FOUND_EFFECT };
 err_t doubt_gone(const struct call *c, endpoint_t client);      /* -ESRCH; doubted if it lives */

@@ -177,7 +177,7 @@ static bool may_be(const struct thread *t, int64_t result)
 
 static int64_t proved(const struct thread *t, int64_t result)
 {
-	doubt_unless(t, may_be(t, result));
+	doubt_unless(t, MADE_WAIT, may_be(t, result));
 	return result;
 }
 

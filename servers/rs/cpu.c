@@ -2,8 +2,8 @@
  * cpu.c - who had the CPU while another service did not come to answer its heartbeats.
  *
  * Job:      tells a service that hangs from one that waits for the CPU, and finds whose fault that
- *           is: one that computes with a higher priority and still says that it is alive. sched
- *           sees to the others, but not to itself.
+ *           is: one that computes instead of giving others their time (sched), or before they have
+ *           it.
  * Speaks:   kernel call proc_info.
  * Touches:  nothing but its own table.
  * Trusts:   the kernel's counts.
@@ -42,7 +42,7 @@ void cpu_asked(unsigned id)
 }
 
 /* It could run since then, and never did. */
-static bool waits_for_cpu(unsigned id)
+bool cpu_is_waited_for(unsigned id)
 {
 	const struct asked *a = &asked[id];
 	struct proc_info_reply info;
@@ -51,13 +51,14 @@ static bool waits_for_cpu(unsigned id)
 	       info.user_ticks == a->ticks;
 }
 
+/* Programs, and several that share it, are no hog. */
 unsigned cpu_hog(unsigned id)
 {
 	struct proc_info_reply info;
 	uint64_t all = 0, most = 0;
 	unsigned hog = NR_SERVICES;
 
-	if (!waits_for_cpu(id))
+	if (!cpu_is_waited_for(id))
 		return NR_SERVICES;
 	for (unsigned k = 1; k < NR_SERVICES; k++) {
 		uint64_t used;

@@ -35,6 +35,7 @@ enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000, BEGIN_LATER_MS = 1000 };
 enum { RECOVERIES_IN_A_ROW = 99 };      /* the library finds out who gets nothing done: server.h */
 enum { PAGE_FAULT = 14, BELOW_STACK = 64 * 1024 };
 enum { UNASKED_MOST = 64 };
+enum { WAITS_MOST = 4 };        /* times as many heartbeats, if it waits for the CPU */
 enum { FRAMES_LEAST = 1024 };           /* that programs must find, or nothing is started */
 
 bool alive(const struct service *s)
@@ -575,7 +576,7 @@ static bool hog_stops(unsigned id)
 
 	if (hog == NR_SERVICES || sys_proc_freeze(&req) != 0)
 		return false;
-	say("<4>%s: computes all the time, %s does not come to run", state.service[hog].name,
+	say("<4>%s: has the CPU, and %s does not come to run", state.service[hog].name,
 	    state.service[id].name);
 	return true;
 }
@@ -593,6 +594,12 @@ static bool beat(unsigned id, uint64_t now)
 	if (s->beats_out >= m->heartbeat_count && hog_stops(id)) {
 		late_postpone(now);
 		return true;
+	}
+	if (s->beats_out >= m->heartbeat_count && s->beats_out < WAITS_MOST * m->heartbeat_count &&
+	    cpu_is_waited_for(id)) {
+		s->beats_out++;
+		s->beat_ns = now + m->heartbeat_ms * MS;
+		return false;
 	}
 	if (s->beats_out >= m->heartbeat_count || id == ID_RSGUARD) {
 		struct defect why = { .cause = RS_CAUSE_HUNG, .code = s->beats_out };

@@ -34,6 +34,7 @@ void take_over(void);                           /* nothing of the state is left 
 
 /* cpu.c: heartbeats that cannot be answered. */
 void cpu_asked(unsigned id);
+bool cpu_is_waited_for(unsigned id);    /* it has not run since it was asked, and could */
 unsigned cpu_hog(unsigned id);          /* that has kept id from running; NR_SERVICES: none has */
 
 /* rights.c: manifest to privilege structure and routes. */

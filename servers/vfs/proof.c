@@ -362,7 +362,7 @@ static bool is_double(struct op *o, int64_t fd)
 	const struct file *f = fd_file(o, (int)fd);
 
 	return o->again || (f != NULL && f == fd_file(o, (int)o->a[0]) &&
-			    (o->type == LINUX_DUP || fd == (int)o->a[1]));
+			    (o->type == LINUX_DUP ? fd != (int)o->a[0] : fd == (int)o->a[1]));
 }
 
 /* ---- any call ---- */

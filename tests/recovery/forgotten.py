@@ -216,7 +216,7 @@ def done_once(bed):
     """ext2 dies when it has done what is asked for, and before it has noted that."""
     program = mutate.Program(count.elf_of('ext2'))
     address = count.Symbols(count.elf_of('ext2')).address
-    bed.guest.run('echo w > /root/a')
+    bed.guest.run('cd /root && echo w > a && mkdir d && ln a b && mv b c && rm c && rmdir d; cd /')
     for function, command in (('create', 'mkdir /root/d'), ('link', 'ln /root/a /root/b'),
                               ('rename', 'mv /root/b /root/c'), ('unlink', 'rm /root/c')):
         n = program.index[address['do_file_' + function]]

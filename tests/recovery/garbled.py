@@ -155,7 +155,7 @@ def unbegun_init(bed):
         until(lambda: table.look()['vfs'].restarts > before, 30)
         until(lambda: table.look()['vfs'].phase not in guardian.AWAY, 30)
         time.sleep(2)                   # it has asked for what there is to do
-    bed.guest.expect('Welcome to Skink.*\n/ # ', 120)
+    bed.guest.expect('Welcome to Skink.*\n/ # ', 150)
     assert bed.guest.run('sh -c "exit 3"')[0] == 3
 
 
