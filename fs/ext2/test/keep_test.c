@@ -162,6 +162,43 @@ static void t_starts(void)
 	starts(1024);
 }
 
+/* A directory is made, up to the commit of its request; then the service dies. */
+static void make_and_die(bool committed, bool afresh)
+{
+	struct file_create_request req = { .dir = ROOT_INO, .mode = TYPE_DIR | 0755 };
+	struct file_attr a = { .file = 0 };
+	err_t err;
+
+	volume_make(4096);
+	do {
+		op_begin();
+		err = op_finish(fs_create(&req, "made", "", &a));
+	} while (err == WAIT && disk_step());
+	CHECK_EQ(err, 0);
+	if (committed)
+		io_commit();
+	if (committed && afresh)                /* before anybody is told */
+		journal_settle();
+	if (afresh) {
+		begin_afresh();
+	} else {
+		buffers_recover();
+		buffers_settle();
+	}
+	CHECK_EQ(RUN(fs_lookup(ROOT_INO, "made", &a)), committed ? 0 : -ENOENT);
+	CHECK_EQ(RUN(fs_create(&req, "made", "", &a)), committed ? -EEXIST : 0);
+	CHECK_EQ(unmount_it(), 0);
+	check_clean();
+}
+
+static void t_finish(void)
+{
+	make_and_die(false, false);
+	make_and_die(true, false);
+	make_and_die(false, true);
+	make_and_die(true, true);
+}
+
 static unsigned a_dirty_one(void)
 {
 	for (unsigned n = 0; n < NR_BUFFERS; n++)
@@ -218,6 +255,7 @@ int main(void)
 {
 	folder_make();
 	TEST("after each fresh start all is there, and e2fsck finds nothing", t_starts);
+	TEST("what is done once ends with the commit of its request", t_finish);
 	TEST("what is damaged is found, and not used", t_damage);
 	TEST("what makes it die again and again is given up", t_again);
 	folder_remove();
