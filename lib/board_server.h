@@ -20,7 +20,8 @@ void board_later(void);
 void board_again(unsigned n);
 /* Does entry n still hold the request that was begun? Not if the asker has begun afresh. */
 bool board_is_asked(const struct board *b, unsigned n);
-/* Who keeps more than the undo log takes back: board_done() calls settle() between its two. */
+/* For who keeps more than the undo log takes back: board_done() calls settle() when it has
+ * committed, before it tells. */
 void board_on_noted(void (*settle)(void));
 /* Request n is done, and its answer stands in the entry, if it is asked: commit, and tell. */
 void board_done(struct board *b, struct board_log *log, unsigned n);

@@ -58,7 +58,7 @@ void effect_do(void)
 	t = thread_of(set.proc);
 	if (t == NULL || thread_index(t) != effect.thread) {
 		server_doubt_found(FOUND_EFFECT, "registers are to be set of a thread that is not");
-		effect_none();          /* of no other one, or it was killed meanwhile */
+		effect_none();          /* it was killed meanwhile, or nobody knows whose */
 		return;
 	}
 	if (effect.due == DUE_REGS)

@@ -569,51 +569,54 @@ static bool waits_for_late(unsigned id, uint64_t now)
 static bool hog_stops(unsigned id)
 {
 	unsigned hog = cpu_hog(id);
-	struct proc_freeze_request req = {
-		.proc = service_endpoint(hog % NR_SERVICES),
-		.code = RS_CAUSE_RESOURCE << 16 | RS_COMPLAINT_CPU,
-	};
+	struct proc_freeze_request req = { .code = RS_CAUSE_RESOURCE << 16 | RS_COMPLAINT_CPU };
 
-	if (hog == NR_SERVICES || sys_proc_freeze(&req) != 0)
+	if (hog == NR_SERVICES)
+		return false;
+	req.proc = service_endpoint(hog);
+	if (sys_proc_freeze(&req) != 0)
 		return false;
 	say("<4>%s: has the CPU, and %s does not come to run", state.service[hog].name,
 	    state.service[id].name);
 	return true;
 }
 
-/* True: it has been found to hang, or who has kept it from running. */
+/* It owes too many answers. True: it has been found to hang, or who has kept it from running. */
+static bool overdue(unsigned id, uint64_t now)
+{
+	struct service *s = &state.service[id];
+	const struct manifest *m = manifest_of(id);
+	struct defect why = { .cause = RS_CAUSE_HUNG, .code = s->beats_out };
+	struct proc_freeze_request req = {
+		.proc = service_endpoint(id), .code = why.cause << 16 | why.code,
+	};
+
+	s->beat_ns = now + m->heartbeat_ms * MS;
+	if (id != ID_RSGUARD && waits_for_late(id, now))
+		return false;
+	if (hog_stops(id)) {
+		late_postpone(now);
+		return true;
+	}
+	if (s->beats_out < WAITS_MOST * m->heartbeat_count && cpu_is_waited_for(id)) {
+		s->beats_out++;
+		return false;
+	}
+	if (s->hung)                    /* frozen already: no event will come */
+		guard_defect(id, why);
+	else if (sys_proc_freeze(&req) != 0)
+		say("<3>%s: hangs and cannot be frozen", s->name);
+	return true;
+}
+
+/* As overdue(). */
 static bool beat(unsigned id, uint64_t now)
 {
 	struct service *s = &state.service[id];
 	const struct manifest *m = manifest_of(id);
 
-	if (s->beats_out >= m->heartbeat_count && waits_for_late(id, now)) {
-		s->beat_ns = now + m->heartbeat_ms * MS;
-		return false;
-	}
-	if (s->beats_out >= m->heartbeat_count && hog_stops(id)) {
-		late_postpone(now);
-		return true;
-	}
-	if (s->beats_out >= m->heartbeat_count && s->beats_out < WAITS_MOST * m->heartbeat_count &&
-	    cpu_is_waited_for(id)) {
-		s->beats_out++;
-		s->beat_ns = now + m->heartbeat_ms * MS;
-		return false;
-	}
-	if (s->beats_out >= m->heartbeat_count || id == ID_RSGUARD) {
-		struct defect why = { .cause = RS_CAUSE_HUNG, .code = s->beats_out };
-		struct proc_freeze_request req = {
-			.proc = service_endpoint(id), .code = why.cause << 16 | why.code,
-		};
-
-		s->beat_ns = now + m->heartbeat_ms * MS;
-		if (s->hung)            /* frozen already: no event will come */
-			guard_defect(id, why);
-		else if (sys_proc_freeze(&req) != 0)
-			say("<3>%s: hangs and cannot be frozen", s->name);
-		return true;
-	}
+	if (s->beats_out >= m->heartbeat_count || id == ID_RSGUARD)
+		return overdue(id, now);
 	if (s->beats_out > 0)
 		state.missed++;
 	s->unasked = 0;

@@ -2,13 +2,12 @@
 """vm, pm, vfs or a file server have made something of what a program needs that it cannot go on
 with: it is put right, or that one program ends; nothing waits for ever.
 
-Limit: 150
+Limit: 240
 """
 import os
 import re
 import struct
 import subprocess
-import time
 
 import count
 import guardian
@@ -148,13 +147,12 @@ def lively(bed):
 
 def unbegun_init(bed):
     """The job for vfs, to have it begin, is lost."""
-    table = guardian.Table(bed.memory)
-    before = table.look()['vfs'].restarts
+    at, = numbers('pm', state('process[0].start_ns'))       # of process 1
+    begun = bed.memory.word(bed.memory.physical(PM, at), 8)
     with bed.changed(PM, count.Symbols(count.elf_of('pm')).address['job_add'], b'\xc3'):
         bed.guest.send('service refresh vfs\n')
-        until(lambda: table.look()['vfs'].restarts > before, 30)
-        until(lambda: table.look()['vfs'].phase not in guardian.AWAY, 30)
-        time.sleep(2)                   # it has asked for what there is to do
+        until(lambda: bed.memory.word(bed.memory.physical(PM, at), 8) != begun, 30)
+        until(lambda: bed.memory.receives(PM))          # pm has come to the end of that
     bed.guest.expect('Welcome to Skink.*\n/ # ', 150)
     assert bed.guest.run('sh -c "exit 3"')[0] == 3
 
