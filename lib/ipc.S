@@ -3,7 +3,7 @@
  *
  * Job:      loads a message into RDI RSI RDX R10 R8 R9 R12 R13, enters the kernel, stores it.
  * Speaks:   abi/message.h.
- * Touches:  the caller's message.
+ * Touches:  the caller's message; ipc_used.
  * Trusts:   the kernel to keep RBX and RBP.
  * On crash: holds no state. A message that was on its way from registers to memory: server.c.
  */
@@ -11,6 +11,11 @@
 /* Struct offsets; lib/ipc.h asserts them. */
 .set SERIAL, 64
 .set LENT, 72
+.set CALLED, 0
+.set NOTIFIED, 512
+.set KERNEL, 1024
+
+	.comm	ipc_used, 1536, 64
 
 .macro ENTER
 	push	%rbx
@@ -66,6 +71,14 @@
 	mov	%r15, LENT(%rbx)
 .endm
 
+/* One more in ipc_used, at the low six bits of `reg`. A syscall overwrites RCX and R11. */
+.macro COUNT row, reg
+	mov	\reg, %ecx
+	and	$63, %ecx
+	lea	ipc_used + \row(%rip), %r11
+	incq	(%r11, %rcx, 8)
+.endm
+
 /* From begin to end a message is in registers and RBX says where it goes; server.c knows. */
 .macro WINDOW name
 	.globl	\name
@@ -90,6 +103,7 @@ FUNCTION ipc_sendrec
 	mov	%rsi, %r14
 	mov	%rdx, %r15
 	LOAD
+	COUNT	CALLED, %edi
 	mov	$0x1000, %eax
 	syscall
 	STORE
@@ -146,6 +160,7 @@ WINDOW ipc_replyreceive_end
 END ipc_replyreceive
 
 FUNCTION ipc_forward
+	COUNT	CALLED, %edx
 	mov	$0x1004, %eax
 	syscall
 	ret
@@ -155,12 +170,14 @@ FUNCTION ipc_sendnb
 	ENTER
 	mov	%rdi, %rbx
 	LOAD
+	COUNT	CALLED, %edi
 	mov	$0x1005, %eax
 	syscall
 	LEAVE
 END ipc_sendnb
 
 FUNCTION ipc_notify
+	COUNT	NOTIFIED, %edi
 	mov	$0x1006, %eax
 	syscall
 	ret
@@ -170,6 +187,7 @@ FUNCTION ipc_kernel
 	ENTER
 	mov	%rsi, %rbx
 	mov	%edi, %eax
+	COUNT	KERNEL, %edi
 	LOAD_PAYLOAD
 	syscall
 	STORE_PAYLOAD

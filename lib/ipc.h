@@ -24,6 +24,16 @@ struct copy_stop {
 	uint64_t address;               /* remote address of the page that is missing */
 };
 
+/* How often this program has asked for what it needs a right for, granted or not, since it began or
+ * was recovered: calls (forwarded ones, too) and notifications by the service's slot, kernel calls
+ * by number - SYS_FIRST. ipc.S counts. */
+extern struct ipc_used {
+	uint64_t called[NR_PRIVS], notified[NR_PRIVS], kernel[NR_PRIVS];
+} ipc_used;
+_Static_assert(offsetof(struct ipc_used, notified) == 512, "ipc.S");
+_Static_assert(offsetof(struct ipc_used, kernel) == 1024, "ipc.S");
+_Static_assert(sizeof(struct ipc_used) == 1536, "ipc.S");
+
 /* Call m->peer and wait; the reply replaces the request. `lend`: length | CALL_LEND_, or 0. */
 err_t ipc_sendrec(struct message *m, const volatile void *range, uint64_t lend) MUST_CHECK;
 

@@ -262,7 +262,15 @@ static err_t do_summary_get(const struct call *c, struct summary_get_reply *repl
 	return reply_copy(COPY_OUT, 0, text, (uint32_t)n) ? 0 : -EFAULT;
 }
 
-static const struct summary_ops summary_ops = { .get = do_summary_get };
+static err_t do_summary_used(const struct call *c)
+{
+	_Static_assert(sizeof(ipc_used) == SUMMARY_USED_BYTES, "contracts/summary");
+	if (endpoint_slot(c->client) != ID_IS)
+		return -EPERM;
+	return reply_copy(COPY_OUT, 0, &ipc_used, sizeof(ipc_used)) ? 0 : -EFAULT;
+}
+
+static const struct summary_ops summary_ops = { .get = do_summary_get, .used = do_summary_used };
 static const struct served own = { .contract = &summary_contract, .ops = &summary_ops };
 
 static const struct served *find_contract(const struct server *s, uint32_t type)

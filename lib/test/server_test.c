@@ -108,6 +108,8 @@ static uint32_t send_answer;
 static unsigned nr_sends;
 static struct message sent[16];
 
+struct ipc_used ipc_used;
+
 err_t ipc_sendrec(struct message *m, const volatile void *range, uint64_t lend)
 {
 	(void)range;

@@ -2,7 +2,7 @@
  * service.c - services: their life, their rights, and all about one of them.
  *
  * Job:      the pages services, privileges, devices, routes; `service dump NAME`.
- * Speaks:   rs.list, rs.status, rs.rights; ds.list; summary.get to any service; proc_info.
+ * Speaks:   rs.list, rs.status, rs.rights; ds.list; summary to any service; proc_info.
  * Touches:  the text being made.
  * Trusts:   rs and the kernel. A service's account of itself is text, not more.
  * On crash: holds no state.
@@ -33,6 +33,7 @@ static const char *cause_text(uint32_t cause)
 		[RS_CAUSE_KILLED] = "signal", [RS_CAUSE_HUNG] = "hung",
 		[RS_CAUSE_OPERATOR] = "request", [RS_CAUSE_IPC] = "ipc",
 		[RS_CAUSE_COMPLAINT] = "complaint", [RS_CAUSE_RESOURCE] = "resource",
+		[RS_CAUSE_DOUBT] = "doubt",
 	};
 
 	return cause < COUNT(name) && name[cause] != NULL ? name[cause] : "?";
@@ -256,31 +257,38 @@ void dump_routes(void)
 
 /* ---- one service ---- */
 
+/* What it says of itself; or NULL, and why nobody can ask it. */
+static const char *ask_itself(const char *name, const struct rs_rights *r, uint32_t type,
+			      void *range, size_t size, struct message *m)
+{
+	struct rs_status_reply s;
+	struct proc_info_reply p;
+
+	if ((r->priv.primitives & ANSWERING) != ANSWERING || status_of(name, &s) != 0 ||
+	    s.state != RS_STATE_RUNNING)
+		return "it answers nobody";
+	if (!info_of_slot(s.priv, &p) || p.state & STATE_FROZEN)
+		return "it stands still: nobody can ask it now";
+	*m = (struct message){ .peer = s.who, .type = type };
+	if (ipc_sendrec(m, range, size | CALL_LEND_WRITE) != 0 || m->type != 0)
+		return "it does not say anything of itself";
+	return NULL;
+}
+
 void put_account(const char *name, const struct rs_rights *r)
 {
 	static char account[SUMMARY_BYTES];
-	struct rs_status_reply s;
-	struct message m = { .type = SUMMARY_GET };
 	struct summary_get_reply reply;
-	struct proc_info_reply p;
+	struct message m;
+	const char *why;
 	uint32_t n;
 
-	if (strcmp(name, "is") == 0) {
-		put("  it makes this dump\n");
-		return;
-	}
-	if ((r->priv.primitives & ANSWERING) != ANSWERING || status_of(name, &s) != 0 ||
-	    s.state != RS_STATE_RUNNING) {
-		put("  it answers nobody\n");
-		return;
-	}
-	if (!info_of_slot(s.priv, &p) || p.state & STATE_FROZEN) {
-		put("  it stands still: nobody can ask it now\n");
-		return;
-	}
-	m.peer = s.who;
-	if (ipc_sendrec(&m, account, sizeof(account) | CALL_LEND_WRITE) != 0 || m.type != 0) {
-		put("  it does not say anything of itself\n");
+	if (strcmp(name, "is") == 0)
+		why = "it makes this dump";
+	else
+		why = ask_itself(name, r, SUMMARY_GET, account, sizeof(account), &m);
+	if (why != NULL) {
+		put("  %s\n", why);
 		return;
 	}
 	memcpy(&reply, m.w, sizeof(reply));
@@ -384,10 +392,9 @@ err_t dump_service(const char *name)
 
 /* ---- what one service may do, and what is seen of it ---- */
 
-/* Messages of a service in the kernel's trace ring. Kernel calls leave none there. */
+/* Messages of a service in the kernel's trace ring. */
 struct seen {
-	uint32_t records;
-	uint32_t called[NR_PROCS], notified[NR_PROCS], answered;
+	uint32_t records, answered;
 	uint64_t linux_calls[NR_LINUX / 64];
 };
 
@@ -404,23 +411,42 @@ static void look(unsigned slot, struct seen *s)
 	for (uint32_t i = 0; i < r.count; i++) {
 		const struct trace_record *t = &record[i];
 
-		if (t->from != slot || t->to >= NR_PROCS)
+		if (t->from != slot)
 			continue;
-		s->called[t->to] += t->event == TRACE_SEND;
-		s->notified[t->to] += t->event == TRACE_NOTIFY;
 		s->answered += t->event == TRACE_REPLY;
 		if (t->event == TRACE_SEND && t->type < NR_LINUX)
 			s->linux_calls[t->type / 64] |= BIT(t->type % 64);
 	}
 }
 
-static void put_seen(const char *head, const uint32_t *count)
+static void put_counts(const char *head, const uint64_t *count, const char *(*name)(unsigned n))
 {
 	put_list(head);
-	for (unsigned n = 0; n < NR_PROCS; n++)
+	for (unsigned n = 0; n < NR_PRIVS; n++)
 		if (count[n] != 0)
-			put_item("%s(%u)", name_of_slot(n), count[n]);
+			put_item("%s(%lu)", name(n), (unsigned long)count[n]);
 	put_list_end();
+}
+
+/* By its own word: the kernel does not count. */
+static void put_used(const char *name, const struct rs_rights *r)
+{
+	static struct ipc_used used;
+	struct message m;
+	const char *why = NULL;
+
+	put("since it began or was recovered, as it says itself:\n");
+	if (strcmp(name, "is") == 0)
+		used = ipc_used;
+	else
+		why = ask_itself(name, r, SUMMARY_USED, &used, sizeof(used), &m);
+	if (why != NULL) {
+		put("  %s\n", why);
+		return;
+	}
+	put_counts("  called        ", used.called, name_of_slot);
+	put_counts("  notified      ", used.notified, name_of_slot);
+	put_counts("  kernel calls  ", used.kernel, name_of_kernel_call);
 }
 
 err_t dump_rights(const char *name)
@@ -446,11 +472,9 @@ err_t dump_rights(const char *name)
 	if (info_of_slot(s.priv, &p))
 		put("  time          %lu ticks of 10 ms, ran %lu times\n",
 		    (unsigned long)p.user_ticks, (unsigned long)p.switches);
+	put_used(name, &r);
 	put("and of the last %u messages of all:\n", seen.records);
-	put_seen("  called        ", seen.called);
-	put_seen("  notified      ", seen.notified);
 	put("  answered      %u\n", seen.answered);
 	put_linux("  Linux calls   ", seen.linux_calls);
-	put("(kernel calls, ports and device memory leave no trace)\n");
 	return 0;
 }

@@ -439,6 +439,8 @@ static err_t answer_of_ds(struct message *m)
 	return m->type == DS_SUBSCRIBE ? 0 : -ENOENT;
 }
 
+struct ipc_used ipc_used;
+
 err_t ipc_sendrec(struct message *m, const volatile void *range, uint64_t lend)
 {
 	uint32_t type = m->type;

@@ -203,8 +203,14 @@ def look_at_rights(guest):
     with scenario('what a service may do, and what is seen of it'):
         out = run(guest, 'cat /proc/meminfo > /dev/null; service rights vfs')
         for text in (r'vfs may:', r'may call +.*vm', r'kernel calls +.*call_copy', 'it uses:',
-                     r'memory +\d+ KiB', r'of the last \d+ messages', r'answered +[1-9]\d*'):
+                     r'memory +\d+ KiB', r'called +.*vm\([1-9]\d*\)', r'notified +.*[1-9]\d*\)',
+                     r'of the last \d+ messages', r'answered +[1-9]\d*'):
             assert re.search(text, out), (text, out)
+        counted = [int(re.search(r'itself:.*kernel calls .*?call_copy\((\d+)\)',
+                                 run(guest, 'service rights vfs'), re.S)[1]) for _ in range(2)]
+        assert 0 < counted[0] < counted[1], counted
+        out = run(guest, 'service rights uart')
+        assert re.search(r'itself:.*kernel calls +.*port_io\([1-9]\d*\)', out, re.S), out
         run(guest, 'service rights nobody', 1, 'no such service')
 
 
