@@ -26,7 +26,8 @@ from guest import Guest, GuestError, finish, scenario
 from screen import Screen
 
 RIGHTS = ('talks', 'notifies', 'primitives', 'calls', 'uses', 'rights', 'ports', 'lines', 'mmio',
-          'pci', 'framebuffer', 'archive', 'copy', 'answers', 'serves')
+          'pci', 'framebuffer', 'archive', 'copy', 'answers', 'serves', 'complains', 'injects')
+LISTS = ('image/boot.list', 'image/ram.list', 'image/disk.list')
 LONG = bool(os.environ.get('SKINK_LONG'))
 PATIENCE = 15                   # a boot takes one or two seconds
 EVERY = 7
@@ -195,14 +196,14 @@ def drops(text, wanted=RIGHTS + ('posix',)):
 
 def checker_accepts(item):
     name, text = item
-    with BootSet(names('image/boot.list') + names('image/ram.list')) as boot:
+    with BootSet([name for path in LISTS for name in names(path)]) as boot:
         assert name in boot.text
         boot.text[name] = text
         return not boot.refused()
 
 
 def look_at_manifests():
-    with BootSet(names('image/boot.list') + names('image/ram.list')) as boot:
+    with BootSet([name for path in LISTS for name in names(path)]) as boot:
         assert boot.refused() == ''
         variants = [(name, word, value, text) for name in boot.text
                     for word, value, text in drops(boot.text[name], RIGHTS)]
