@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * crash.h - what rs keeps of a service that crashed, and crashd makes a core file of.
+ * crash.h - what rs keeps of a service that crashed, rsguard of rs; crashd makes a core file of it.
  */
 #ifndef LIB_CRASH_H
 #define LIB_CRASH_H
 
 #include <abi/kernel.h>
 #include <abi/trace.h>
+#include <lib/image.h>
 
 enum {
 	CRASH_NAME = 16, CRASH_PLACES = 9, CRASH_TRACES = 24, CRASH_SEGMENTS = 5,
@@ -30,5 +31,19 @@ struct crash {
 	struct trace_record trace[CRASH_TRACES];        /* of its own, the oldest first */
 	struct crash_segment segment[CRASH_SEGMENTS];
 };
+
+/* Where rsguard leaves what rs hands on of itself: in rs's memory that every start keeps. */
+#define CRASH_OF_RS_VA IMAGE_DMA_VA
+struct crash_of_rs { struct crash c; uint8_t bytes[CRASH_BYTES]; };
+
+/* Takes `len` bytes of the dead service's memory at va to bytes + at. */
+typedef bool crash_taker(const struct crash *c, uint64_t va, uint64_t at, uint64_t len);
+
+/* Which memory of a service with this image and stack (bytes) is kept, in c->segment: the stack
+ * from where c->regs say it is used; then what the service may have written below `end`, the
+ * shortest segment first. What does not fit CRASH_BYTES is cut off; what cannot be taken is left
+ * out. */
+void crash_take_memory(struct crash *c, const struct image *i, uint64_t stack, uint64_t end,
+		       crash_taker *take);
 
 #endif

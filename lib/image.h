@@ -10,6 +10,7 @@
 
 /* What lib/link.ld places here is kept by a recovery. */
 #define IMAGE_STATE_VA 0x10000000ull
+#define IMAGE_UNDO_VA 0x18000000ull
 #define IMAGE_STATE_END 0x20000000ull
 /* And this by every start: a device may still be at work on it (lib/dma.h), or it is what a
  * predecessor could not lose (SECTION_KEPT). */

@@ -12,6 +12,7 @@
 #include <contract/kernel.h>
 #include <lib/boot.h>
 #include <lib/clock.h>
+#include <lib/assert.h>
 #include <lib/rights.h>
 #include <lib/service_ids.h>
 
@@ -323,11 +324,13 @@ static err_t die_on_request(unsigned cause, uint32_t code)
 	if (server_attempt() == 0 && !is_guarded())
 		return -EOPNOTSUPP;
 	if (server_attempt() == 0)
-		__builtin_trap();
+		die_of_doubt();         /* rsguard: that was asked for */
 	s->defects[s->cause]--;         /* that was how, not why */
 	s->defects[cause]++;
 	s->cause = (uint8_t)cause;
 	s->code = code;
+	if (cause == RS_CAUSE_KILLED)
+		say("<4>%s: killed by signal %u", s->name, code);
 	return 0;
 }
 

@@ -4,7 +4,7 @@
  * Job:      keeps registers, stack, writable memory and last messages of the latest crashes, says
  *           the registers and messages in the log, and hands all of it to crashd, a program.
  * Speaks:   contracts/rs (crash_next, crash_read); kernel calls proc_copy and trace_read.
- * Touches:  reads the frozen service.
+ * Touches:  reads the frozen service; of rs itself, what rsguard has left.
  * Trusts:   nothing in it.
  * On crash: kept[] is not logged: one that is not complete has no number and is never given out.
  */
@@ -12,62 +12,56 @@
 #include <contract/kernel.h>
 #include <lib/args.h>
 #include <lib/clock.h>
+#include <lib/service_ids.h>
 #include <lib/trace_name.h>
 
 enum { NR_KEPT = 2, SAID = 6 };
 
 static struct { struct crash c; uint8_t bytes[CRASH_BYTES]; } kept[NR_KEPT] SECTION_UNDO;
 
+/* Of rs itself, by rsguard: its number is not 0. */
+struct crash_of_rs crash_of_rs SECTION_KEPT;
+
 /* ---- taking it ---- */
 
-static err_t read_memory(unsigned id, uint64_t va, void *to, uint64_t len)
+static uint8_t *bytes_of(uint32_t number)
 {
+	return kept[number % NR_KEPT].bytes;
+}
+
+static bool take_bytes(const struct crash *c, uint64_t va, uint64_t at, uint64_t len)
+{
+	uint8_t *to = bytes_of(state.crashes + 1) + at;
+
 	for (uint64_t done = 0; done < len;) {
 		uint64_t part = len - done < COPY_MAX ? len - done : COPY_MAX;
 		struct proc_copy_request req = {
-			.proc = service_endpoint(id), .dir = COPY_IN, .remote = va + done,
+			.proc = service_endpoint(c->id), .dir = COPY_IN, .remote = va + done,
 			.local = (uint64_t)(uintptr_t)to + done, .len = part,
 		};
 		struct proc_copy_reply reply;
-		err_t err = sys_proc_copy(&req, &reply);
 
-		if (err != 0)
-			return err;
+		if (sys_proc_copy(&req, &reply) != 0)
+			return false;
 		done += part;
 	}
-	return 0;
+	return true;
 }
 
-static void take_segment(struct crash *c, uint8_t *bytes, uint64_t *used, uint64_t va, uint64_t len)
+/* Who called, by the words of the stack, which is the first segment. */
+static void take_places(struct crash *c, const uint8_t *bytes)
 {
-	if (len > CRASH_BYTES - *used)
-		len = CRASH_BYTES - *used;
-	if (len == 0 || c->nr_segments == CRASH_SEGMENTS ||
-	    read_memory(c->id, va, bytes + *used, len) != 0)
-		return;
-	c->segment[c->nr_segments++] = (struct crash_segment){ va, len };
-	*used += len;
-}
+	static uint64_t word[SCENE_WORDS];
+	uint64_t from = (c->regs.rsp & ~7ull) - c->segment[0].va, len = 0;
 
-/* The stack from where it is used; then what it may have written, the state last: it is long. */
-static void take_memory(struct crash *c, uint8_t *bytes)
-{
-	uint64_t bottom = IMAGE_STACK_TOP - service_stack(c->id), used = 0;
-	uint64_t sp = c->regs.rsp & ~(uint64_t)(PAGE_SIZE - 1);
-	struct image image;
-	struct segment s;
-
-	if (sp < bottom || sp >= IMAGE_STACK_TOP)
-		sp = bottom;
-	take_segment(c, bytes, &used, sp, IMAGE_STACK_TOP - sp);
-	if (service_image(c->id, &image) != 0)
-		return;
-	for (unsigned n = 0; image_segment(&image, n, &s); n++)
-		if (s.flags & MAP_WRITE && s.va != IMAGE_STATE_VA)
-			take_segment(c, bytes, &used, s.va, s.memory);
-	for (unsigned n = 0; image_segment(&image, n, &s); n++)
-		if (s.va == IMAGE_STATE_VA)
-			take_segment(c, bytes, &used, s.va, s.memory);
+	if (c->nr_segments > 0 && from < c->segment[0].len) {
+		len = c->segment[0].len - from;
+		if (len > sizeof(word))
+			len = sizeof(word);
+		memcpy(word, bytes + from, len);
+	}
+	c->nr_places = scene_places(c->id, &c->regs, word, (unsigned)(len / sizeof(*word)),
+				    c->place);
 }
 
 /* Its latest messages and kernel calls. */
@@ -205,6 +199,18 @@ void crash_cancelled(endpoint_t client, uint32_t serial)
 		crash_unwait(-EINTR);
 }
 
+/* c is complete but for messages and places: they are added and said, and it is handed out. */
+static void give_out(struct crash *c, uint32_t number)
+{
+	take_places(c, bytes_of(number));
+	take_trace(c);
+	say_registers(c->name, &c->regs);
+	say_trace(c);
+	state.crashes = number;
+	c->number = number;
+	tell(c);
+}
+
 /* A defect that nobody asked for, of a service that stands frozen. */
 void crash_take(unsigned id)
 {
@@ -214,9 +220,10 @@ void crash_take(unsigned id)
 	struct proc_regs_get_request req = {
 		.proc = service_endpoint(id), .address = (uint64_t)(uintptr_t)&c->regs,
 	};
+	struct image image;
 
 	memset(c, 0, sizeof(*c));
-	if (sys_proc_regs_get(&req) != 0)
+	if (sys_proc_regs_get(&req) != 0 || service_image(id, &image) != 0)
 		return;
 	c->id = id;
 	strlcpy(c->name, s->name, sizeof(c->name));
@@ -230,12 +237,41 @@ void crash_take(unsigned id)
 		c->error = s->why.error;
 		c->address = s->why.address;
 	}
-	c->nr_places = scene_places(id, &c->regs, c->place);
-	take_trace(c);
-	take_memory(c, kept[number % NR_KEPT].bytes);
-	say_registers(s->name, &c->regs);
-	say_trace(c);
-	state.crashes = number;
-	c->number = number;
-	tell(c);
+	crash_take_memory(c, &image, service_stack(id), IMAGE_DMA_END, take_bytes);
+	give_out(c, number);
+}
+
+static bool is_sound(const struct crash *c)
+{
+	uint64_t used = 0;
+
+	if (c->nr_segments > CRASH_SEGMENTS)
+		return false;
+	for (uint32_t i = 0; i < c->nr_segments; i++) {
+		if (c->segment[i].len > CRASH_BYTES - used)
+			return false;
+		used += c->segment[i].len;
+	}
+	return true;
+}
+
+void crash_take_own(void)
+{
+	uint32_t number = state.crashes + 1;
+	struct crash *c = &kept[number % NR_KEPT].c;
+
+	if (crash_of_rs.c.number == 0)
+		return;
+	*c = crash_of_rs.c;
+	memcpy(bytes_of(number), crash_of_rs.bytes, CRASH_BYTES);
+	crash_of_rs.c.number = 0;       /* if we die of what follows, that is another one */
+	c->number = 0;
+	c->nr_places = c->nr_traces = 0;
+	c->id = ID_RS;
+	strlcpy(c->name, state.service[ID_RS].name, sizeof(c->name));
+	strlcpy(c->program, c->name, sizeof(c->program));
+	if (!is_sound(c))
+		return;
+	give_out(c, number);
+	scene_say_places(ID_RS, 4, c->place, c->nr_places);
 }

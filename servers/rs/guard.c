@@ -430,7 +430,7 @@ void guard_self(void)
 		s->defects[s->cause]++;
 	s->defect_ns = why->defect_ns;
 	s->repaired_ns = clock_monotonic_ns() - why->defect_ns;
-	say("<4>%s: %s %u", s->name, cause_text(s->cause), s->code);
+	say("<%u>%s: %s %u", is_defect(s->cause) ? 4 : 6, s->name, cause_text(s->cause), s->code);
 }
 
 /* A page fault below its stack: it would need more memory than its manifest gives it, which is all

@@ -60,8 +60,10 @@ static void on_notify(uint64_t services)
 
 	for (; services; services &= services - 1)
 		guard_ready((unsigned)__builtin_ctzll(services));
-	if (beats)
+	if (beats) {
+		crash_take_own();
 		audit();
+	}
 	loading_step();                 /* vm may have done what it was asked */
 	set_alarm();
 }

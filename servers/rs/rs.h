@@ -74,11 +74,15 @@ void waiters_cancelled(endpoint_t client, uint32_t serial);
 uint64_t guard_next_ns(void);
 
 /* scene.c: where a frozen service stopped, and who called, as far as can be told. */
-unsigned scene_places(unsigned id, const struct user_regs *r, uint64_t place[CRASH_PLACES]);
+enum { SCENE_WORDS = 512 };     /* of the stack that are looked at */
+unsigned scene_places(unsigned id, const struct user_regs *r, const uint64_t *word, unsigned words,
+		      uint64_t place[CRASH_PLACES]);
 void scene_say(unsigned id, unsigned level);    /* into the log */
+void scene_say_places(unsigned id, unsigned level, const uint64_t *place, unsigned places);
 
 /* crash.c: what is kept of services that crashed. */
 void crash_take(unsigned id);
+void crash_take_own(void);                      /* what rsguard has left, if anything */
 void crash_unwait(err_t err);
 void crash_cancelled(endpoint_t client, uint32_t serial);
 err_t do_rs_crash_next(const struct call *c, const struct rs_crash_next_request *req,

@@ -13,8 +13,6 @@
 #include <lib/args.h>
 #include <lib/print.h>
 
-enum { WORDS = 512 };
-
 struct text { uint64_t va, len; const uint8_t *bytes; };
 
 static bool text_of(unsigned id, struct text *t)
@@ -54,7 +52,7 @@ static unsigned stack_read(unsigned id, uint64_t sp, uint64_t *word)
 	uint64_t bottom = IMAGE_STACK_TOP - service_stack(id);
 	struct proc_copy_request req = {
 		.proc = service_endpoint(id), .dir = COPY_IN, .remote = sp & ~7ull,
-		.local = (uint64_t)(uintptr_t)word, .len = WORDS * sizeof(*word),
+		.local = (uint64_t)(uintptr_t)word, .len = SCENE_WORDS * sizeof(*word),
 	};
 	struct proc_copy_reply reply;
 
@@ -65,38 +63,44 @@ static unsigned stack_read(unsigned id, uint64_t sp, uint64_t *word)
 	return sys_proc_copy(&req, &reply) == 0 ? (unsigned)(req.len / sizeof(*word)) : 0;
 }
 
-unsigned scene_places(unsigned id, const struct user_regs *r, uint64_t place[CRASH_PLACES])
+unsigned scene_places(unsigned id, const struct user_regs *r, const uint64_t *word, unsigned words,
+		      uint64_t place[CRASH_PLACES])
 {
-	static uint64_t word[WORDS];
 	struct text t;
-	unsigned words, n = 0;
+	unsigned n = 0;
 
 	if (!text_of(id, &t))
 		return 0;
 	place[n++] = r->rip;
-	words = stack_read(id, r->rsp, word);
 	for (unsigned i = 0; i < words && n < CRASH_PLACES; i++)
 		if (is_return(&t, word[i]))
 			place[n++] = word[i];
 	return n;
 }
 
+void scene_say_places(unsigned id, unsigned level, const uint64_t *place, unsigned places)
+{
+	char line[CRASH_PLACES * 20] = "";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < places; i++)
+		n += format(line + n, sizeof(line) - n, " 0x%lx", (unsigned long)place[i]);
+	if (places != 0)
+		say("<%u>%s: at%s", level, state.service[id].name, line);
+}
+
 void scene_say(unsigned id, unsigned level)
 {
+	static uint64_t word[SCENE_WORDS];
 	struct user_regs regs;
 	struct proc_regs_get_request req = {
 		.proc = service_endpoint(id), .address = (uint64_t)(uintptr_t)&regs,
 	};
 	uint64_t place[CRASH_PLACES];
-	char line[CRASH_PLACES * 20] = "";
-	unsigned places;
-	size_t n = 0;
+	unsigned words;
 
 	if (sys_proc_regs_get(&req) != 0)
 		return;
-	places = scene_places(id, &regs, place);
-	for (unsigned i = 0; i < places; i++)
-		n += format(line + n, sizeof(line) - n, " 0x%lx", (unsigned long)place[i]);
-	if (places != 0)
-		say("<%u>%s: at%s", level, state.service[id].name, line);
+	words = stack_read(id, regs.rsp, word);
+	scene_say_places(id, level, place, scene_places(id, &regs, word, words, place));
 }

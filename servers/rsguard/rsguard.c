@@ -2,8 +2,8 @@
  * rsguard.c - rs's own guardian.
  *
  * Job:      recovers rs in place when it freezes, and tells it why, without its state if it dies of
- *           that; freezes it when it does not answer, or answers without end. Nothing else, so
- *           that little in it can break.
+ *           that; leaves it what a core file is made of; freezes it when it does not answer, or
+ *           answers without end. Nothing else, so that little in it can break.
  * Speaks:   notifications with rs, one each second both ways.
  * Touches:  rs's memory while rs is frozen.
  * Trusts:   the boot archive in memory, which nobody can write.
@@ -14,10 +14,12 @@
 #include <lib/args.h>
 #include <lib/assert.h>
 #include <lib/clock.h>
+#include <lib/crash.h>
 #include <lib/image.h>
 #include <lib/ipc.h>
 #include <lib/server.h>
 #include <lib/service_ids.h>
+#include <lib/string.h>
 
 #define PERIOD_NS 1000000000ull
 enum { MISSES = 3, RS_STACK = 64 * 1024, CODE_SHIFT = 16 };
@@ -40,9 +42,65 @@ static struct service_args why(const struct proc_next_reply *e)
 		args.code = (uint16_t)e->code;
 	} else if (e->cause == CAUSE_IPC) {
 		args.cause = RS_CAUSE_IPC;
+	} else if (e->vector == VECTOR_DOUBT) {         /* rs doubts nothing: `service kill rs` */
+		args.cause = RS_CAUSE_OPERATOR;
+		args.code = 0;
 	}
 	return args;
 }
+
+/* ---- its core file ---- */
+
+static bool copy(uint32_t dir, uint64_t remote, void *local, uint64_t len)
+{
+	struct proc_copy_request req = {
+		.proc = FIRST_ENDPOINT(ID_RS), .dir = dir, .remote = remote,
+		.local = (uint64_t)(uintptr_t)local, .len = len,
+	};
+	struct proc_copy_reply reply;
+
+	return sys_proc_copy(&req, &reply) == 0;
+}
+
+static bool take(const struct crash *c, uint64_t va, uint64_t at, uint64_t len)
+{
+	static const uint64_t bytes = CRASH_OF_RS_VA + offsetof(struct crash_of_rs, bytes);
+	static uint8_t piece[PAGE_SIZE];
+
+	(void)c;
+	for (uint64_t done = 0, part; done < len; done += part) {
+		part = len - done < sizeof(piece) ? len - done : sizeof(piece);
+		if (!copy(COPY_IN, va + done, piece, part) ||
+		    !copy(COPY_OUT, bytes + at + done, piece, part))
+			return false;
+	}
+	return true;
+}
+
+/* One that rs has not fetched yet stays: it was the first. Without one it is recovered as well. */
+static void keep_crash(const struct image *i, const struct proc_next_reply *e,
+		       const struct service_args *args)
+{
+	static struct crash c;
+	struct proc_regs_get_request regs = {
+		.proc = e->proc, .address = (uint64_t)(uintptr_t)&c.regs,
+	};
+
+	if (args->cause == RS_CAUSE_OPERATOR || !copy(COPY_IN, CRASH_OF_RS_VA, &c, sizeof(c)) ||
+	    c.number != 0)
+		return;
+	c = (struct crash){
+		.number = 1, .cause = args->cause, .code = args->code, .repetition = deaths,
+		.vector = e->vector, .error = e->code, .address = e->address,
+		.time_ns = args->defect_ns,
+	};
+	if (sys_proc_regs_get(&regs) != 0)
+		return;
+	crash_take_memory(&c, i, RS_STACK, IMAGE_UNDO_VA, take);
+	copy(COPY_OUT, CRASH_OF_RS_VA, &c, sizeof(c));
+}
+
+/* ---- recovering it ---- */
 
 /* It finds out who is there. */
 static err_t begin_afresh(const struct image *i, endpoint_t p, const struct service_args *args)
@@ -63,7 +121,9 @@ static void recover_rs(const struct proc_next_reply *e)
 	struct image image;
 
 	assert(image_find("rs", &image) == 0 && image_check(&image) == 0);
-	if (++deaths <= RECOVERIES_IN_A_ROW)
+	deaths++;
+	keep_crash(&image, e, &args);
+	if (deaths <= RECOVERIES_IN_A_ROW)
 		assert(image_recover(&image, e->proc, RS_STACK, &args) == 0);
 	else
 		assert(begin_afresh(&image, e->proc, &args) == 0);

@@ -37,9 +37,7 @@ def killed(guest, name):
     now = until(back, said=lambda: guest.service(name).text)
     assert now.deaths == before + 1 and 'last defect: signal 9' in now.text, now
     log = guest.run('dmesg')[1]
-    # Of rs itself rsguard does it, by a CPU exception.
-    how = 'killed by signal 9' if name != 'rs' else 'CPU exception'
-    assert 'rs: %s: %s' % (name, how) in log, log[-2000:]
+    assert 'rs: %s: killed by signal 9' % name in log, log[-2000:]
     return now.repaired_us
 
 
