@@ -2,7 +2,7 @@
  * main.c - faults in services, by hand and in scripts.
  *
  * Job:      inject NAME bit|delete|branch|stop|hang [SEED [ADDRESS]] | undo NUMBER | list.
- * Speaks:   contracts/ds (retrieve), contracts/inject.
+ * Speaks:   contracts/inject; ask.h.
  * Touches:  nothing.
  * Trusts:   nothing.
  * On crash: it is a program: nothing depends on it.
@@ -14,9 +14,7 @@
 #include <time.h>
 
 #include <commands/ask.h>
-#include <contract/ds.h>
 #include <contract/inject.h>
-#include <lib/service_ids.h>
 
 static const char *const kinds[] = {
 	[INJECT_KIND_BIT] = "bit", [INJECT_KIND_DELETE] = "delete", [INJECT_KIND_BRANCH] = "branch",
@@ -26,14 +24,11 @@ enum { KINDS = INJECT_KIND_LAST + 1 };
 
 static err_t ask(uint32_t type, const void *req, size_t req_size, void *reply, size_t reply_size)
 {
-	struct ds_retrieve_request find = { .name = "inject" };
-	struct ds_retrieve_reply found;
-	err_t err = ask_at(FIRST_ENDPOINT(ID_DS), DS_RETRIEVE, &find, sizeof(find), &found,
-			   sizeof(found), NULL, 0);
+	endpoint_t inject;
 
-	if (err != 0)
+	if (find_service("inject", &inject) != 0)
 		return -ENOTCONN;
-	return ask_at(found.who, type, req, req_size, reply, reply_size, NULL, 0);
+	return ask_at(inject, type, req, req_size, reply, reply_size, NULL, 0);
 }
 
 static int failed(const char *what, err_t err)

@@ -2,7 +2,7 @@
  * calls.c - semaphores for programs: what a program links.
  *
  * Job:      finds the service by its name and calls it.
- * Speaks:   contracts/ds (retrieve), contracts/semaphore.
+ * Speaks:   contracts/semaphore; ask.h.
  * Touches:  errno.
  * Trusts:   nothing.
  * On crash: a recovery of the service is not seen. After a fresh start it has another endpoint and
@@ -14,21 +14,14 @@
 #include <string.h>
 
 #include <commands/ask.h>
-#include <contract/ds.h>
 #include <contract/semaphore.h>
-#include <lib/service_ids.h>
 
 static endpoint_t service;              /* as it was found last */
 
 static err_t find(void)
 {
-	struct ds_retrieve_request req = { .name = "semaphore" };
-	struct ds_retrieve_reply reply;
-	err_t err = ask_at(FIRST_ENDPOINT(ID_DS), DS_RETRIEVE, &req, sizeof(req), &reply,
-			   sizeof(reply), NULL, 0);
+	err_t err = find_service("semaphore", &service);
 
-	if (err == 0)
-		service = reply.who;
 	return err == -ENOENT ? -ESRCH : err;
 }
 

@@ -142,6 +142,8 @@ static void check_row(unsigned id, const struct manifest *m)
 		s->fresh = false;
 	if (byte_of(&s->hung) != 0 && !p.frozen)
 		s->hung = false;
+	if (!is_bool(&s->dying) || !p.frozen)
+		s->dying = false;
 	if (s->why.cause > RS_CAUSE_LAST)
 		s->why = (struct defect){ 0 };
 	if (s->recent > IN_A_ROW_MOST || s->loops > IN_A_ROW_MOST || s->afresh > IN_A_ROW_MOST) {

@@ -96,12 +96,19 @@ static err_t freeze(unsigned id, unsigned cause, unsigned code)
 	struct defect why = { .cause = (uint8_t)cause, .code = code };
 	struct proc_freeze_request req = { .proc = service_endpoint(id),
 					   .code = cause << 16 | code };
+	struct service *s = &state.service[id];
+	bool was_dying = s->dying;
+	err_t err;
 
-	if (state.service[id].hung) {
+	s->dying = cause != RS_CAUSE_NONE;
+	if (s->hung) {
 		guard_defect(id, why);
 		return 0;
 	}
-	return sys_proc_freeze(&req);
+	err = sys_proc_freeze(&req);
+	if (err != 0)
+		s->dying = was_dying;
+	return err;
 }
 
 /* Has this very call woken it, in a life of ours that ended in it? */

@@ -67,7 +67,8 @@ bool can_be_found(unsigned id)
 {
 	const struct service *s = &state.service[id];
 
-	return s->phase == RS_STATE_RUNNING && (s->published || !alive(&state.service[ID_DS]));
+	return s->phase == RS_STATE_RUNNING && !s->dying &&
+	       (s->published || !alive(&state.service[ID_DS]));
 }
 
 static bool needs_are_met(unsigned id)
@@ -260,6 +261,7 @@ void guard_ready(unsigned id)
 	if (s->phase != RS_STATE_STARTING)
 		return;
 	s->phase = RS_STATE_RUNNING;
+	s->dying = false;
 	s->beat_ns = now + manifest_of(id)->heartbeat_ms * MS;
 	late_postpone(now);
 	if (s->defect_ns != 0 && s->repaired_ns == 0)

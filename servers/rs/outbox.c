@@ -174,9 +174,11 @@ void outbox_flush(void)
 			s->scheduled = post_schedule(id);
 			sched_busy = !s->scheduled;
 		}
-		if (can_be_found(id))
+		if (can_be_found(id) && id != ID_DS)
 			waiter_answer(s, 0);
 	}
+	if (can_be_found(ID_DS) && !ds_busy)    /* with all names: one that is new knew none */
+		waiter_answer(&state.service[ID_DS], 0);
 	if (!log_busy)
 		log_busy = !flush_text();
 	state.retry = (ds_there && ds_busy) || (log_there && log_busy) ||

@@ -30,6 +30,7 @@ struct service {
 	bool scheduled;                 /* sched knows priority and quantum */
 	bool fresh;                     /* the next start is to discard state */
 	bool hung;                      /* frozen on request, until its heartbeats are missed */
+	bool dying;                     /* frozen on request: it has not begun anew yet */
 	struct defect why;              /* it died of this, which is not dealt with; or all zero */
 	uint32_t generation;
 	uint32_t code;                  /* that goes with cause */

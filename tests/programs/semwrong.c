@@ -6,24 +6,16 @@
 #include <string.h>
 
 #include <commands/ask.h>
-#include <contract/ds.h>
 #include <contract/semaphore.h>
-#include <lib/service_ids.h>
-
-static endpoint_t find(void)
-{
-	struct ds_retrieve_request req = { .name = "semaphore" };
-	struct ds_retrieve_reply reply = { .who = ENDPOINT_NONE };
-
-	ask_at(FIRST_ENDPOINT(ID_DS), DS_RETRIEVE, &req, sizeof(req), &reply, sizeof(reply), NULL,
-	       0);
-	return reply.who;
-}
 
 static void try(const char *what, uint32_t type, const void *req, size_t size)
 {
 	struct message reply;
-	err_t err = ask_at(find(), type, req, size, &reply.w, sizeof(reply.w), NULL, 0);
+	endpoint_t service = ENDPOINT_NONE;
+	err_t err = find_service("semaphore", &service);
+
+	if (err == 0)
+		err = ask_at(service, type, req, size, &reply.w, sizeof(reply.w), NULL, 0);
 
 	printf("%s: %s\n", what, err == 0 ? "done" : strerror(-err));
 }

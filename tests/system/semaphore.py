@@ -94,12 +94,16 @@ def look_at_names(guest):
                    'semaphore list')
         run(guest, 'service stop semaphore; service remove semaphore; service kill -STOP ds; '
                    'service start semaphore && semaphore list')
+    with scenario('a ds that has begun afresh has another endpoint: rs knows it'):
+        run(guest, 'semaphore open again 2; service refresh ds; semaphore list',
+            text=r'^again +2 0 waiting')
 
 
 def look_at_boot(guest):
     with scenario('what lies in services.d is loaded at a boot'):
         run(guest, 'ln -s ../services/semaphore.svc /etc/skink/services.d && sync')
         guest.send('reboot\n')
+        guest.expect(r'kernel: Skink, \d+ KiB', 60)     # the next boot's first line
         guest.shell(60)
         run(guest, 'service status semaphore', text='semaphore: running')
         run(guest, 'semaphore open m 3; semaphore list', text=r'^m +3 0 waiting')
