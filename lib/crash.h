@@ -32,17 +32,18 @@ struct crash {
 	struct crash_segment segment[CRASH_SEGMENTS];
 };
 
+struct kept_crash { struct crash c; uint8_t bytes[CRASH_BYTES]; };
+
 /* Where rsguard leaves what rs hands on of itself: in rs's memory that every start keeps. */
 #define CRASH_OF_RS_VA IMAGE_DMA_VA
-struct crash_of_rs { struct crash c; uint8_t bytes[CRASH_BYTES]; };
 
 /* Takes `len` bytes of the dead service's memory at va to bytes + at. */
 typedef bool crash_taker(const struct crash *c, uint64_t va, uint64_t at, uint64_t len);
 
 /* Which memory of a service with this image and stack (bytes) is kept, in c->segment: the stack
- * from where c->regs say it is used; then what the service may have written below `end`, the
- * shortest segment first. What does not fit CRASH_BYTES is cut off; what cannot be taken is left
- * out. */
+ * from where c->regs say it is used; then what the service may have written below `end`, but for
+ * its undo log, the shortest segment first. Each is cut to half the room that is left of
+ * CRASH_BYTES, the last to all of it; what cannot be taken is left out. */
 void crash_take_memory(struct crash *c, const struct image *i, uint64_t stack, uint64_t end,
 		       crash_taker *take);
 

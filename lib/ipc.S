@@ -160,7 +160,7 @@ WINDOW ipc_replyreceive_end
 END ipc_replyreceive
 
 FUNCTION ipc_forward
-	COUNT	CALLED, %edx
+	COUNT	NOTIFIED, %edx
 	mov	$0x1004, %eax
 	syscall
 	ret
@@ -170,7 +170,7 @@ FUNCTION ipc_sendnb
 	ENTER
 	mov	%rdi, %rbx
 	LOAD
-	COUNT	CALLED, %edi
+	COUNT	NOTIFIED, %edi
 	mov	$0x1005, %eax
 	syscall
 	LEAVE

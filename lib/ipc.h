@@ -25,8 +25,8 @@ struct copy_stop {
 };
 
 /* How often this program has asked for what it needs a right for, granted or not, since it began or
- * was recovered: calls (forwarded ones, too) and notifications by the service's slot, kernel calls
- * by number - SYS_FIRST. ipc.S counts. */
+ * was recovered: calls by the service's slot; notifications, and calls that it forwards or does not
+ * wait for, which take the same right; kernel calls by number - SYS_FIRST. ipc.S counts. */
 extern struct ipc_used {
 	uint64_t called[NR_PRIVS], notified[NR_PRIVS], kernel[NR_PRIVS];
 } ipc_used;

@@ -264,10 +264,13 @@ static err_t do_summary_get(const struct call *c, struct summary_get_reply *repl
 
 static err_t do_summary_used(const struct call *c)
 {
-	_Static_assert(sizeof(ipc_used) == SUMMARY_USED_BYTES, "contracts/summary");
+	static struct ipc_used counts SECTION_UNDO;
+
+	_Static_assert(sizeof(counts) == SUMMARY_USED_BYTES, "contracts/summary");
 	if (endpoint_slot(c->client) != ID_IS)
 		return -EPERM;
-	return reply_copy(COPY_OUT, 0, &ipc_used, sizeof(ipc_used)) ? 0 : -EFAULT;
+	counts = ipc_used;
+	return reply_copy(COPY_OUT, 0, &counts, sizeof(counts)) ? 0 : -EFAULT;
 }
 
 static const struct summary_ops summary_ops = { .get = do_summary_get, .used = do_summary_used };

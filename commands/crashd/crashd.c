@@ -30,7 +30,7 @@ enum { PAUSE_S = 10, COUNT_DEFAULT = 16, PART = 64 * 1024 };
 
 static const char *folder = CRASH_FOLDER;
 static unsigned long most = COUNT_DEFAULT;
-static struct { struct crash c; unsigned char bytes[CRASH_BYTES]; } got;
+static struct kept_crash got;
 
 static void complain(const char *what)
 {

@@ -10,9 +10,9 @@
 #include "rs.h"
 #include <abi/boot.h>
 #include <contract/kernel.h>
+#include <lib/assert.h>
 #include <lib/boot.h>
 #include <lib/clock.h>
-#include <lib/assert.h>
 #include <lib/rights.h>
 #include <lib/service_ids.h>
 

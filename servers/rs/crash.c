@@ -17,10 +17,10 @@
 
 enum { NR_KEPT = 2, SAID = 6 };
 
-static struct { struct crash c; uint8_t bytes[CRASH_BYTES]; } kept[NR_KEPT] SECTION_UNDO;
+static struct kept_crash kept[NR_KEPT] SECTION_UNDO;
 
 /* Of rs itself, by rsguard: its number is not 0. */
-struct crash_of_rs crash_of_rs SECTION_KEPT;
+struct kept_crash crash_of_rs SECTION_KEPT;
 
 /* ---- taking it ---- */
 
@@ -64,7 +64,16 @@ static void take_places(struct crash *c, const uint8_t *bytes)
 				    c->place);
 }
 
-/* Its latest messages and kernel calls. */
+/* Whose slot is 0 stands where others have nobody, too. */
+static bool concerns(const struct trace_record *t, uint32_t id)
+{
+	bool message = t->event == TRACE_SEND || t->event == TRACE_REPLY ||
+		       t->event == TRACE_NOTIFY;
+
+	return (t->from == id && t->event != TRACE_IRQ) || (t->to == id && message);
+}
+
+/* Its latest messages and kernel calls; of rs, which runs again, those before it was frozen. */
 static void take_trace(struct crash *c)
 {
 	static struct trace_record record[NR_TRACE];
@@ -72,14 +81,18 @@ static void take_trace(struct crash *c)
 		.count = NR_TRACE, .address = (uint64_t)(uintptr_t)record,
 	};
 	struct trace_read_reply reply;
-	unsigned first, n = 0;
+	unsigned first, end, n = 0;
 
 	if (sys_trace_read(&req, &reply) != 0)
 		return;
-	for (first = reply.count; first > 0 && n < CRASH_TRACES; first--)
-		n += record[first - 1].from == c->id || record[first - 1].to == c->id;
-	for (unsigned i = first; i < reply.count; i++)
-		if (record[i].from == c->id || record[i].to == c->id)
+	end = reply.count;
+	for (unsigned i = end; c->id == ID_RS && i > 0 && end == reply.count; i--)
+		if (record[i - 1].event == TRACE_FREEZE && record[i - 1].from == ID_RS)
+			end = i;
+	for (first = end; first > 0 && n < CRASH_TRACES; first--)
+		n += concerns(&record[first - 1], c->id);
+	for (unsigned i = first; i < end; i++)
+		if (concerns(&record[i], c->id))
 			c->trace[c->nr_traces++] = record[i];
 }
 
@@ -223,7 +236,7 @@ void crash_take(unsigned id)
 	struct image image;
 
 	memset(c, 0, sizeof(*c));
-	if (sys_proc_regs_get(&req) != 0 || service_image(id, &image) != 0)
+	if (sys_proc_regs_get(&req) != 0)
 		return;
 	c->id = id;
 	strlcpy(c->name, s->name, sizeof(c->name));
@@ -237,7 +250,8 @@ void crash_take(unsigned id)
 		c->error = s->why.error;
 		c->address = s->why.address;
 	}
-	crash_take_memory(c, &image, service_stack(id), IMAGE_DMA_END, take_bytes);
+	if (service_image(id, &image) == 0)
+		crash_take_memory(c, &image, service_stack(id), IMAGE_DMA_END, take_bytes);
 	give_out(c, number);
 }
 
@@ -259,19 +273,21 @@ void crash_take_own(void)
 {
 	uint32_t number = state.crashes + 1;
 	struct crash *c = &kept[number % NR_KEPT].c;
+	bool sound = is_sound(&crash_of_rs.c);
 
 	if (crash_of_rs.c.number == 0)
 		return;
-	*c = crash_of_rs.c;
-	memcpy(bytes_of(number), crash_of_rs.bytes, CRASH_BYTES);
 	crash_of_rs.c.number = 0;       /* if we die of what follows, that is another one */
+	if (!sound)
+		return;
 	c->number = 0;
+	memcpy(bytes_of(number), crash_of_rs.bytes, CRASH_BYTES);
+	*c = crash_of_rs.c;
 	c->nr_places = c->nr_traces = 0;
 	c->id = ID_RS;
 	strlcpy(c->name, state.service[ID_RS].name, sizeof(c->name));
 	strlcpy(c->program, c->name, sizeof(c->program));
-	if (!is_sound(c))
-		return;
 	give_out(c, number);
 	scene_say_places(ID_RS, 4, c->place, c->nr_places);
+	server_commit();                /* audit() may find a reason to die */
 }

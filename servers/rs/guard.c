@@ -124,7 +124,7 @@ static void begin(unsigned id)
 	if (s->beat_ns != 0)            /* what was due was the last life's */
 		s->beat_ns = s->started_ns + manifest_of(id)->heartbeat_ms * MS;
 	s->published = s->scheduled = false;
-	s->fresh = false;
+	s->fresh = s->dying = false;
 	s->beats_out = 0;
 	s->unasked = 0;
 	s->why = (struct defect){ 0 };
@@ -261,7 +261,6 @@ void guard_ready(unsigned id)
 	if (s->phase != RS_STATE_STARTING)
 		return;
 	s->phase = RS_STATE_RUNNING;
-	s->dying = false;
 	s->beat_ns = now + manifest_of(id)->heartbeat_ms * MS;
 	late_postpone(now);
 	if (s->defect_ns != 0 && s->repaired_ns == 0)
@@ -319,6 +318,7 @@ static bool recover_in_place(unsigned id)
 		return false;
 	s->started_ns = clock_monotonic_ns();
 	s->phase = RS_STATE_STARTING;
+	s->dying = false;
 	s->beats_out = 0;
 	s->unasked = 0;
 	if (service_recover(id) != 0 && (!service_mend(id) || service_recover(id) != 0))

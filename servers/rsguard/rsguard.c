@@ -6,7 +6,8 @@
  *           answers without end. Nothing else, so that little in it can break.
  * Speaks:   notifications with rs, one each second both ways.
  * Touches:  rs's memory while rs is frozen.
- * Trusts:   the boot archive in memory, which nobody can write.
+ * Trusts:   the boot archive in memory, which nobody can write. Of what lies in rs's memory only
+ *           that a crash which is there already is to stay.
  * On crash: rs restarts it; it holds nothing that matters.
  */
 #include <contract/kernel.h>
@@ -51,6 +52,8 @@ static struct service_args why(const struct proc_next_reply *e)
 
 /* ---- its core file ---- */
 
+enum { WAITS = 1 };                     /* as a crash's number: rs has not fetched it */
+
 static bool copy(uint32_t dir, uint64_t remote, void *local, uint64_t len)
 {
 	struct proc_copy_request req = {
@@ -64,7 +67,7 @@ static bool copy(uint32_t dir, uint64_t remote, void *local, uint64_t len)
 
 static bool take(const struct crash *c, uint64_t va, uint64_t at, uint64_t len)
 {
-	static const uint64_t bytes = CRASH_OF_RS_VA + offsetof(struct crash_of_rs, bytes);
+	static const uint64_t bytes = CRASH_OF_RS_VA + offsetof(struct kept_crash, bytes);
 	static uint8_t piece[PAGE_SIZE];
 
 	(void)c;
@@ -77,7 +80,7 @@ static bool take(const struct crash *c, uint64_t va, uint64_t at, uint64_t len)
 	return true;
 }
 
-/* One that rs has not fetched yet stays: it was the first. Without one it is recovered as well. */
+/* One that rs has not fetched yet stays: it was the first. Without one rs is recovered as well. */
 static void keep_crash(const struct image *i, const struct proc_next_reply *e,
 		       const struct service_args *args)
 {
@@ -87,10 +90,10 @@ static void keep_crash(const struct image *i, const struct proc_next_reply *e,
 	};
 
 	if (args->cause == RS_CAUSE_OPERATOR || !copy(COPY_IN, CRASH_OF_RS_VA, &c, sizeof(c)) ||
-	    c.number != 0)
+	    (c.number == WAITS && c.nr_segments <= CRASH_SEGMENTS))
 		return;
 	c = (struct crash){
-		.number = 1, .cause = args->cause, .code = args->code, .repetition = deaths,
+		.number = WAITS, .cause = args->cause, .code = args->code, .repetition = deaths,
 		.vector = e->vector, .error = e->code, .address = e->address,
 		.time_ns = args->defect_ns,
 	};

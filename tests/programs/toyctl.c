@@ -9,40 +9,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <contract/ds.h>
-#include <contract/rs.h>
+#include <commands/ask.h>
 #include <contract/toy.h>
-#include <lib/ipc.h>
-#include <lib/service_ids.h>
 
 static err_t ask(endpoint_t to, uint32_t type, const void *req, size_t req_size, void *reply,
 		 size_t reply_size)
 {
-	struct message m = { .peer = to, .type = type };
-	err_t err;
-
-	memcpy(m.w, req, req_size);
-	err = ipc_sendrec(&m, NULL, 0);
-	if (err != 0)
-		return err;
-	memcpy(reply, m.w, reply_size);
-	return (err_t)m.type;
+	return ask_at(to, type, req, req_size, reply, reply_size, NULL, 0);
 }
 
 static endpoint_t find_toy(void)
 {
-	const char *name = getenv("TOY");
-	struct ds_retrieve_request req = { .name = "toy" };
-	struct ds_retrieve_reply reply;
+	const char *other = getenv("TOY"), *name = other != NULL ? other : "toy";
+	endpoint_t toy;
 
-	if (name != NULL)
-		snprintf(req.name, sizeof(req.name), "%s", name);
-	if (ask(FIRST_ENDPOINT(ID_DS), DS_RETRIEVE, &req, sizeof(req), &reply,
-		sizeof(reply)) != 0) {
-		fprintf(stderr, "toyctl: %s is not there\n", req.name);
+	if (find_service(name, &toy) != 0) {
+		fprintf(stderr, "toyctl: %s is not there\n", name);
 		exit(1);
 	}
-	return reply.who;
+	return toy;
 }
 
 static int result(err_t err)
