@@ -37,6 +37,7 @@ WATCHDOG_S = 40                 # nothing at all for so long after it, and the s
 CALM_S, CALM_MOST_S = 15, 120   # nobody has died for so long; and how long that is waited for
 ROUND_S = 15                    # in which who has died is back
 LONG_S = 1 << 20                # nothing ends before it is ended
+AGAIN_S = 5                     # in which a service does again what it has died of
 BEATS_S = 12                    # in which a service that does not beat is found out
 BAD = ('error', 'wrong', 'hang', 'panic')
 WATCH = os.path.join(machine.BUILD, 'tools', 'watch.so')
@@ -385,6 +386,13 @@ class Injector:
                 return
             time.sleep(0.001)
 
+    def await_receive(self, code):
+        """It has done again the request that it has died of, and waits for the next, or is at it
+        for long. Another fault before that would be the request's second: it is refused then."""
+        end = time.monotonic() + AGAIN_S
+        while time.monotonic() < end and not self.bed.memory.receives(code.slot):
+            time.sleep(0.001)
+
     def note_deaths(self, code, fault):
         """Who has died, when all are back. Whether that was another one, too, or somebody is not
         back."""
@@ -398,9 +406,11 @@ class Injector:
             afresh = one.restarts != before[code.name].restarts
             fault.cause, fault.repaired_us = one.cause, one.repaired_us
             fault.recovered = 'afresh' if afresh else 'in place'
+            self.await_receive(code)
             if afresh:                          # else each is waited for longer than the last
                 self.ask('service kill ' + code.name, ANSWER_S)
                 self.services = self.when_back()
+                self.await_receive(code)
         others = ['%s too: %s' % (name, now[name].cause) for name in dead if name != code.name]
         fault.others += others
         return bool(others or fault.end)
