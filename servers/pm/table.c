@@ -2,7 +2,7 @@
  * table.c - rows of threads and processes.
  *
  * Job:      finds, makes and frees rows; tells the kernel the ids that it answers at once.
- * Speaks:   kernel call proc_public_set.
+ * Speaks:   kernel calls proc_public_set, proc_public_get, proc_info.
  * Touches:  state.thread, state.process.
  * Trusts:   nothing in an id that comes from outside.
  * On crash: rows are state.
@@ -107,11 +107,50 @@ static void owner_check(struct thread *t)
 	t->tid = 0;
 }
 
+static bool can_be(const struct thread *t)
+{
+	if (t->tid == 0 || t->tid % TID_STEP != thread_index(t))        /* Q1 */
+		return t->tid == 0 && !t->alive;
+	return !t->alive ||
+	       (t->process < NR_PROCESSES && process_of(t)->state != PROCESS_FREE);
+}
+
+/* A row that cannot be is that of the first thread of a process, if the kernel has that in the
+ * slot, by the ids that it was told: the process lives on. Signals that it blocked or that were
+ * pending and its name are lost. Of another thread what others wait for would be, too: clear_tid. */
+static bool made_again(struct thread *t)
+{
+	struct proc_info_request info = { .slot = FIRST_PROGRAM + thread_index(t) };
+	struct proc_public_get_request ids;
+	struct proc_public_get_reply word;
+	struct proc_info_reply lives;
+	const struct process *p;
+
+	if (sys_proc_info(&info, &lives) != 0)
+		return false;
+	ids.proc = lives.proc;
+	if (sys_proc_public_get(&ids, &word) != 0)
+		return false;
+	p = process_with_pid(word.word[PUBLIC_PID]);
+	if (p == NULL || p->pid == 0 || p->pid != word.word[PUBLIC_TID] ||
+	    p->pid % TID_STEP != thread_index(t))
+		return false;
+	print("recovery: thread %u was of process row %u and had number %u: its row is made anew\n",
+	      p->pid, t->process, t->tid);
+	*t = (struct thread){
+		.tid = p->pid, .generation = endpoint_gen(lives.proc),
+		.process = (uint16_t)process_index(p), .alive = 1, .wait = WAIT_NOT, .name = "?",
+	};
+	return true;
+}
+
 void threads_check(void)
 {
 	for (unsigned i = 0; i < NR_THREADS; i++) {
 		struct thread *t = &state.thread[i];
 
+		if (!can_be(t) && made_again(t))
+			continue;
 		tid_check(t);
 		if (!t->alive)
 			continue;

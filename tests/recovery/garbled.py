@@ -97,9 +97,10 @@ def strange_thread(bed):
     first, size, process, tid, wait = numbers(
         'pm', state('thread[0]'), 'sizeof(struct thread)',
         *('&((struct thread *)0)->' + field for field in ('process', 'tid', 'wait')))
-    for at, value, said in ((process, b'\xee\xee', 'was of process row 61166, which is none'),
-                            (tid, b'\xee', 'had number'), (tid, bytes(4), 'had number 0$'),
-                            (wait, b'\xee', '')):
+    for at, value, said in ((process, b'\xee\xee', 'was of process row 61166 and'),
+                            (tid, b'\xee', 'its row is made anew'),
+                            (tid, bytes(4), 'had number 0: its row is made anew'),
+                            (0, b'text, ' * 8, 'its row is made anew'), (wait, b'\xee', '')):
         bed.guest.run(plant.SLEEPS)
         bed.write(PM, first + (bed.slot('sleep') - FIRST_PROGRAM) * size + at, value)
         bed.guest.run('service kill pm')
