@@ -28,6 +28,7 @@ CLASSES = mutate.CLASSES + payload.CLASSES
 # Further copies of ext2 and virtio_blk have nothing to do; hello and acpi act once.
 SERVICES = ('virtio_blk uart keyboard screen rtc pci ext2 tmpfs devfs procfs tty log is ds sched '
             'vm pm vfs rsguard rs').split()
+WRITERS = ('ext2', 'virtio_blk')        # of the disk
 GOLDEN_S = 10
 LEAST = 20                      # instructions that the load reaches, or all that run are taken
 FAULTS_OF_A_GUEST = 40
@@ -298,9 +299,21 @@ class Campaign:
             for text in found:
                 self.say('       at the end of a guest: ' + text)
                 self.ends.append((text, faults))
-            if found and injector.faults:   # any of them: the last one counts as it
-                injector.faults[-1].left(found)
-                self.say('       so it was: ' + injector.faults[-1].line())
+            for fault, texts in charged(injector.faults, found):
+                fault.left(texts)
+                self.say('       so it was: ' + fault.line())
+
+
+def charged(faults, found):
+    """[(fault, what was found at the end of its guest)]. Any may have done it: the last one counts;
+    as what did something to the disk, the last one in who writes there."""
+    if not faults:
+        return []
+    disk = [text for text in found if text.startswith('e2fsck')]
+    rest = [text for text in found if text not in disk]
+    writers = [fault for fault in faults if fault.service in WRITERS]
+    return [(fault, texts) for fault, texts in ((faults[-1], rest), ((writers or faults)[-1], disk))
+            if texts]
 
 
 def check(words):

@@ -17,11 +17,12 @@ HEADER = os.path.join(machine.BUILD, 'gen', 'contract', 'rs.h')
 SLOT = 0
 PAGE = 4096
 FIELDS = ('phase', 'cause', 'beats_out', 'code', 'restarts', 'recoveries', 'repaired_ns', 'name')
-AWAY = ('starting', 'dead', 'scripted')         # phases of those that are to come back
+AWAY = ('starting', 'dead', 'scripted', 'forgotten')    # phases of those that are to come back
 PATIENCE_S = 20                 # rs is started afresh within that
 
 Service = collections.namedtuple('Service', 'phase cause beats_out restarts recoveries '
                                  'repaired_us')
+FORGOTTEN = Service('forgotten', '? 0', 0, 0, 0, 0)     # rs has had it, and does not know it
 
 
 @functools.cache
@@ -46,6 +47,7 @@ def words(kind):
 class Table:
     def __init__(self, memory):
         self.memory = memory
+        self.names = ()
 
     def bytes(self, at, size):
         """Of rs; None: it is being started."""
@@ -60,13 +62,21 @@ class Table:
         return found
 
     def look(self):
-        """{name: Service}. OSError: rs has no memory."""
-        at, size, number, fields = layout()
-        end = time.monotonic() + PATIENCE_S
-        while (data := self.bytes(at, size * number)) is None:
-            if time.monotonic() > end:
-                raise OSError('rs has no memory')
+        """{name: Service}: all that the first look found, and others. OSError: rs has no memory."""
+        end, found = time.monotonic() + PATIENCE_S, self.read()
+        while time.monotonic() < end and (found is None or any(n not in found for n in self.names)):
             time.sleep(0.01)
+            found = self.read()
+        if found is None:
+            raise OSError('rs has no memory')
+        self.names = self.names or tuple(found)
+        return {**dict.fromkeys(self.names, FORGOTTEN), **found}
+
+    def read(self):
+        at, size, number, fields = layout()
+        data = self.bytes(at, size * number)
+        if data is None:
+            return None
         found = {}
         for n in range(number):
             one = {name: data[n * size + offset:n * size + offset + length]

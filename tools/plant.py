@@ -416,15 +416,21 @@ def copy(source, target):
 
 
 def counts(guest, memory):
-    """What must be the same afterwards."""
+    """What must be the same afterwards. GuestError: what is to be counted is not said."""
     guest.run('sync; sleep 1')
-    out = guest.run('service dump vfs')[1]
-    found = {what: int(re.search(r'(\d+) ' + what, out)[1])
+    said = guest.run('service dump vfs')[1] + guest.run('cat /proc/meminfo')[1]
+
+    def number(pattern):
+        match = re.search(pattern, said)
+        if match is None:
+            raise guest.failure('no %s in what was said: %s' % (pattern, said))
+        return int(match[1])
+
+    found = {what: number(r'(\d+) ' + what)
              for what in ('open files', 'descriptor tables', 'pipes', 'sockets')}
     found.update({'spaces': memory.live_spaces(), 'endpoints': memory.live_processes(),
                   'grants': memory.live_grants()})
-    info = dict(re.findall(r'(\w+): +(\d+)', guest.run('cat /proc/meminfo')[1]))
-    return found, int(info['MemFree']) + int(info['Cached'])
+    return found, number(r'MemFree: +(\d+)') + number(r'Cached: +(\d+)')
 
 
 def scratch(name):
