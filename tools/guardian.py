@@ -94,6 +94,6 @@ class Table:
 
 def died(before, now):
     """Names of those that have, in between."""
-    return [name for name in now if name in before and
+    return [name for name in now if name in before and now[name] != FORGOTTEN and
             (now[name].restarts, now[name].recoveries) !=
             (before[name].restarts, before[name].recoveries)]

@@ -497,6 +497,7 @@ static err_t check(void)
 
 static void recovered(void)
 {
+	doomed_end();
 	exits_again();
 	on_parked();
 	effect_do();

@@ -37,7 +37,8 @@ struct process *process_new(void);
 void thread_free(struct thread *t);                     /* Q2: keeps the row of a pid */
 void process_free(struct process *p);
 bool process_has_pid_row(const struct thread *t);
-void threads_check(void);                               /* makes Q1 so, and owners and waits */
+void threads_check(void);       /* rows.c: makes Q1 and Q2 so, and owners and waits */
+void doomed_end(void);          /* processes that it has found not to be able to go on */
 /* Makes Q3 so, and states such that there are. when: how a line about it begins. */
 void processes_count(const char *when);
 struct thread *next_thread(const struct process *p, struct thread *after);

@@ -2,7 +2,7 @@
  * table.c - rows of threads and processes.
  *
  * Job:      finds, makes and frees rows; tells the kernel the ids that it answers at once.
- * Speaks:   kernel calls proc_public_set, proc_public_get, proc_info.
+ * Speaks:   kernel call proc_public_set.
  * Touches:  state.thread, state.process.
  * Trusts:   nothing in an id that comes from outside.
  * On crash: rows are state.
@@ -59,105 +59,9 @@ static void state_check(struct process *p, unsigned threads, const char *when)
 		   thread_by_tid(p->pid) != NULL ? PROCESS_EXITING : PROCESS_FREE;
 }
 
-static struct process *process_with_pid(uint32_t pid)
-{
-	for (unsigned i = 0; i < NR_PROCESSES; i++)
-		if (state.process[i].state != PROCESS_FREE && state.process[i].pid == pid)
-			return &state.process[i];
-	return NULL;
-}
-
 static uint32_t tid_made(unsigned i, uint32_t generation)
 {
 	return ((generation - 1) * TID_STEP + i) % (1u << 22);
-}
-
-/* What it should be by what else is known: its generation, or whose row it was (Q2). */
-static void tid_check(struct thread *t)
-{
-	unsigned i = thread_index(t);
-	uint32_t was = t->tid;
-
-	if (t->tid == 0 ? !t->alive : t->tid % TID_STEP == i)           /* Q1 */
-		return;
-	t->tid = 0;
-	for (unsigned n = 0; n < NR_PROCESSES && !t->alive; n++)
-		if (state.process[n].state != PROCESS_FREE &&
-		    state.process[n].pid % TID_STEP == i)
-			t->tid = state.process[n].pid;
-	if (t->alive)
-		t->tid = tid_made(i, t->generation);
-	print("recovery: thread %u had number %u\n", t->tid, was);
-}
-
-/* A thread of no process is that with its number, if there is one. Else it is none: compare() in
- * audit.c ends what the kernel has there. */
-static void owner_check(struct thread *t)
-{
-	const struct process *p = process_with_pid(t->tid);
-
-	if (t->process < NR_PROCESSES && process_of(t)->state != PROCESS_FREE)
-		return;
-	print("recovery: thread %u was of process row %u, which is none\n", t->tid, t->process);
-	if (p != NULL) {
-		t->process = (uint16_t)process_index(p);
-		return;
-	}
-	t->alive = 0;
-	t->tid = 0;
-}
-
-static bool can_be(const struct thread *t)
-{
-	if (t->tid == 0 || t->tid % TID_STEP != thread_index(t))        /* Q1 */
-		return t->tid == 0 && !t->alive;
-	return !t->alive ||
-	       (t->process < NR_PROCESSES && process_of(t)->state != PROCESS_FREE);
-}
-
-/* A row that cannot be is that of the first thread of a process, if the kernel has that in the
- * slot, by the ids that it was told: the process lives on. Signals that it blocked or that were
- * pending and its name are lost. Of another thread what others wait for would be, too: clear_tid. */
-static bool made_again(struct thread *t)
-{
-	struct proc_info_request info = { .slot = FIRST_PROGRAM + thread_index(t) };
-	struct proc_public_get_request ids;
-	struct proc_public_get_reply word;
-	struct proc_info_reply lives;
-	const struct process *p;
-
-	if (sys_proc_info(&info, &lives) != 0)
-		return false;
-	ids.proc = lives.proc;
-	if (sys_proc_public_get(&ids, &word) != 0)
-		return false;
-	p = process_with_pid(word.word[PUBLIC_PID]);
-	if (p == NULL || p->pid == 0 || p->pid != word.word[PUBLIC_TID] ||
-	    p->pid % TID_STEP != thread_index(t))
-		return false;
-	print("recovery: thread %u was of process row %u and had number %u: its row is made anew\n",
-	      p->pid, t->process, t->tid);
-	*t = (struct thread){
-		.tid = p->pid, .generation = endpoint_gen(lives.proc),
-		.process = (uint16_t)process_index(p), .alive = 1, .wait = WAIT_NOT, .name = "?",
-	};
-	return true;
-}
-
-void threads_check(void)
-{
-	for (unsigned i = 0; i < NR_THREADS; i++) {
-		struct thread *t = &state.thread[i];
-
-		if (!can_be(t) && made_again(t))
-			continue;
-		tid_check(t);
-		if (!t->alive)
-			continue;
-		owner_check(t);
-		if (t->wait > WAIT_PAGE)
-			t->wait = WAIT_NOT;             /* audit.c has its call made anew */
-	}
 }
 
 void processes_count(const char *when)

@@ -97,10 +97,12 @@ def strange_thread(bed):
     first, size, process, tid, wait = numbers(
         'pm', state('thread[0]'), 'sizeof(struct thread)',
         *('&((struct thread *)0)->' + field for field in ('process', 'tid', 'wait')))
-    for at, value, said in ((process, b'\xee\xee', 'was of process row 61166 and'),
-                            (tid, b'\xee', 'its row is made anew'),
-                            (tid, bytes(4), 'had number 0: its row is made anew'),
-                            (0, b'text, ' * 8, 'its row is made anew'), (wait, b'\xee', '')):
+    for at, value, said in ((process, b'\xee\xee', 'of process row 61166$'),
+                            (tid, b'\xee', r'had number \d+, of process row \d+$'),
+                            (tid, bytes(4), r'had number 0, of process row \d+$'),
+                            (0, b'text, ' * 8, 'had number 1954047348.*is made anew'),
+                            (0, bytes(12), 'had number 0, of process row 0: its row is made anew'),
+                            (wait, b'\xee', '')):
         bed.guest.run(plant.SLEEPS)
         bed.write(PM, first + (bed.slot('sleep') - FIRST_PROGRAM) * size + at, value)
         bed.guest.run('service kill pm')
