@@ -58,6 +58,16 @@ static void t_priv_set_of_its_own(void)
 	desc()->calls = this;
 	GIVES(0, rs, priv_set, .priv = RS, .address = RAM_VA);
 	CHECK_EQ(privs[RS].desc.calls, this);
+	desc()->guardian = LOG;
+	GIVES(0, rs, priv_set, .priv = RS, .address = RAM_VA);
+	desc()->guardian = VFS;
+	GIVES(EINVAL, rs, priv_set, .priv = RS, .address = RAM_VA);
+	CHECK_EQ(privs[RS].desc.guardian, LOG);
+	GIVES(EINVAL, rs, priv_set, .priv = LOG, .address = RAM_VA);
+	proc_end(&procs[LOG]);
+	GIVES(0, rs, priv_set, .priv = LOG, .address = RAM_VA);
+	GIVES(0, rs, priv_set, .priv = RS, .address = RAM_VA);
+	CHECK_EQ(privs[RS].desc.guardian, VFS);
 }
 
 static void t_priv_set_fields(void)

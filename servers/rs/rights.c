@@ -227,16 +227,33 @@ void rights_doubt(unsigned id)
 	assert(are_right(id));
 }
 
+/* The kernel keeps its rights while it lives. Only when all others have theirs: then it is not rs
+ * that is wrong, which would have nobody else if it died of that. */
+static void begin_guard_anew(void)
+{
+	struct proc_freeze_request freeze = {
+		.proc = service_endpoint(ID_RSGUARD), .code = RS_CAUSE_OPERATOR << 16,
+	};
+
+	say("<4>rs: repaired: rights of %s", state.service[ID_RSGUARD].name);
+	if (sys_proc_freeze(&freeze) != 0)
+		say("<3>%s: cannot be frozen", state.service[ID_RSGUARD].name);
+}
+
 void rights_audit(void)
 {
+	const struct service *guard = &state.service[ID_RSGUARD];
+
 	rights_doubt(PRIV_PROGRAM);
 	for (unsigned id = 0; id < NR_SERVICES; id++)
-		if (manifest_of(id) != NULL && alive(&state.service[id]))
+		if (manifest_of(id) != NULL && alive(&state.service[id]) && id != ID_RSGUARD)
 			rights_doubt(id);
+	if (manifest_of(ID_RSGUARD) != NULL && alive(guard) && !are_right(ID_RSGUARD))
+		begin_guard_anew();
 }
 
 /* Who had wrong rights was refused what it needs, or has lost its claims of interrupt lines, and so
- * begins anew, but for rsguard; what was granted is asked for again. */
+ * begins anew; what was granted is asked for again. */
 static void set_again(unsigned id, bool repair)
 {
 	struct proc_freeze_request freeze = {
@@ -249,17 +266,16 @@ static void set_again(unsigned id, bool repair)
 		s->fresh |= s->granted[0].count != 0;
 		memset(s->granted, 0, sizeof(s->granted));
 	}
-	/* First: who has lost its lines and is not frozen would be found by nobody. rsguard has
-	 * none, and goes on: if we die of what follows there is nobody else. */
-	if (id != ID_RS && id != ID_RSGUARD && (repair || manifest_of(id)->nr_lines != 0) &&
+	/* First: who has lost its lines and is not frozen would be found by nobody. */
+	if (id != ID_RS && (repair || manifest_of(id)->nr_lines != 0) &&
 	    sys_proc_freeze(&freeze) != 0)
 		say("<3>%s: cannot be frozen", s->name);
 	if (rights_set(id) != 0)
 		say("<3>%s: the kernel does not take its rights", s->name);
 }
 
-/* The set has changed, or rs has died: whoever has other rights than he should. What routes there
- * are the kernel does not say. */
+/* The set has changed, or rs has died: whoever has other rights than he should, but for rsguard
+ * (rights_audit()). What routes there are the kernel does not say. */
 void rights_again(bool repair)
 {
 	err_t err = 0;
@@ -269,7 +285,7 @@ void rights_again(bool repair)
 	for (unsigned id = 0; id < NR_SERVICES; id++) {
 		const struct manifest *m = manifest_of(id);
 
-		if (m == NULL || !alive(&state.service[id]))
+		if (m == NULL || !alive(&state.service[id]) || id == ID_RSGUARD)
 			continue;
 		if (!are_right(id))
 			set_again(id, repair);

@@ -21,10 +21,12 @@ class Rights:
 
     def __init__(self, bed):
         self.bed = bed
-        self.step, self.size, self.at, self.sendrec_to, self.calls, self.mmio = count.numbers(
-            count.KERNEL, 'sizeof(privs[0])', 'sizeof(privs[0].desc)', '&privs[0].desc',
-            *('&((struct priv_desc *)0)->' + name for name in ('sendrec_to', 'calls', 'mmio')))
-        self.at -= count.KERNEL_BASE
+        self.step, self.size, at = count.numbers(
+            count.KERNEL, 'sizeof(privs[0])', 'sizeof(privs[0].desc)', '&privs[0].desc')
+        self.sendrec_to, self.calls, self.mmio, self.quantum, self.guardian = count.numbers(
+            count.KERNEL, *('&((struct priv_desc *)0)->' + name for name in
+                            ('sendrec_to', 'calls', 'mmio', 'quantum', 'guardian')))
+        self.at = at - count.KERNEL_BASE
         self.slot = {name: slot for slot, (name, _) in count.service_names().items()}
         self.slot['programs'] = PROGRAMS
 
@@ -38,6 +40,12 @@ class Rights:
     def put(self, name, field, value):
         with plant.standing(self.bed.guest) as stub:
             stub.write(self.place(name, field), value.to_bytes(8, 'little'))
+
+    def mistake(self):
+        """Code for manifest_priv(): all kernel calls, no messages, a quantum, the guardian is ext2."""
+        return (b'\x48\x83\x89' + self.calls.to_bytes(4, 'little') + b'\xff'
+                b'\xc6\x81' + self.quantum.to_bytes(4, 'little') + b'\x05'
+                b'\xc6\x81' + self.guardian.to_bytes(4, 'little') + b'\x08' + RET)
 
     def until(self, good):
         until(lambda: self.all() == good,
@@ -70,9 +78,9 @@ def planted(rights, good, name, field, value):
     assert out.count('repaired: rights') == 1, out
 
 
-def dies_in(guest, function, places):
-    """Words of the kernel's are overwritten; rs, which finds that out, jumps to address 0 where it
-    begins a function for the second time."""
+def stopped_in(guest, function, places, before, then):
+    """Words of the kernel's are overwritten; rs, which finds that out, stops where it begins a
+    function, once more than `before`; there gdb does `then`."""
     path = guest.workdir + '/gdb'
     guest.qmp('human-monitor-command', **{
         'command-line': 'gdbserver unix:%s,server=on,wait=off' % path})
@@ -81,7 +89,7 @@ def dies_in(guest, function, places):
                  *('set {unsigned long}%#x = 7' % at for at in places),
                  'maintenance packet Qqemu.PhyMemMode:0',
                  'hbreak *%#x if $cr3 == (unsigned long)procs[0].space->root * 4096'
-                 % RS_SYMBOLS[function], 'ignore 1 1', 'continue', 'set $rip = 0', 'delete',
+                 % RS_SYMBOLS[function], 'ignore 1 %d' % before, 'continue', then, 'delete',
                  'detach'):
         command += ['-ex', line]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -128,12 +136,28 @@ def main():
             rights.until(good)
             work(guest)
             assert guest.service('rs').deaths > before
-        with scenario('rs dies again when log and rsguard are to have their rights again'):
-            dies_in(guest, 'sys_priv_set', [rights.place(name, rights.sendrec_to)
-                                            for name in ('log', 'rsguard')])
+        with scenario('rsguard, whose rights stay while it lives, begins anew'):
+            before = guest.service('rsguard').deaths
+            planted(rights, good, 'rsguard', rights.sendrec_to, 7)
+            assert guest.service('rsguard').deaths == before + 1
+        with scenario('rs dies again when log and toy are to have their rights again'):
+            stopped_in(guest, 'sys_priv_set', [rights.place(name, rights.sendrec_to)
+                                               for name in ('log', 'toy')], 1, 'set $rip = 0')
             rights.until(good)
             work(guest)
             assert 'last defect: exception 14' in guest.service('rs').text
+        with scenario('rs is wrong about the rights of all when it mends them: its guardian stays'):
+            at = RS_SYMBOLS['manifest_priv']
+            wrong, place = rights.mistake(), bed.memory.physical(RS, at)
+            right = bed.memory.ram[place:place + len(wrong)]
+            stopped_in(guest, 'rights_again', [rights.place('log', rights.sendrec_to)], 0,
+                       'set {unsigned char[%d]}%#x = {%s}'
+                       % (len(wrong), at, ', '.join(map(str, wrong))))
+            until(lambda: rights.all()['log'] != good['log'])
+            assert rights.all()['rsguard'] == good['rsguard']
+            bed.write(RS, at, right)
+            rights.until(good)
+            work(guest)
         with scenario('what services come and go changes is no repair'):
             before = guest.service('rs').deaths
             guest.run('service start semaphore && service stop semaphore && '
