@@ -122,9 +122,11 @@ static void mend(struct thread *t)
 	      k.process != NULL ? k.tid : i, t->tid, t->process,
 	      k.process != NULL && !was_its ? ": its row is made anew" : "");
 	if (k.process == NULL) {                /* spaces_sweep() ends who is there */
-		t->alive = 0;
-		t->tid = led[i] != NONE ? state.process[led[i]].pid : 0;
-		t->process = led[i] != NONE ? led[i] : t->process;
+		*t = (struct thread){ .generation = t->generation };
+		if (led[i] != NONE) {
+			t->tid = state.process[led[i]].pid;
+			t->process = led[i];
+		}
 	} else if (was_its) {
 		t->alive = 1;
 		t->tid = k.tid;
