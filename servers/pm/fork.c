@@ -231,7 +231,7 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 	sched_tell(t, false);
 	write_tids(parent, t, req);
 	parent->unborn = endpoint_of(t);
-	parent->wait_arg[0] = thread_index(t);  /* for call_forked */
+	parent->wait_arg[0] = thread_index(t);  /* for vfork_release */
 	parent->wait_arg[1] = req->flags;
 	state.forks++;
 	reply->child = endpoint_of(t);
@@ -259,13 +259,14 @@ err_t do_pm_fork_undo(const struct call *c, const struct pm_fork_undo_request *r
 /* vfs has forwarded the parent's call: the child may run. */
 int64_t call_forked(struct thread *parent, const struct delivery *d)
 {
-	struct thread *t = &state.thread[parent->wait_arg[0] % NR_THREADS];
-	struct proc_resume_request req = { .proc = endpoint_of(t) };
-	uint32_t tid = t->tid;
+	struct proc_resume_request req = { .proc = parent->unborn };
+	struct thread *t = thread_of(req.proc);
+	uint32_t tid;
 
 	parent->unborn = (endpoint_t){ 0 };
-	if (!t->alive || sys_proc_resume(&req) != 0)
+	if (t == NULL || sys_proc_resume(&req) != 0)
 		return -EAGAIN;
+	tid = t->tid;
 	if (deliverable(t) || process_of(t)->stopped)
 		kick(t);                /* it was sent a signal before it began */
 	if (parent->wait_arg[1] & CLONE_VFORK_ && process_of(t)->vfork_thread != NONE) {
