@@ -42,7 +42,7 @@ class Rights:
             stub.write(self.place(name, field), value.to_bytes(8, 'little'))
 
     def mistake(self):
-        """Code for manifest_priv(): all kernel calls, no messages, a quantum, the guardian is ext2."""
+        """Code for manifest_priv(): all kernel calls, no messages, guarded by ext2."""
         return (b'\x48\x83\x89' + self.calls.to_bytes(4, 'little') + b'\xff'
                 b'\xc6\x81' + self.quantum.to_bytes(4, 'little') + b'\x05'
                 b'\xc6\x81' + self.guardian.to_bytes(4, 'little') + b'\x08' + RET)
