@@ -291,19 +291,32 @@ ROOT_BIN := $(COMMANDS:%=$(BUILD)/rootfs/usr/sbin/%) \
 	$(PROGRAMS:%=$(BUILD)/rootfs/usr/lib/skink/%) $(BENCHES:%=$(BUILD)/rootfs/usr/lib/skink/%)
 PROGRAM_CFLAGS := -O2 -g -std=gnu17 -static $(WARN) -I. -I$(GEN)
 
-$(BUILD)/commands/%.elf: commands/%/*.c lib/ipc.S Makefile $(GEN)/files.mk
+# What of Skink programs link: how they call services.
+PEER := $(BUILD)/commands/peer.a
+PEER_C := commands/peer.c lib/ipc.S $(addprefix $(GEN)/,$(filter %_client.c,$(GEN_C)))
+PEER_O := $(addprefix $(BUILD)/commands/,$(addsuffix .o,$(basename $(notdir $(PEER_C)))))
+$(PEER_O): $(BUILD)/commands/%.o: $$(filter $$(PERCENT)/$$*.c $$(PERCENT)/$$*.S,$(PEER_C)) \
+		lib/peer.h lib/ipc.h Makefile $(GEN)/files.mk
+	@mkdir -p $(@D)
+	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -c -o $@ $<
+
+$(PEER): $(PEER_O)
+	$(call say,AR)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+$(BUILD)/commands/%.elf: commands/%/*.c $(PEER) Makefile $(GEN)/files.mk
 	$(call say,PROGRAM)
 	@mkdir -p $(@D)
-	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c %.S,$^)
+	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -o $@ $(filter %.c,$^) $(PEER)
 
 $(COMMANDS:%=$(BUILD)/rootfs/usr/sbin/%): $(BUILD)/rootfs/usr/sbin/%: $(BUILD)/commands/%.elf
 	@mkdir -p $(@D)
 	$(Q)$(OBJCOPY) --strip-all $< $@
 
-$(BUILD)/rootfs/usr/lib/skink/%: tests/programs/%.c lib/ipc.S Makefile $(GEN)/files.mk
+$(BUILD)/rootfs/usr/lib/skink/%: tests/programs/%.c $(PEER) Makefile $(GEN)/files.mk
 	$(call say,PROGRAM)
 	@mkdir -p $(@D)
-	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -s -pthread -o $@ $< lib/ipc.S
+	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -s -pthread -o $@ $< $(PEER)
 
 $(PROGRAM_DIRS:%=$(BUILD)/rootfs/usr/lib/skink/%): $(BUILD)/rootfs/usr/lib/skink/%: \
 		$$(wildcard tests/programs/$$*/*.[ch]) Makefile

@@ -38,7 +38,11 @@ struct stub {
 /* Send, wait, copy the reply out. An idempotent call is sent again to the successor of a server
  * that died; another returns -EDEADPEER, and the next call finds the successor. That is the
  * kernel's word alone: if a server answers so, it is -ESRCH; but if rs does, it has lost the
- * question, and what is idempotent is asked once more. */
+ * question, and what is idempotent is asked once more.
+ *
+ * In programs (commands/peer.c) any server may have lost the question, an answer that the contract
+ * does not allow is asked for again, as after a death, and is -EPROTO in the end. -ENOLINK: the
+ * service does not run, and will not within 5 s. */
 err_t peer_call(struct peer *to, const struct stub *stub, const void *request, void *reply,
 		const volatile void *range, size_t len) MUST_CHECK;
 

@@ -15,12 +15,13 @@
 #include <lib/ring.h>
 #include <lib/server.h>
 
-enum { SERIAL_READS = 16 };
-
 /* In the driver's state. */
 struct serial_line {
 	struct ring_server ring;
-	uint32_t reads[SERIAL_READS], nr_reads; /* requests that wait for input */
+	uint32_t has_read, read;                /* a request that waits for input: its id, */
+	uint32_t after;                         /* and the number of the answer that it follows */
+	uint32_t has_given, number;             /* the last answer with something in it */
+	struct serial_read_reply given;
 	struct ring_entry held;                 /* a write that is being taken, */
 	uint32_t has_held, taken;               /* and how much of it has been */
 };
@@ -38,10 +39,12 @@ struct serial_driver {
 };
 
 void serial_server_init(struct serial_line *l, const struct serial_driver *d, enum start_kind kind);
+/* Of one that was kept: can it be? */
+bool serial_line_fits(const struct serial_line *l);
 void serial_notified(uint64_t services);
 /* Whatever can go on goes on. Commits. */
 void serial_work(void);
-/* At each heartbeat: that, and the read that has waited longest is answered, if with nothing. */
+/* At each heartbeat: that, and the read that waits is answered, if with nothing. */
 void serial_audit(void);
 
 #endif

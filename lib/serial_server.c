@@ -24,6 +24,7 @@ static volatile struct ring_memory *memory;
 static struct peer vm = PEER("vm");
 static endpoint_t tty;
 static bool changed;                    /* there is something to publish */
+static const struct serial_read_reply nothing;
 
 static void set(uint32_t *at, uint32_t value)
 {
@@ -95,16 +96,25 @@ static void hold_write(const struct ring_entry *e)
 	set(&line->has_held, 1);
 }
 
+static void answer_read(const struct serial_read_reply *reply)
+{
+	answer(line->read, 0, reply, sizeof(*reply));
+	set(&line->has_read, 0);
+}
+
 static void hold_read(const struct ring_entry *e)
 {
 	const struct serial_read_request *req = (const void *)e->w;
 
-	if (req->line != 0 || line->nr_reads == SERIAL_READS) {
-		answer(e->id, req->line != 0 ? -ENXIO : -EAGAIN, NULL, 0);
+	if (req->line != 0) {
+		answer(e->id, -ENXIO, NULL, 0);
 		return;
 	}
-	set(&line->reads[line->nr_reads], e->id);
-	set(&line->nr_reads, line->nr_reads + 1);
+	if (line->has_read)
+		answer_read(&nothing);
+	set(&line->read, e->id);
+	set(&line->after, req->number);
+	set(&line->has_read, 1);
 }
 
 static void tell_window(const struct ring_entry *e)
@@ -153,24 +163,22 @@ static void take(const struct ring_entry *e)
 	}
 }
 
-static void answer_read(const struct serial_read_reply *reply)
+/* What was given last is kept until the next read says that it has come: answers get lost. */
+static void give(void)
 {
-	answer(line->reads[0], 0, reply, sizeof(*reply));
-	for (uint32_t i = 1; i < line->nr_reads; i++)
-		set(&line->reads[i - 1], line->reads[i]);
-	set(&line->nr_reads, line->nr_reads - 1);
-}
+	struct serial_read_reply reply = { .len = 0 };
 
-static void answer_reads(void)
-{
-	while (line->nr_reads > 0) {
-		struct serial_read_reply reply = { .len = 0 };
-
+	if (!line->has_read)
+		return;
+	if (!line->has_given || line->number != line->after + 1) {
 		reply.len = driver->get(reply.byte, sizeof(reply.byte), &reply.flags);
 		if (reply.len == 0 && reply.flags == 0)
 			return;
-		answer_read(&reply);
+		state_memcpy(&line->given, &reply, sizeof(reply));
+		set(&line->number, line->after + 1);
+		set(&line->has_given, 1);
 	}
+	answer_read(&line->given);
 }
 
 static void publish(void)
@@ -196,14 +204,14 @@ void serial_work(void)
 		if (err == 0)
 			take(&e);
 		if (err == -ECONNRESET) {
-			set(&line->nr_reads, 0);
+			set(&line->has_read, 0);
 			set(&line->has_held, 0);
 			changed = true;
 		}
 		if (undo_used() > UNDO_ENTRIES / 2)
 			undo_commit();
 	}
-	answer_reads();
+	give();
 	publish();
 }
 
@@ -212,14 +220,14 @@ void serial_work(void)
 static void count_held(void)
 {
 	const struct ring_server *ring = &line->ring;
-	uint32_t open = ring->accepted - ring->completed, held = line->nr_reads + line->has_held;
+	uint32_t open = ring->accepted - ring->completed, held = line->has_read + line->has_held;
 
 	if (memory == NULL || (ring->fresh == 0 && open == held) ||
 	    memory->client_epoch != ring->epoch)        /* tty has done so: ring_accept() sees it */
 		return;
 	if (ring->fresh != 1)
 		print("repaired: of %u requests that are open %u are known\n", open, held);
-	set(&line->nr_reads, 0);
+	set(&line->has_read, 0);
 	set(&line->has_held, 0);
 	ring_server_reset(&line->ring, memory);
 	changed = true;
@@ -227,13 +235,17 @@ static void count_held(void)
 
 void serial_audit(void)
 {
-	static const struct serial_read_reply nothing;
-
 	count_held();
 	serial_work();
-	if (memory != NULL && line->nr_reads > 0)
+	if (memory != NULL && line->has_read)
 		answer_read(&nothing);
 	publish();
+}
+
+bool serial_line_fits(const struct serial_line *l)
+{
+	return l->has_read <= 1 && l->has_given <= 1 &&
+	       serial_answer_fits(SERIAL_READ, 0, NULL, &l->given, 0);
 }
 
 void serial_notified(uint64_t services)

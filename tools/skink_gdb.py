@@ -237,16 +237,16 @@ class Waits(gdb.Command):
                 int(line['pgrp']), int(line['termios']['lflag'])))
         for n in range(state['wire'].type.range()[1] + 1):
             wire = state['wire'][n]
-            print('    wire %d: reads out %d, submitted %d, answers taken %d of %d, open %#x' % (
-                n, int(wire['reads_out']), int(wire['ring']['submitted']),
+            print('    wire %d: read out %d, submitted %d, answers taken %d of %d, open %#x' % (
+                n, int(wire['read_out']), int(wire['ring']['submitted']),
                 int(wire['ring']['taken']),
                 int(gdb.parse_and_eval('wire_memory[%d].completed' % n)),
                 int(wire['ring']['used'])))
 
     def uart(self):
         state = gdb.parse_and_eval('state')
-        print('    in %s, out %s, reads held %d, write held %d' % (
-            fill(state, 'in_'), fill(state, 'out_'), int(state['line']['nr_reads']),
+        print('    in %s, out %s, read held %d, write held %d' % (
+            fill(state, 'in_'), fill(state, 'out_'), int(state['line']['has_read']),
             int(state['line']['has_held'])))
 
 

@@ -19,10 +19,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <commands/ask.h>
 #include <commands/crash_name.h>
 #include <contract/rs.h>
-#include <lib/service_ids.h>
+#include <lib/peer.h>
 
 enum { PAUSE_S = 10, COUNT_DEFAULT = 16, PART = 64 * 1024 };
 
@@ -31,6 +30,7 @@ enum { PAUSE_S = 10, COUNT_DEFAULT = 16, PART = 64 * 1024 };
 static const char *folder = CRASH_FOLDER;
 static unsigned long most = COUNT_DEFAULT;
 static struct kept_crash got;
+static struct peer rs = PEER("rs");
 
 static void complain(const char *what)
 {
@@ -38,12 +38,6 @@ static void complain(const char *what)
 }
 
 /* ---- what rs has ---- */
-
-static err_t ask(uint32_t type, const void *req, size_t req_size, void *reply, size_t reply_size,
-		 void *range, size_t len)
-{
-	return ask_at(FIRST_ENDPOINT(ID_RS), type, req, req_size, reply, reply_size, range, len);
-}
 
 /* Do the numbers fit what has come? */
 static bool is_whole(uint32_t size)
@@ -72,8 +66,8 @@ static bool fetch(uint32_t number, uint32_t size)
 		struct rs_crash_read_request req = { .number = number, .offset = done };
 		struct rs_crash_read_reply reply;
 
-		if (ask(RS_CRASH_READ, &req, sizeof(req), &reply, sizeof(reply), part, PART) != 0 ||
-		    reply.done == 0 || reply.done > PART || reply.done > size - done)
+		if (rs_crash_read(&rs, &req, part, PART, &reply) != 0 || reply.done == 0 ||
+		    reply.done > PART || reply.done > size - done)
 			return false;
 		memcpy((char *)&got + done, part, reply.done);
 		done += reply.done;
@@ -202,7 +196,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	for (;;) {
-		err = ask(RS_CRASH_NEXT, &req, sizeof(req), &next, sizeof(next), NULL, 0);
+		err = rs_crash_next(&rs, &req, &next);
 		if (err == -EINTR || err == -ERECOVERED)
 			continue;
 		if (err != 0) {

@@ -2,7 +2,7 @@
  * main.c - faults in services, by hand and in scripts.
  *
  * Job:      inject NAME bit|delete|branch|stop|hang [SEED [ADDRESS]] | undo NUMBER | list.
- * Speaks:   contracts/inject; ask.h.
+ * Speaks:   contracts/inject.
  * Touches:  nothing.
  * Trusts:   nothing.
  * On crash: it is a program: nothing depends on it.
@@ -13,8 +13,8 @@
 #include <string.h>
 #include <time.h>
 
-#include <commands/ask.h>
 #include <contract/inject.h>
+#include <lib/peer.h>
 
 static const char *const kinds[] = {
 	[INJECT_KIND_BIT] = "bit", [INJECT_KIND_DELETE] = "delete", [INJECT_KIND_BRANCH] = "branch",
@@ -22,21 +22,14 @@ static const char *const kinds[] = {
 };
 enum { KINDS = INJECT_KIND_LAST + 1 };
 
-static err_t ask(uint32_t type, const void *req, size_t req_size, void *reply, size_t reply_size)
-{
-	endpoint_t inject;
-
-	if (find_service("inject", &inject) != 0)
-		return -ENOTCONN;
-	return ask_at(inject, type, req, req_size, reply, reply_size, NULL, 0);
-}
+static struct peer service = PEER("inject");
 
 static int failed(const char *what, err_t err)
 {
 	const char *text = strerror(-err);
 
 	switch (-err) {
-	case ENOTCONN:
+	case ENOLINK:
 		text = "the service does not run (service start inject)";
 		break;
 	case EPERM:
@@ -96,7 +89,7 @@ static int plant(const char *name, uint32_t kind, uint32_t seed, uint64_t addres
 	if (strlen(name) >= sizeof(req.name))
 		return failed(name, -ENOENT);
 	strcpy(req.name, name);
-	err = ask(INJECT_PLANT, &req, sizeof(req), &reply, sizeof(reply));
+	err = inject_plant(&service, &req, &reply);
 	if (err != 0)
 		return failed(name, err);
 	printf("%u: %s at 0x%llx, %s (seed %u):", reply.number, name,
@@ -117,7 +110,7 @@ static int undo(const char *text)
 	if (!read_number(text, &number) || number > UINT32_MAX)
 		return usage();
 	req = (struct inject_undo_request){ .number = (uint32_t)number };
-	err = ask(INJECT_UNDO, &req, sizeof(req), &req, 0);
+	err = inject_undo(&service, &req);
 	return err == 0 ? 0 : failed(text, err);
 }
 
@@ -129,7 +122,7 @@ static int list(void)
 	for (uint32_t index = 0; err == 0; index++) {
 		struct inject_list_request req = { .index = index };
 
-		err = ask(INJECT_LIST, &req, sizeof(req), &reply, sizeof(reply));
+		err = inject_list(&service, &req, &reply);
 		if (err == 0)
 			printf("%4u %-12s 0x%08llx %-6s %s\n", reply.number, reply.name,
 			       (unsigned long long)reply.address,

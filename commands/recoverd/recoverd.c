@@ -18,8 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <commands/ask.h>
-#include <lib/service_ids.h>
+struct peer rs = PEER("rs");
 
 static volatile sig_atomic_t anew;
 
@@ -68,8 +67,7 @@ int main(int argc, char **argv)
 			anew = 0;
 			stage_scripts(&o);
 		}
-		err = ask_at(FIRST_ENDPOINT(ID_RS), RS_SCRIPT_NEXT, NULL, 0, &next, sizeof(next),
-			     NULL, 0);
+		err = rs_script_next(&rs, &next);
 		if (err == 0) {
 			begin(&next, &o);
 		} else if (err != -EINTR && err != -ERECOVERED) {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include <contract/rs.h>
+#include <lib/peer.h>
 
 #define SCRIPTS "/etc/skink/recover.d"
 
@@ -24,5 +25,7 @@ void stage_scripts(const struct outside *o);
 void run_script(const struct rs_script_next_reply *q, const struct outside *o);
 
 void complain(const char *what);
+
+extern struct peer rs;
 
 #endif

@@ -21,9 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <commands/ask.h>
-#include <lib/service_ids.h>
-
 #define LOG_FILE "var/log/recover.log"
 
 enum { WORDS = 16, NUMBER = 12, PRINTED = 16 * 1024, HEAD = 160 };
@@ -142,8 +139,7 @@ void run_script(const struct rs_script_next_reply *q, const struct outside *o)
 		become_script(q, o, out);
 	if (pid > 0)
 		done.status = wait_for(pid, q->limit_s);
-	while (ask_at(FIRST_ENDPOINT(ID_RS), RS_SCRIPT_DONE, &done, sizeof(done), &done, 0, NULL,
-		      0) == -EINTR)
+	while (rs_script_done(&rs, &done) == -EINTR)
 		;
 	report(q, o, done.status, out);
 }

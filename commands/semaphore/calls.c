@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * calls.c - semaphores for programs: what a program links.
  *
- * Job:      finds the service by its name and calls it.
- * Speaks:   contracts/semaphore; ask.h.
+ * Job:      calls the service as its contract says.
+ * Speaks:   contracts/semaphore.
  * Touches:  errno.
  * Trusts:   nothing.
  * On crash: a recovery of the service is not seen. After a fresh start it has another endpoint and
@@ -13,36 +13,23 @@
 #include <errno.h>
 #include <string.h>
 
-#include <commands/ask.h>
 #include <contract/semaphore.h>
+#include <lib/peer.h>
 
-static endpoint_t service;              /* as it was found last */
+static struct peer service = PEER("semaphore");
 
-static err_t find(void)
+static int result(err_t err)
 {
-	err_t err = find_service("semaphore", &service);
-
-	return err == -ENOENT ? -ESRCH : err;
-}
-
-/* One call; an id of an earlier life is no semaphore's, so that one can be asked again. */
-static int ask(uint32_t type, const void *req, size_t req_size, void *reply, size_t reply_size)
-{
-	err_t err = service.v == 0 ? find() : 0;
-
-	if (err == 0)
-		err = ask_at(service, type, req, req_size, reply, reply_size, NULL, 0);
-	if (err == -EDEADPEER) {
-		err = find();
-		if (err == 0 && type == SEMAPHORE_OPEN)
-			err = ask_at(service, type, req, req_size, reply, reply_size, NULL, 0);
-		else if (err == 0)
-			err = -EIDRM;
-	}
 	if (err == 0)
 		return 0;
-	errno = err == -EDEADPEER ? ESRCH : err == -ERECOVERED ? EIO : -err;
+	errno = err == -ENOLINK ? ESRCH : err == -ERECOVERED ? EIO : -err;
 	return -1;
+}
+
+/* Of what is not asked again: an id of an earlier life is no semaphore's. */
+static int result_of_id(err_t err)
+{
+	return result(err == -EDEADPEER ? -EIDRM : err);
 }
 
 int64_t skink_semaphore_open(const char *name, uint32_t value)
@@ -55,7 +42,7 @@ int64_t skink_semaphore_open(const char *name, uint32_t value)
 		return -1;
 	}
 	strcpy(req.name, name);
-	if (ask(SEMAPHORE_OPEN, &req, sizeof(req), &reply, sizeof(reply)) != 0)
+	if (result(semaphore_open(&service, &req, &reply)) != 0)
 		return -1;
 	return reply.id;
 }
@@ -64,21 +51,21 @@ int skink_semaphore_down(int64_t id, bool wait)
 {
 	struct semaphore_down_request req = { .id = (uint32_t)id, .wait = wait };
 
-	return ask(SEMAPHORE_DOWN, &req, sizeof(req), &req, 0);
+	return result_of_id(semaphore_down(&service, &req));
 }
 
 int skink_semaphore_up(int64_t id)
 {
 	struct semaphore_up_request req = { .id = (uint32_t)id };
 
-	return ask(SEMAPHORE_UP, &req, sizeof(req), &req, 0);
+	return result_of_id(semaphore_up(&service, &req));
 }
 
 int skink_semaphore_remove(int64_t id)
 {
 	struct semaphore_remove_request req = { .id = (uint32_t)id };
 
-	return ask(SEMAPHORE_REMOVE, &req, sizeof(req), &req, 0);
+	return result_of_id(semaphore_remove(&service, &req));
 }
 
 int skink_semaphore_list(uint32_t *index, struct semaphore_info *info)
@@ -86,7 +73,7 @@ int skink_semaphore_list(uint32_t *index, struct semaphore_info *info)
 	struct semaphore_list_request req = { .index = *index };
 	struct semaphore_list_reply reply;
 
-	if (ask(SEMAPHORE_LIST, &req, sizeof(req), &reply, sizeof(reply)) != 0)
+	if (result(semaphore_list(&service, &req, &reply)) != 0)
 		return -1;
 	*info = (struct semaphore_info){
 		.id = reply.id, .value = reply.value, .waiting = reply.waiting,

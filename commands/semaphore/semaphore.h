@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause
- * semaphore.h - semaphores for programs: link calls.c and lib/ipc.S.
+ * semaphore.h - semaphores for programs: link calls.c and build/commands/peer.a.
  *
  * All return -1 and set errno if it cannot be done. ESRCH: the service does not run.
  */

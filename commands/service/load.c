@@ -20,8 +20,6 @@
 #include <unistd.h>
 
 #include <contract/rs.h>
-#include <lib/ipc.h>
-#include <lib/service_ids.h>
 
 enum { TEXT_MAX = 16 * 1024, PATH_ROOM = 512, LINE_ROOM = 256 };
 
@@ -108,7 +106,7 @@ static int refused(const char *manifest, const char *program)
 {
 	static char text[128] __attribute__((aligned(128)));
 	struct rs_refusal_reply r;
-	err_t err = ask(ID_RS, RS_REFUSAL, NULL, 0, &r, sizeof(r), text, sizeof(text));
+	err_t err = rs_refusal(&rs, text, sizeof(text), &r);
 
 	if (err != 0)
 		return fail(manifest, err);
@@ -117,16 +115,6 @@ static int refused(const char *manifest, const char *program)
 	else
 		fprintf(stderr, "service: %s: %.*s\n", program, (int)r.done, text);
 	return 1;
-}
-
-static err_t hand_over(uint32_t type, const void *req, size_t size)
-{
-	struct message m = { .peer = FIRST_ENDPOINT(ID_RS), .type = type };
-	err_t err;
-
-	memcpy(m.w, req, size);
-	err = ipc_sendrec(&m, data.bytes, data.len | CALL_LEND_READ);
-	return err != 0 ? err : (err_t)m.type;
 }
 
 static int result(err_t err, const char *manifest, const char *program)
@@ -169,7 +157,7 @@ int load(const char *manifest, const char *program)
 		fprintf(stderr, "service: %s: it is empty\n", program);
 		return 1;
 	}
-	return result(hand_over(RS_LOAD, &req, sizeof(req)), manifest, program);
+	return result(rs_load(&rs, &req, data.bytes, data.len), manifest, program);
 }
 
 bool is_path(const char *name)
@@ -193,7 +181,7 @@ int remove_service(const char *name)
 	if (strlen(name) >= sizeof(req.name))
 		return fail(name, -ENOENT);
 	strcpy(req.name, name);
-	err = ask(ID_RS, RS_REMOVE, &req, sizeof(req), &req, 0, NULL, 0);
+	err = rs_remove(&rs, &req);
 	switch (-err) {
 	case EBUSY:
 		fprintf(stderr, "service: %s: it runs, or others need it "
@@ -237,7 +225,7 @@ int update(const char *name, const char *program)
 		fprintf(stderr, "service: %s: it is empty\n", program);
 		return 1;
 	}
-	err = hand_over(RS_UPDATE, &req, sizeof(req));
+	err = rs_update(&rs, &req, data.bytes, data.len);
 	switch (-err) {
 	case EOPNOTSUPP:
 		fprintf(stderr, "service: %s: it keeps state: that needs live update, which is not "
@@ -275,7 +263,7 @@ int reload(const char *name, const char *manifest)
 			data.len);
 		return 1;
 	}
-	err = hand_over(RS_RELOAD, &req, sizeof(req));
+	err = rs_reload(&rs, &req, data.bytes, data.len);
 	if (err == -EOPNOTSUPP) {
 		fprintf(stderr, "service: %s: it is as the image has it\n", name);
 		return 1;

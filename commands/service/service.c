@@ -18,30 +18,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <commands/ask.h>
 #include <contract/is.h>
 #include <contract/log.h>
 #include <contract/rs.h>
-#include <lib/service_ids.h>
 
-enum { DUMP_ROOM = 256 * 1024 };
+enum { DUMP_ROOM = 256 * 1024, LOG_ROOM = 8192 };
 
 static char text[DUMP_ROOM];
 
-/* One that is never started afresh, or hardly ever: rs and log. A question that it has lost is
- * asked again. */
-err_t ask(unsigned id, uint32_t type, const void *req, size_t req_size, void *reply,
-	  size_t reply_size, void *range, size_t len)
-{
-	bool asks = id == ID_LOG || type == RS_LIST || type == RS_STATUS || type == RS_STATS ||
-		    type == RS_RIGHTS;
-	err_t err = ask_at(FIRST_ENDPOINT(id), type, req, req_size, reply, reply_size, range, len);
-
-	if (err == -EDEADPEER && asks)
-		err = ask_at(FIRST_ENDPOINT(id), type, req, req_size, reply, reply_size, range,
-			     len);
-	return err;
-}
+struct peer rs = PEER("rs");
+static struct peer is_server = PEER("is"), log_server = PEER("log");
 
 static const char *error_text(err_t err)
 {
@@ -58,7 +44,7 @@ static const char *error_text(err_t err)
 		return "already running";
 	case ESRCH:
 		return "not running";
-	case ENOLINK:                   /* of find_is() */
+	case ENOLINK:
 		return "is, who would know, does not run (service start is)";
 	case EBUSY:
 		return "it cannot be stopped: other services or all programs need it";
@@ -121,7 +107,7 @@ static int list(void)
 	printf("%-12s %3s %4s %-9s %8s %9s  %s\n", "NAME", "ID", "RANK", "STATE", "RESTARTS",
 	       "RECOVERED", "LAST DEFECT");
 	for (;; req.index++) {
-		err = ask(ID_RS, RS_LIST, &req, sizeof(req), &r, sizeof(r), NULL, 0);
+		err = rs_list(&rs, &req, &r);
 		if (err != 0)
 			break;
 		printf("%-12.16s %3u %4u %-9s %8u %9u", r.name, r.priv, r.rank,
@@ -141,7 +127,7 @@ static int look_up(const char *name, struct rs_status_reply *r)
 
 	if (!name_fits(req.name, sizeof(req.name), name))
 		return 1;
-	err = ask(ID_RS, RS_STATUS, &req, sizeof(req), r, sizeof(*r), NULL, 0);
+	err = rs_status(&rs, &req, r);
 	return err != 0 ? fail(name, err) : 0;
 }
 
@@ -163,46 +149,69 @@ static int status(const char *name)
 	return 0;
 }
 
-/* start, stop, restart: they have the same request. */
-static int change(uint32_t type, const char *name)
-{
-	struct rs_start_request req = { 0 };
-	err_t err;
+/* Calls that a name is all of. */
+#define BY_NAME(call)						\
+static err_t call##_by_name(const char *name)			\
+{								\
+	struct rs_##call##_request req = { 0 };			\
+								\
+	strcpy(req.name, name);					\
+	return rs_##call(&rs, &req);				\
+}
+BY_NAME(start)
+BY_NAME(stop)
+BY_NAME(restart)
+BY_NAME(recover)
+BY_NAME(refresh)
+BY_NAME(degrade)
 
-	if (!name_fits(req.name, sizeof(req.name), name))
-		return 1;
-	err = ask(ID_RS, type, &req, sizeof(req), &req, 0, NULL, 0);
-	if (type == RS_RECOVER && err == -EOPNOTSUPP) {
-		fprintf(stderr, "service: %s: it keeps no state (service refresh %s starts it "
-			"afresh), or its guardian is not there\n", name, name);
-		return 1;
-	}
-	if (type == RS_DEGRADE && err == -EBUSY) {
-		fprintf(stderr, "service: %s: programs or the root file system cannot do without "
-			"it\n", name);
-		return 1;
-	}
-	if (type == RS_RESTART && err == -EBUSY) {
-		fprintf(stderr, "service: %s: it would forget what programs have there (service "
-			"kill %s lets it recover, service refresh %s has it forget)\n",
-			name, name, name);
-		return 1;
-	}
-	return err == 0 ? 0 : fail(name, err);
+enum { START };
+static const struct change {
+	const char *verb;
+	err_t (*call)(const char *name);
+	int error;                      /* that means more here than elsewhere */
+	const char *text;
+} changes[] = {
+	[START] = { "start", start_by_name, 0, NULL },
+	{ "stop", stop_by_name, 0, NULL },
+	{ "restart", restart_by_name, EBUSY, "it would forget what programs have there "
+	  "(service kill lets it recover, service refresh has it forget)" },
+	{ "recover", recover_by_name, EOPNOTSUPP, "it keeps no state (service refresh starts it "
+	  "afresh), or its guardian is not there" },
+	{ "degrade", degrade_by_name, EBUSY, "programs or the root file system cannot do without "
+	  "it" },
+};
+
+static bool is_name(const char *name)
+{
+	if (strlen(name) < sizeof(((struct rs_start_request *)0)->name))
+		return true;
+	fail(name, -ENOENT);
+	return false;
+}
+
+static int change(const struct change *c, const char *name)
+{
+	err_t err = is_name(name) ? c->call(name) : 1;
+
+	if (err < 0 && err == -c->error)
+		fprintf(stderr, "service: %s: %s\n", name, c->text);
+	else if (err < 0)
+		fail(name, err);
+	return err != 0;
 }
 
 static int refresh(const char *name)
 {
-	struct rs_refresh_request req = { 0 };
 	err_t err;
 
-	if (!name_fits(req.name, sizeof(req.name), name))
+	if (!is_name(name))
 		return 1;
-	err = ask(ID_RS, RS_RESTART, &req, sizeof(req), &req, 0, NULL, 0);
+	err = restart_by_name(name);
 	if (err == -EBUSY && strcmp(name, "rs") != 0) {
 		fprintf(stderr, "service: %s: programs lose what they have there; vm, pm and vfs "
 			"have all: without them all programs end\n", name);
-		err = ask(ID_RS, RS_REFRESH, &req, sizeof(req), &req, 0, NULL, 0);
+		err = refresh_by_name(name);
 	}
 	return err == 0 ? 0 : fail(name, err);
 }
@@ -218,9 +227,9 @@ static int start(const char *name, const char *program)
 		return load(name, program);
 	snprintf(req.name, sizeof(req.name), "%.15s", name);
 	if (strcmp(req.name, name) == 0 && find_manifest(name, path, sizeof(path)) &&
-	    ask(ID_RS, RS_STATUS, &req, sizeof(req), &r, sizeof(r), NULL, 0) == -ENOENT)
+	    rs_status(&rs, &req, &r) == -ENOENT)
 		return load(path, NULL);
-	return change(RS_START, name);
+	return change(&changes[START], name);
 }
 
 static const char *const signals[] = {
@@ -259,7 +268,7 @@ static int kill_service(int argc, char **argv)
 	}
 	if (!name_fits(req.name, sizeof(req.name), name))
 		return 1;
-	err = ask(ID_RS, RS_KILL, &req, sizeof(req), &req, 0, NULL, 0);
+	err = rs_kill(&rs, &req);
 	return err == 0 ? 0 : fail(name, err);
 }
 
@@ -272,7 +281,7 @@ static int stats(const char *name)
 
 	if (name != NULL && !name_fits(req.name, sizeof(req.name), name))
 		return 1;
-	err = ask(ID_RS, RS_STATS, &req, sizeof(req), &r, sizeof(r), NULL, 0);
+	err = rs_stats(&rs, &req, &r);
 	if (err != 0)
 		return fail(name != NULL ? name : "rs", err);
 	if (name == NULL)
@@ -334,7 +343,7 @@ static int show_log(const char *name)
 	unsigned shown = 0;
 
 	for (;;) {
-		err_t err = ask(ID_LOG, LOG_READ, &req, sizeof(req), &r, sizeof(r), text, 8192);
+		err_t err = log_read(&log_server, &req, text, LOG_ROOM, &r);
 
 		if (err != 0)
 			return fail("log", err);
@@ -348,41 +357,6 @@ static int show_log(const char *name)
 
 /* ---- dumps ---- */
 
-/* Where is is, when it runs: it is waited for 5 s, if it is about to. rs tells nobody when. */
-static err_t find_is(endpoint_t *is)
-{
-	enum { TRIES = 100, TRY_US = 50 * 1000 };
-	struct rs_status_request req = { .name = "is" };
-	struct rs_status_reply r = { .state = RS_STATE_DEAD };
-	err_t err = 0;
-
-	for (unsigned n = 0; n < TRIES && err == 0; n++) {
-		err = ask(ID_RS, RS_STATUS, &req, sizeof(req), &r, sizeof(r), NULL, 0);
-		if (r.state != RS_STATE_STARTING && r.state != RS_STATE_DEAD)
-			break;
-		usleep(TRY_US);
-	}
-	*is = r.who;
-	return err != 0 ? err : r.who.v == ENDPOINT_NONE.v ? -ENOLINK : 0;
-}
-
-/* One call to is. It only reads and keeps nothing: asked again if it dies of it. */
-static err_t ask_is(uint32_t type, const void *req, size_t req_size, void *reply,
-		    size_t reply_size, size_t room)
-{
-	enum { ASKED_AGAIN = 2 };
-	endpoint_t is;
-	err_t err = find_is(&is);
-
-	for (unsigned n = 0; err == 0 && n <= ASKED_AGAIN; n++) {
-		err = ask_at(is, type, req, req_size, reply, reply_size, text, room);
-		if (err != -EDEADPEER)
-			break;
-		err = n < ASKED_AGAIN ? find_is(&is) : err;
-	}
-	return err;
-}
-
 static int dump_list(void)
 {
 	struct is_page_request req = { 0 };
@@ -391,7 +365,7 @@ static int dump_list(void)
 
 	printf("service dump NAME: all about one service, or one of\n");
 	for (;; req.index++) {
-		err = ask_is(IS_PAGE, &req, sizeof(req), &r, sizeof(r), 0);
+		err = is_page(&is_server, &req, &r);
 		if (err != 0)
 			break;
 		if (r.key != 0)
@@ -404,17 +378,22 @@ static int dump_list(void)
 
 static int dump(const char *name)
 {
-	struct is_service_request req = { 0 };
+	struct is_service_request one = { 0 };
+	struct is_dump_request page = { 0 };
 	struct is_service_reply r = { 0 };
+	struct is_dump_reply p = { 0 };
 	err_t err;
 
 	if (name == NULL)
 		return dump_list();
-	if (!name_fits(req.name, sizeof(req.name), name))
+	if (!name_fits(one.name, sizeof(one.name), name))
 		return 1;
-	err = ask_is(IS_SERVICE, &req, sizeof(req), &r, sizeof(r), sizeof(text));
-	if (err == -ENOENT)
-		err = ask_is(IS_DUMP, &req, sizeof(req), &r, sizeof(r), sizeof(text));
+	strcpy(page.name, name);
+	err = is_service(&is_server, &one, text, sizeof(text), &r);
+	if (err == -ENOENT) {
+		err = is_dump(&is_server, &page, text, sizeof(text), &p);
+		r = (struct is_service_reply){ .done = p.done, .size = p.size };
+	}
 	if (err == -ENOENT) {
 		fprintf(stderr, "service: dump: %s: no such service, and no such page\n", name);
 		return 1;
@@ -435,7 +414,7 @@ static int rights(const char *name)
 
 	if (!name_fits(req.name, sizeof(req.name), name))
 		return 1;
-	err = ask_is(IS_RIGHTS, &req, sizeof(req), &r, sizeof(r), sizeof(text));
+	err = is_rights(&is_server, &req, text, sizeof(text), &r);
 	if (err != 0)
 		return fail(name, err);
 	fwrite(text, 1, r.done, stdout);
@@ -500,18 +479,13 @@ int main(int argc, char **argv)
 		return reload(argv[2], argv[3]);
 	if (argc == 3 && strcmp(verb, "rights") == 0)
 		return rights(argv[2]);
-	if (argc == 3 && strcmp(verb, "stop") == 0)
-		return change(RS_STOP, argv[2]);
-	if (argc == 3 && strcmp(verb, "restart") == 0)
-		return change(RS_RESTART, argv[2]);
 	if (argc == 3 && strcmp(verb, "refresh") == 0)
 		return refresh(argv[2]);
-	if (argc == 3 && strcmp(verb, "recover") == 0)
-		return change(RS_RECOVER, argv[2]);
-	if (argc == 3 && strcmp(verb, "degrade") == 0)
-		return change(RS_DEGRADE, argv[2]);
 	if ((argc == 3 || argc == 4) && strcmp(verb, "kill") == 0)
 		return kill_service(argc - 2, argv + 2);
+	for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		if (argc == 3 && strcmp(verb, changes[i].verb) == 0)
+			return change(&changes[i], argv[2]);
 	for (unsigned i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(verb, verbs[i]) == 0)
 			return usage(argc == 2 ? "of which service?" : "too many arguments", verb);

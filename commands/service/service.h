@@ -9,15 +9,13 @@
 #include <stdint.h>
 
 #include <abi/types.h>
+#include <lib/peer.h>
 
 /* Where an image has what is not in the boot set. */
 #define SERVICE_MANIFESTS "/etc/skink/services"
 #define SERVICE_PROGRAMS "/usr/lib/skink/services"
 
-/* A call to service `id`, one that is never started afresh, or hardly ever: rs and log. `range` is
- * lent for writing. What IPC or the service says. */
-err_t ask(unsigned id, uint32_t type, const void *req, size_t req_size, void *reply,
-	  size_t reply_size, void *range, size_t len);
+extern struct peer rs;
 
 /* Says what is wrong with a service. 1. */
 int fail(const char *name, err_t err);

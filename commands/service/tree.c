@@ -15,7 +15,6 @@
 
 #include <contract/rs.h>
 #include <lib/rights.h>
-#include <lib/service_ids.h>
 
 enum { MOST = 64 };
 
@@ -32,12 +31,12 @@ static err_t read_services(void)
 	for (;; list.index++) {
 		struct rs_rights_request req = { 0 };
 
-		err = ask(ID_RS, RS_LIST, &list, sizeof(list), &l, sizeof(l), NULL, 0);
+		err = rs_list(&rs, &list, &l);
 		if (err != 0)
 			return err == -ENOENT ? 0 : err;
 		snprintf(service[l.priv % MOST].name, sizeof(service[0].name), "%.16s", l.name);
 		snprintf(req.name, sizeof(req.name), "%.15s", l.name);
-		err = ask(ID_RS, RS_RIGHTS, &req, sizeof(req), &l, 0, &rights, sizeof(rights));
+		err = rs_rights(&rs, &req, &rights, sizeof(rights));
 		if (err != 0)
 			return err;
 		service[l.priv % MOST].needs = rights.needs;

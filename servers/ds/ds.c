@@ -45,7 +45,7 @@ static size_t summary(char *to, size_t size)
 
 static const struct server server = {
 	.name = "ds", .serves = { { .contract = &ds_contract, .ops = &ops } },
-	.check = check, .on_cancel = waiters_cancelled,
+	.check = check,
 	.summary = summary,
 };
 

@@ -19,7 +19,6 @@ err_t do_ds_wait(const struct call *c, const struct ds_wait_request *req,
 		 struct ds_wait_reply *reply);
 err_t do_ds_list(const struct call *c, const struct ds_list_request *req,
 		 struct ds_list_reply *reply);
-void waiters_cancelled(void);
 void names_check(void);
 
 /* subscriptions.c */

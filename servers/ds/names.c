@@ -2,14 +2,13 @@
  * names.c - what names stand for, and who waits for one.
  *
  * Job:      publish, unpublish, retrieve, wait, list.
- * Speaks:   contracts/ds; the kernel call call_cancelled.
+ * Speaks:   contracts/ds.
  * Touches:  nothing but state.
  * Trusts:   rs, which may publish anybody.
  * On crash: recovers in place; a waiter's row stays, so it is answered by the successor.
  */
 #include "ds.h"
 
-#include <contract/kernel.h>
 #include <lib/print.h>
 #include <lib/service_ids.h>
 
@@ -183,22 +182,6 @@ err_t do_ds_wait(const struct call *c, const struct ds_wait_request *req,
 	w->serial = c->serial;
 	w->client = c->client;
 	return NO_REPLY;
-}
-
-/* A waiter was interrupted: it must have its answer promptly. */
-void waiters_cancelled(void)
-{
-	struct call_cancelled_reply who;
-
-	while (sys_call_cancelled(&who) == 0)
-		for (unsigned i = 0; i < WAITERS; i++) {
-			struct waiter *w = &state.waiter[i];
-
-			if (!endpoint_eq(w->client, who.client) || w->serial != who.serial)
-				continue;
-			w->client.v = 0;
-			call_reply(who.client, who.serial, -EINTR, NULL, 0);
-		}
 }
 
 err_t do_ds_list(const struct call *c, const struct ds_list_request *req,

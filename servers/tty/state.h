@@ -21,7 +21,7 @@ enum { NR_PTYS = 31, ROOT_PTYS = 4 };           /* the last ones are root's, wha
 enum { NR_LINES_ = LINE_PTY + NR_PTYS };
 enum { FIRST_MASTER = NR_LINES_ };              /* numbers in contracts/chardev: behind lines */
 enum { WIRE_UART, WIRE_SCREEN, WIRE_KEYBOARD, NR_WIRES };
-enum { IN_SIZE = 4096, OUT_SIZE = 8192, NR_CC = 19, READS_OUT = 4 };
+enum { IN_SIZE = 4096, OUT_SIZE = 8192, NR_CC = 19 };
 
 /* struct termios as the kernel has it (uapi/asm-generic/termbits.h). */
 struct termios_ {
@@ -57,7 +57,8 @@ struct line {
 /* The way to a driver. */
 struct wire {
 	struct ring_client ring;
-	uint32_t reads_out;             /* read requests that the driver holds */
+	uint32_t read_out;              /* 1: the driver holds a read request */
+	uint32_t number;                /* of the driver's last answer that said something */
 	uint32_t window_asked;
 	struct serial_read_reply got;   /* what the driver has answered, */
 	uint32_t got_taken;             /* and how many bytes of it the line has taken */

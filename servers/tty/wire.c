@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * wire.c - the lines' other ends: the drivers of the serial port, the screen and the keyboard.
  *
- * Job:      hands output to the drivers and keeps read requests with them, on a ring each.
+ * Job:      hands output to the drivers and keeps a read request with them, on a ring each.
  * Speaks:   contracts/serial, as the client; ds, which says when a driver comes; pm.info and
  *           pm.signal for Ctrl-Alt-Del.
  * Touches:  the ring memories, lent to the drivers.
@@ -62,15 +62,15 @@ static bool submit(unsigned w, uint32_t type, const void *request, size_t size)
 	return ring_submit(&state.wire[w].ring, &wire_memory[w], type, request, size, &id) == 0;
 }
 
-/* No more than the line can take if all of them are answered: the sender waits instead. */
-static void submit_reads(unsigned w)
+/* If the line can take what may come: else the sender waits instead. */
+static void submit_read(unsigned w)
 {
-	struct serial_read_request req = { .line = 0 };
 	struct wire *x = &state.wire[w];
+	struct serial_read_request req = { .line = 0, .number = x->number };
 
-	while (x->reads_out < READS_OUT && takes(line_at(w), (x->reads_out + 1) * SERIAL_BYTES) &&
-	       submit(w, SERIAL_READ, &req, sizeof(req)))
-		x->reads_out++;
+	if (x->read_out == 0 && takes(line_at(w), SERIAL_BYTES) &&
+	    submit(w, SERIAL_READ, &req, sizeof(req)))
+		x->read_out = 1;
 }
 
 static void ask_window(unsigned w)
@@ -120,7 +120,8 @@ static void received(unsigned w, const struct serial_read_reply *r)
 {
 	struct wire *x = &state.wire[w];
 
-	x->reads_out--;
+	x->read_out = 0;
+	x->number += r->len != 0 || r->flags != 0;
 	if (r->flags & SERIAL_REBOOT && w == WIRE_KEYBOARD)
 		ask_reboot();
 	if (r->flags & SERIAL_GOT_BREAK)
@@ -149,7 +150,7 @@ static void resubmit(unsigned w)
 	struct ring_entry e;
 
 	ring_client_reset(&x->ring, &wire_memory[w], clock_monotonic_ns());
-	x->reads_out = 0;
+	x->read_out = 0;
 	x->window_asked = false;
 	while (ring_client_returned(&x->ring, &e))
 		if (e.type == SERIAL_WRITE && !submit(w, e.type, e.w, sizeof(e.w)))
@@ -167,7 +168,10 @@ static bool accuse(unsigned w, const struct ring_entry *taken)
 
 	if (err != 0 && err != -ESRCH) {        /* -ESRCH: it has died of something else */
 		print("%s answers nonsense\n", driver[w].name);
-		x->reads_out -= taken != NULL && taken->type == SERIAL_READ;
+		if (taken != NULL && taken->type == SERIAL_READ) {
+			x->read_out = 0;
+			x->number++;            /* or it is given once more */
+		}
 		return false;
 	}
 	x->bad++;
@@ -244,7 +248,7 @@ void wire_served(void)
 	for (unsigned w = 0; w < NR_WIRES; w++) {
 		uint32_t submitted = state.wire[w].ring.submitted;
 
-		submit_reads(w);
+		submit_read(w);
 		submit_writes(w);
 		hand_in(w, submitted);
 	}
@@ -265,7 +269,7 @@ static bool pump(unsigned w)
 	} while (more);
 	submitted = x->ring.submitted;
 	ask_window(w);
-	submit_reads(w);
+	submit_read(w);
 	submit_writes(w);
 	return hand_in(w, submitted) || any;
 }
@@ -318,7 +322,8 @@ void wire_open(void)
 		if (vm_lend(&vm, &req) != 0)
 			continue;
 		ring_client_reset(&state.wire[w].ring, &wire_memory[w], clock_monotonic_ns());
-		state.wire[w].reads_out = 0;
+		state.wire[w].read_out = 0;
+		state.wire[w].number = (uint32_t)clock_monotonic_ns();  /* no driver is there */
 		subscribe(w);
 	}
 }
@@ -327,11 +332,10 @@ void wire_open(void)
 static void check_wire(unsigned w)
 {
 	struct wire *x = &state.wire[w];
-	uint32_t reads = 0;
 
+	x->read_out = 0;
 	for (uint64_t used = x->ring.used; used != 0; used &= used - 1)
-		reads += x->ring.pending[__builtin_ctzll(used)].type == SERIAL_READ;
-	x->reads_out = reads;
+		x->read_out |= x->ring.pending[__builtin_ctzll(used)].type == SERIAL_READ;
 	if (x->got.len > sizeof(x->got.byte) || x->got_taken > x->got.len) {
 		print("recovery: %u of %u bytes of %s were taken\n", x->got_taken, x->got.len,
 		      driver[w].name);
@@ -351,8 +355,8 @@ static bool has_to_answer(unsigned w)
 	return driver[w].at.v != 0 && !endpoint_eq(driver[w].at, ENDPOINT_NONE) && ring->seen;
 }
 
-/* At each heartbeat. A driver answers one of its reads at each of its own: one that stays open it
- * has forgotten. */
+/* At each heartbeat. A driver answers its read at each of its own: one that stays open it has
+ * forgotten. */
 void wire_audit(void)
 {
 	static struct ring_ages ages[NR_WIRES];

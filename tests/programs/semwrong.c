@@ -5,18 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <commands/ask.h>
 #include <contract/semaphore.h>
+#include <lib/ipc.h>
+#include <lib/peer.h>
 
 static void try(const char *what, uint32_t type, const void *req, size_t size)
 {
-	struct message reply;
-	endpoint_t service = ENDPOINT_NONE;
-	err_t err = find_service("semaphore", &service);
+	static struct peer service = PEER("semaphore");
+	struct message m = { .type = type };
+	err_t err = peer_find(&service);
 
+	m.peer = service.at;
+	memcpy(m.w, req, size);
 	if (err == 0)
-		err = ask_at(service, type, req, size, &reply.w, sizeof(reply.w), NULL, 0);
-
+		err = ipc_sendrec(&m, NULL, 0);
+	if (err == 0)
+		err = (err_t)m.type;
 	printf("%s: %s\n", what, err == 0 ? "done" : strerror(-err));
 }
 

@@ -9,25 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <commands/ask.h>
+#include <contract/rs.h>
 #include <contract/toy.h>
+#include <lib/peer.h>
 
-static err_t ask(endpoint_t to, uint32_t type, const void *req, size_t req_size, void *reply,
-		 size_t reply_size)
+static struct peer toy = PEER("toy"), rs = PEER("rs");
+
+static void find_toy(void)
 {
-	return ask_at(to, type, req, req_size, reply, reply_size, NULL, 0);
-}
+	const char *other = getenv("TOY");
 
-static endpoint_t find_toy(void)
-{
-	const char *other = getenv("TOY"), *name = other != NULL ? other : "toy";
-	endpoint_t toy;
-
-	if (find_service(name, &toy) != 0) {
-		fprintf(stderr, "toyctl: %s is not there\n", name);
+	if (other != NULL)
+		snprintf(toy.name, sizeof(toy.name), "%s", other);
+	if (peer_find(&toy) != 0) {
+		fprintf(stderr, "toyctl: %s is not there\n", toy.name);
 		exit(1);
 	}
-	return toy;
 }
 
 static int result(err_t err)
@@ -40,21 +37,22 @@ static int result(err_t err)
 
 int main(int argc, char **argv)
 {
-	endpoint_t toy = find_toy();
 	const char *verb = argc > 1 ? argv[1] : "";
 	err_t err;
 
+	find_toy();
 	if (argc == 4 && strcmp(verb, "put") == 0) {
 		struct toy_put_request req = { .key = (uint32_t)atoi(argv[2]),
 					       .value = atoll(argv[3]) };
+		struct toy_put_reply old;
 
-		return result(ask(toy, TOY_PUT, &req, sizeof(req), &req, 0));
+		return result(toy_put(&toy, &req, &old));
 	}
 	if (argc == 3 && strcmp(verb, "get") == 0) {
 		struct toy_get_request req = { .key = (uint32_t)atoi(argv[2]) };
 		struct toy_get_reply reply;
 
-		err = ask(toy, TOY_GET, &req, sizeof(req), &reply, sizeof(reply));
+		err = toy_get(&toy, &req, &reply);
 		if (err == 0)
 			printf("%ld\n", (long)reply.value);
 		return result(err);
@@ -62,25 +60,25 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(verb, "sum") == 0) {
 		struct toy_sum_reply reply;
 
-		err = ask(toy, TOY_SUM, NULL, 0, &reply, sizeof(reply));
+		err = toy_sum(&toy, &reply);
 		if (err == 0)
 			printf("sum %ld of %u keys, %u recoveries\n", (long)reply.sum, reply.keys,
 			       reply.recoveries);
 		return result(err);
 	}
 	if (argc == 2 && strcmp(verb, "complain") == 0) {
-		struct rs_complain_request req = { .accused = toy, .reason = RS_COMPLAINT_DATA };
+		struct rs_complain_request req = { .accused = toy.at, .reason = RS_COMPLAINT_DATA };
 
-		return result(ask(FIRST_ENDPOINT(ID_RS), RS_COMPLAIN, &req, sizeof(req), &req, 0));
+		return result(rs_complain(&rs, &req));
 	}
 	if (argc >= 5 && strcmp(verb, "crash") == 0) {
 		struct toy_crash_request req = {
 			.kind = (uint32_t)atoi(argv[2]), .key = (uint32_t)atoi(argv[3]),
 			.value = atoll(argv[4]), .when = argc > 5,
 		};
+		struct toy_crash_reply reply;
 
-		err = ask(toy, TOY_CRASH, &req, sizeof(req), &req, 0);
-		return result(err);
+		return result(toy_crash(&toy, &req, &reply));
 	}
 	fprintf(stderr, "usage: toyctl put KEY VALUE | get KEY | sum | complain | "
 			"crash KIND KEY VALUE [always]\n");

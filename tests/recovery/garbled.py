@@ -200,8 +200,8 @@ def forgotten_requests(bed):
 
 def forgotten_reads(bed):
     """What is typed comes when the driver, or tty, is found out."""
-    driver, = numbers('uart', state('line.nr_reads'))
-    reads, = numbers('tty', state('wire[0].reads_out'))
+    driver, = numbers('uart', state('line.has_read'))
+    reads, = numbers('tty', state('wire[0].read_out'))
     before = bed.deaths('uart'), bed.deaths('tty')
     bed.write(TTY, reads, b'\x64')
     assert bed.guest.run('echo x', 10)[1] == 'x\n'

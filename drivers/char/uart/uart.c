@@ -327,7 +327,7 @@ static err_t check(void)
 
 	if (in_used() > IN_SIZE || out_used() > OUT_SIZE || state.exchanging > OPS ||
 	    state.taking > state.exchanging || state.taking > IN_SIZE - in_used() ||
-	    state.giving > out_used() || state.line.nr_reads > SERIAL_READS)
+	    state.giving > out_used() || !serial_line_fits(&state.line))
 		return -EINVAL;
 	return sys_alarm_set(&now);
 }

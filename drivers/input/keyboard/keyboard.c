@@ -216,7 +216,7 @@ static void init(enum start_kind kind)
 static err_t check(void)
 {
 	if (state.head - state.tail > QUEUE || state.nr_commands > COMMANDS ||
-	    state.line.nr_reads > SERIAL_READS)
+	    !serial_line_fits(&state.line))
 		return -EINVAL;
 	state.awaiting = 0;
 	send_next();

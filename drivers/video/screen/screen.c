@@ -176,7 +176,7 @@ static err_t check(void)
 	    state.top >= state.bottom || state.bottom > state.rows ||
 	    state.now.row >= state.rows || state.now.column >= state.columns ||
 	    state.page >= NR_PAGES || state.nr_answer > ANSWERS ||
-	    state.line.nr_reads > SERIAL_READS)
+	    !serial_line_fits(&state.line))
 		return -EINVAL;
 	for (unsigned p = 0; p < NR_PAGES; p++)
 		if (!is_permutation(state.pages[p].order))

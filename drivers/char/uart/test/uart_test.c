@@ -4,7 +4,7 @@
  * makes. The chip goes on between two accesses to its ports. The driver may die at each of its
  * calls, and goes on with the state of its last commit.
  *
- * Links: lib/ring.c lib/serial_server.c
+ * Links: lib/ring.c lib/serial_server.c gen/contract/serial_answer.c
  */
 #include <setjmp.h>
 #include <stdlib.h>
@@ -78,7 +78,8 @@ static struct {
 	bool line, edge;                /* an edge that no interrupt has been made of yet */
 } chip;
 static unsigned sent, got, given;       /* bytes that the other end has sent, got, is to get */
-static bool wrong, loses;
+static bool wrong, loses, forgets;         /* forgets: tty, answers */
+static uint32_t number;                 /* of the last answer that tty has taken */
 
 static uint8_t nth(unsigned n)
 {
@@ -330,19 +331,23 @@ static void interrupt(void)
 static void tty_asks(bool reads)
 {
 	struct serial_read_request read = { .line = 0 };
+	bool open = false;
 	struct ring_entry e;
-	uint32_t id, open = 0;
+	uint32_t id;
 
 	while (ring_client_next(&client, &memory, &e) == 0) {
 		const struct serial_read_reply *r = (const void *)e.w;
 
 		if (client.pending[e.id & RING_ID_SLOTS].type != SERIAL_READ)
 			continue;
+		if (forgets && rand() % 4 == 0)
+			continue;
+		number += r->len != 0 || r->flags != 0;
 		for (uint32_t i = 0; i < r->len; i++)
 			wrong |= r->byte[i] != nth(taken++);
 	}
 	for (unsigned i = 0; i < RING_ENTRIES; i++)
-		open += client.used >> i & 1 && client.pending[i].type == SERIAL_READ;
+		open |= client.used >> i & 1 && client.pending[i].type == SERIAL_READ;
 	while (handed_in < TOTAL) {
 		struct serial_write_request write = { .len = 40 };
 
@@ -352,9 +357,9 @@ static void tty_asks(bool reads)
 			break;
 		handed_in += write.len;
 	}
-	while (reads && open < 4 &&
-	       ring_submit(&client, &memory, SERIAL_READ, &read, sizeof(read), &id) == 0)
-		open++;
+	read.number = number;
+	if (reads && !open)
+		open = ring_submit(&client, &memory, SERIAL_READ, &read, sizeof(read), &id) == 0;
 	ring_client_publish(&client, &memory);
 }
 
@@ -373,7 +378,8 @@ static void begin(unsigned seed, bool dies)
 	memset(&client, 0, sizeof(client));
 	memset(&state, 0, sizeof(state));
 	deaths = dies;
-	sent = got = given = handed_in = taken = wrong = loses = 0;
+	sent = got = given = handed_in = taken = wrong = loses = forgets = 0;
+	number = (uint32_t)rand();
 	ring_client_reset(&client, &memory, 1);
 	init(START_FRESH);
 	undo_commit();
@@ -401,11 +407,12 @@ static void heartbeat(uint64_t bits)
 	audit();
 }
 
-static void both_ways(bool dies, bool lost)
+static void both_ways(bool dies, bool lost, bool answers_lost)
 {
 	for (unsigned seed = 0; seed < SEEDS && test_bad == 0; seed++) {
 		begin(seed, dies);
 		loses = lost;
+		forgets = answers_lost;
 		while (rand() % 500) {
 			chip_goes_on();
 			interrupt();
@@ -431,19 +438,24 @@ static void both_ways(bool dies, bool lost)
 
 static void t_both_ways(void)
 {
-	both_ways(false, false);
+	both_ways(false, false, false);
 }
 
 static void t_deaths(void)
 {
-	both_ways(true, false);
+	both_ways(true, false, false);
 	CHECK(deaths > 100);
 }
 
 /* Nobody else tells the driver anything. */
 static void t_lost(void)
 {
-	both_ways(false, true);
+	both_ways(false, true, false);
+}
+
+static void t_lost_answers(void)
+{
+	both_ways(true, false, true);
 }
 
 /* What tty has handed in goes out, though nobody takes what comes in. */
@@ -469,6 +481,7 @@ int main(void)
 	TEST("all bytes go both ways in every order of interrupts and requests", t_both_ways);
 	TEST("no byte is lost or doubled when the driver dies at any of its calls", t_deaths);
 	TEST("an interrupt that is lost costs a heartbeat and no byte", t_lost);
+	TEST("an answer that is lost costs no byte", t_lost_answers);
 	TEST("output goes on while the input is full", t_input_full);
 	return test_result();
 }
