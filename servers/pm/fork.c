@@ -232,7 +232,6 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 	write_tids(parent, t, req);
 	parent->unborn = endpoint_of(t);
 	parent->wait_arg[0] = thread_index(t);  /* for vfork_release */
-	parent->wait_arg[1] = req->flags;
 	state.forks++;
 	reply->child = endpoint_of(t);
 	reply->pid = t->tid;
@@ -269,7 +268,7 @@ int64_t call_forked(struct thread *parent, const struct delivery *d)
 	tid = t->tid;
 	if (deliverable(t) || process_of(t)->stopped)
 		kick(t);                /* it was sent a signal before it began */
-	if (parent->wait_arg[1] & CLONE_VFORK_ && process_of(t)->vfork_thread != NONE) {
+	if (process_of(t)->vfork_thread == thread_index(parent)) {
 		parent->wait = WAIT_VFORK;
 		parent->wait_arg[2] = tid;
 		parent->serial = d->serial;

@@ -46,14 +46,17 @@ void doubt_unless(const struct thread *t, enum made kind, bool right)
 	server_doubt(endpoint_of(t), ~t->serial, kind << 16, right ? 0 : -EFAULT, !right);
 }
 
-err_t doubt_gone(const struct call *c, endpoint_t client)
+static bool lives(endpoint_t proc)
 {
-	struct proc_info_request req = { .slot = endpoint_slot(client) };
+	struct proc_info_request req = { .slot = endpoint_slot(proc) };
 	struct proc_info_reply info;
 
-	if (sys_proc_info(&req, &info) == 0 && endpoint_eq(info.proc, client))
-		return doubt(c, -ESRCH);
-	return -ESRCH;
+	return sys_proc_info(&req, &info) == 0 && endpoint_eq(info.proc, proc);
+}
+
+err_t doubt_gone(const struct call *c, endpoint_t client)
+{
+	return lives(client) ? doubt(c, -ESRCH) : -ESRCH;
 }
 
 static int64_t linux_call(const struct delivery *d)
@@ -61,8 +64,10 @@ static int64_t linux_call(const struct delivery *d)
 	struct thread *t = thread_of(d->m.peer);
 	int64_t result;
 
-	if (!t)
+	if (!t) {                       /* who calls is no thread */
+		server_doubt(d->m.peer, d->serial, d->m.type, -ESRCH, lives(d->m.peer));
 		return -ESRCH;
+	}
 	if (d->m.type >= linux_table_size || !linux_table[d->m.type])
 		return -ENOSYS;
 	page_missing_forget();
@@ -190,7 +195,7 @@ static err_t do_pm_signal(const struct call *c, const struct pm_signal_request *
 	if (!may_send(c))
 		return -EPERM;
 	if (!t)
-		return -ESRCH;
+		return doubt_gone(c, req->proc);
 	if (req->signal < 1 || req->signal > NR_SIGNALS)
 		return -EINVAL;
 	signal_thread(t, &info);
@@ -225,7 +230,7 @@ static err_t do_pm_group(const struct call *c, const struct pm_group_request *re
 	bool inside = false;
 
 	if (!t)
-		return -ESRCH;
+		return doubt_gone(c, req->proc);
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		const struct process *q = &state.process[i], *up = &state.process[q->parent];
 
@@ -395,7 +400,7 @@ static err_t do_pm_limit(const struct call *c, const struct pm_limit_request *re
 	const struct thread *t = thread_of(req->proc);
 
 	if (!t)
-		return -ESRCH;
+		return doubt_gone(c, req->proc);
 	if (req->resource >= NR_LIMITS)
 		return -EINVAL;
 	reply->soft = process_of(t)->limit[req->resource].soft;
@@ -410,7 +415,7 @@ static err_t do_pm_groups(const struct call *c, const struct pm_groups_request *
 	const struct process *p;
 
 	if (!t)
-		return -ESRCH;
+		return doubt_gone(c, req->proc);
 	p = process_of(t);
 	reply->count = p->nr_groups;
 	if (c->lent < p->nr_groups * sizeof(p->group[0]))
@@ -426,7 +431,7 @@ static err_t do_pm_set_tty(const struct call *c, const struct pm_set_tty_request
 	if (!may_send(c))
 		return -EPERM;
 	if (!t)
-		return -ESRCH;
+		return doubt_gone(c, req->proc);
 	p = process_of(t);
 	for (unsigned i = 0; i < NR_PROCESSES; i++) {
 		struct process *q = &state.process[i];
@@ -555,7 +560,7 @@ static err_t do_pm_again(const struct call *c, const struct pm_again_request *re
 	if (endpoint_slot(c->client) != ID_VFS)
 		return -EPERM;
 	if (!t)
-		return -ESRCH;
+		return doubt_gone(c, req->proc);
 	call_again(t);
 	return 0;
 }

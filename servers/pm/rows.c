@@ -20,6 +20,7 @@ struct known {
 
 static uint16_t led[NR_THREADS];        /* the process whose number the row keeps (Q2); NONE */
 static bool doomed[NR_PROCESSES];
+static bool forked[NR_THREADS];         /* made anew in a call that makes a child */
 
 static void find_led(void)
 {
@@ -68,7 +69,7 @@ static void find_known(unsigned i, struct known *k)
 	k->tid = is.word[PUBLIC_TID];
 }
 
-/* It is in the call that has made a child, or is about to. */
+/* It is in the call that makes a child. */
 static bool forks(const struct known *k)
 {
 	uint32_t type = k->lives.type;
@@ -97,8 +98,30 @@ static bool waits_for_vforked(struct thread *t, const struct known *k)
 	return false;
 }
 
-/* Only who it is, is known. It lives on, unless somebody waits for what is lost: a thread for
- * clear_tid of another, a child for its parent to have it begin. */
+/* The child that it has made and not had begin; who else makes one knows so. */
+static void find_unborn(struct thread *parent)
+{
+	for (unsigned i = 0; i < NR_THREADS; i++) {
+		struct thread *t = &state.thread[i];
+		struct proc_info_request slot = { .slot = FIRST_PROGRAM + i };
+		struct proc_info_reply is;
+		bool is_its = t != parent && t->alive &&
+			      (t->process == parent->process ||
+			       process_of(t)->parent == parent->process);
+
+		if (!is_its || sys_proc_info(&slot, &is) != 0 || is.state != STATE_NEW)
+			continue;
+		for (unsigned n = 0; n < NR_THREADS; n++)
+			is_its &= !endpoint_eq(state.thread[n].unborn, is.proc);
+		if (!is_its)
+			continue;
+		parent->unborn = is.proc;
+		parent->wait_arg[0] = i;
+	}
+}
+
+/* Only who it is, is known. It lives on, unless another thread waits for its clear_tid, which is
+ * lost. */
 static void make_anew(struct thread *t, const struct known *k)
 {
 	queue_flush(NULL, t);
@@ -106,7 +129,8 @@ static void make_anew(struct thread *t, const struct known *k)
 		.tid = k->tid, .generation = endpoint_gen(k->lives.proc), .alive = 1,
 		.process = (uint16_t)process_index(k->process), .wait = WAIT_NOT, .name = "?",
 	};
-	if (!waits_for_vforked(t, k) && (forks(k) || k->tid != k->process->pid))
+	forked[thread_index(t)] = !waits_for_vforked(t, k) && forks(k);
+	if (k->tid != k->process->pid)
 		doomed[t->process] = true;
 }
 
@@ -151,6 +175,9 @@ void threads_check(void)
 		find_known(i, &k);
 		waits_for_vforked(t, &k);
 	}
+	for (unsigned i = 0; i < NR_THREADS; i++)
+		if (forked[i])
+			find_unborn(&state.thread[i]);
 }
 
 void doomed_end(void)

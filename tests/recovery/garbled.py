@@ -111,6 +111,18 @@ def strange_thread(bed):
     assert re.search(r'\b0 restarts', bed.guest.run('service status pm')[1])
 
 
+def unknown_thread(bed):
+    """Who calls pm is no thread of anybody's."""
+    first, size = numbers('pm', state('thread[0]'), 'sizeof(struct thread)')
+    row = int(bed.guest.run('echo $$')[1])
+    before = bed.deaths('pm')
+    bed.write(PM, first + row * size, bytes(12))
+    assert bed.guest.run('sh -c "exit 3"', 20)[0] == 3
+    assert bed.deaths('pm') == before + 1
+    out = bed.guest.run('dmesg | grep pm:')[1]
+    assert re.search(r'thread \d+ had number 0, of process row 0: its row is made anew', out), out
+
+
 def strange_state(bed):
     thread, size, process, of, was = numbers(
         'pm', state('thread[0].process'), 'sizeof(struct thread)', state('process[0].state'),
@@ -296,6 +308,7 @@ SCENARIOS = (
     ('pm asks the kernel for copies that cannot be: it dies of it, not they', garbled_copies),
     ('pm forgets the thread of a program: the program ends, who waits hears so', forgotten_thread),
     ("pm's row of a thread has words that cannot be: the program goes on", strange_thread),
+    ('a program calls pm, which has no row for it: it has its answer', unknown_thread),
     ("pm's row of a program is in a state that there is not: the program goes on", strange_state),
     ('pages that vfs has made are not valid: they are found, no byte is lost', unread_pages),
     ('tmpfs does not do what it is asked: vfs has it end, then it does', forgotten_requests),
