@@ -115,10 +115,12 @@ def unknown_thread(bed):
     """Who calls pm is no thread of anybody's."""
     first, size = numbers('pm', state('thread[0]'), 'sizeof(struct thread)')
     row = int(bed.guest.run('echo $$')[1])
-    before = bed.deaths('pm')
-    bed.write(PM, first + row * size, bytes(12))
-    assert bed.guest.run('sh -c "exit 3"', 20)[0] == 3
-    assert bed.deaths('pm') == before + 1
+    for command, right in (('ulimit -n', (0, '1024\n')), ('sh -c "exit 3"', (3, ''))):
+        before = bed.deaths('pm')
+        bed.write(PM, first + row * size, bytes(12))
+        assert bed.guest.run(command, 20) == right
+        assert bed.deaths('pm') == before + 1
+        bed.guest.run('sleep 1')                # a second after a doubt nothing is doubted
     out = bed.guest.run('dmesg | grep pm:')[1]
     assert re.search(r'thread \d+ had number 0, of process row 0: its row is made anew', out), out
 
