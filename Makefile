@@ -296,9 +296,10 @@ PEER := $(BUILD)/commands/peer.a
 PEER_C := commands/peer.c lib/ipc.S $(addprefix $(GEN)/,$(filter %_client.c,$(GEN_C)))
 PEER_O := $(addprefix $(BUILD)/commands/,$(addsuffix .o,$(basename $(notdir $(PEER_C)))))
 $(PEER_O): $(BUILD)/commands/%.o: $$(filter $$(PERCENT)/$$*.c $$(PERCENT)/$$*.S,$(PEER_C)) \
-		lib/peer.h lib/ipc.h Makefile $(GEN)/files.mk
+		Makefile $(GEN)/files.mk
+	$(call say,CC)
 	@mkdir -p $(@D)
-	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) -c -o $@ $<
+	$(Q)$(MUSLCC) $(PROGRAM_CFLAGS) $(DEPS) -c -o $@ $<
 
 $(PEER): $(PEER_O)
 	$(call say,AR)

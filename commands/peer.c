@@ -6,6 +6,8 @@
  * Touches:  struct peer; the pages of the range lent.
  * Trusts:   rs for endpoints. Another's answer has to be one that its contract allows.
  * On crash: it is part of a program: nothing depends on it.
+ *
+ * Threads may share a struct peer: whom one of them has found dead is a copy of its own.
  */
 #include <lib/peer.h>
 
@@ -15,6 +17,7 @@
 #include <contract/rs.h>
 #include <lib/ipc.h>
 #include <lib/service_ids.h>
+#include <lib/stub.h>
 
 enum {
 	TRIES = 5,                      /* deaths of a service on one call before we give up */
@@ -48,16 +51,13 @@ static err_t send(endpoint_t to, const struct stub *stub, const void *request, s
 {
 	if (len > CALL_LEND_LENGTH)
 		return -EINVAL;
-	*m = (struct message){ .peer = to, .type = stub->type };
-	if (stub->request_size != 0)
-		memcpy(m->w, request, stub->request_size);
-	for (uint64_t holes = stub->padding; holes != 0; holes &= holes - 1)
-		((unsigned char *)m->w)[__builtin_ctzll(holes)] = 0;
+	stub_fill(m, to, stub, request);
 	if (stub->lend != 0)
 		bring_in(range, len, stub->lend & CALL_LEND_WRITE);
 	return ipc_sendrec(m, range, stub->lend != 0 ? len | stub->lend : 0);
 }
 
+/* Its script, if it has one, will mostly have it run. rs may not have seen yet that it is dead. */
 static bool is_about_to_run(const struct rs_status_reply *r, endpoint_t dead)
 {
 	return r->state == RS_STATE_STARTING || r->state == RS_STATE_DEAD ||
@@ -65,12 +65,12 @@ static bool is_about_to_run(const struct rs_status_reply *r, endpoint_t dead)
 	       (r->state == RS_STATE_RUNNING && r->who.v == dead.v);
 }
 
-/* rs itself keeps its endpoint: it recovers in place. */
-err_t peer_refresh(struct peer *to)
+/* Another than `dead`. rs itself keeps its endpoint: it recovers in place. */
+static err_t find(struct peer *to, endpoint_t dead)
 {
 	static struct peer rs = { .name = "rs", .at = { (FIRST_GENERATION << SLOT_BITS) | ID_RS } };
 	struct rs_status_request req = { 0 };
-	struct rs_status_reply r;
+	struct rs_status_reply r = { .who = ENDPOINT_NONE };
 
 	if (strcmp(to->name, rs.name) == 0) {
 		to->at = rs.at;
@@ -79,35 +79,26 @@ err_t peer_refresh(struct peer *to)
 	if (strlen(to->name) >= sizeof(req.name))
 		return -ENOLINK;
 	strcpy(req.name, to->name);
-	for (unsigned n = 0; n < LOOKS; n++) {
-		err_t err = rs_status(&rs, &req, &r);
-
-		if (err != 0)
-			return err == -ENOENT ? -ENOLINK : err;
-		if (!is_about_to_run(&r, to->at))
+	for (unsigned n = 0; n < LOOKS && rs_status(&rs, &req, &r) == 0; n++) {
+		if (!is_about_to_run(&r, dead))
 			break;
 		usleep(LOOK_US);
 	}
-	if (r.who.v == ENDPOINT_NONE.v || r.who.v == to->at.v)
+	if (r.who.v == ENDPOINT_NONE.v || r.who.v == dead.v)
 		return -ENOLINK;
 	to->at = r.who;
 	to->dead = false;
 	return 0;
 }
 
-err_t peer_find(struct peer *to)
+err_t peer_refresh(struct peer *to)
 {
-	to->at = (endpoint_t){ 0 };
-	return peer_refresh(to);
+	return find(to, to->at);
 }
 
-/* That it has died of the request twice any server may say. */
-static bool is_answer(const struct stub *stub, const void *request, const struct message *m,
-		      size_t len)
+err_t peer_find(struct peer *to)
 {
-	err_t err = (err_t)m->type;
-
-	return err == -ERECOVERED || stub->fits(err, request, m->w, len);
+	return find(to, (endpoint_t){ 0 });
 }
 
 /* A server that has lost the question says EDEADPEER; whether it had been done nobody knows. */
@@ -117,18 +108,21 @@ err_t peer_call(struct peer *to, const struct stub *stub, const void *request, v
 	err_t err = -EDEADPEER;
 
 	for (unsigned n = 0; n < TRIES; n++) {
+		endpoint_t at = to->at;
 		struct message m;
 
-		if (to->at.v == 0 || to->dead) {
-			err = peer_refresh(to);
+		if (at.v == 0 || to->dead) {
+			err = find(to, at);
 			if (err != 0)
 				return err;
+			at = to->at;
 		}
-		err = send(to->at, stub, request, &m, range, len);
-		to->dead = err == -EDEADPEER;
-		if (err != 0 && !to->dead)
+		err = send(at, stub, request, &m, range, len);
+		if (err == -EDEADPEER && to->at.v == at.v)
+			to->dead = true;
+		else if (err != 0 && err != -EDEADPEER)
 			return err;
-		if (err == 0 && is_answer(stub, request, &m, len)) {
+		if (err == 0 && stub_is_answer(stub, request, &m, len)) {
 			if (stub->reply_size != 0)
 				memcpy(reply, m.w, stub->reply_size);
 			return (err_t)m.type;

@@ -14,6 +14,7 @@
 #include <lib/peer.h>
 #include <lib/service_ids.h>
 #include <lib/string.h>
+#include <lib/stub.h>
 #include <lib/undo.h>
 
 enum {
@@ -23,15 +24,6 @@ enum {
 
 static struct peer ds = { .name = "ds", .at = { (FIRST_GENERATION << SLOT_BITS) | ID_DS } };
 
-static void fill(struct message *m, const struct stub *stub, const void *request)
-{
-	*m = (struct message){ .type = stub->type };
-	if (stub->request_size != 0)
-		memcpy(m->w, request, stub->request_size);
-	for (uint64_t holes = stub->padding; holes != 0; holes &= holes - 1)
-		((unsigned char *)m->w)[__builtin_ctzll(holes)] = 0;
-}
-
 /* One attempt: the kernel's word; the answer is in *m. */
 static err_t send(endpoint_t to, const struct stub *stub, const void *request, struct message *m,
 		  const volatile void *range, size_t len)
@@ -40,8 +32,7 @@ static err_t send(endpoint_t to, const struct stub *stub, const void *request, s
 		return -EINVAL;
 	if (stub->lend & CALL_LEND_WRITE)
 		undo_before(range, len);
-	fill(m, stub, request);
-	m->peer = to;
+	stub_fill(m, to, stub, request);
 	return ipc_sendrec(m, range, stub->lend != 0 ? len | stub->lend : 0);
 }
 
@@ -111,13 +102,10 @@ void peer_judge_answers(judge_t *new_judge)
 	judge = new_judge;
 }
 
-/* That it has died of the request twice any server may say. */
 static bool is_answer(const struct stub *stub, const void *request, const struct message *m,
 		      size_t len)
 {
-	err_t err = (err_t)m->type;
-
-	return judge == NULL || err == -ERECOVERED || stub->fits(err, request, m->w, len);
+	return judge == NULL || stub_is_answer(stub, request, m, len);
 }
 
 static err_t take(const struct stub *stub, void *reply, const struct message *m)

@@ -17,7 +17,7 @@ enum { PEER_NAME = 24 };
 
 /* A service by name. The stubs look it up at the first call and again after its death. */
 struct peer {
-	char name[PEER_NAME];           /* as published in ds */
+	char name[PEER_NAME];           /* as published in ds; in programs, of the service */
 	endpoint_t at;                  /* all zero: not looked up yet */
 	bool dead;                      /* at has died: look for its successor first */
 };
@@ -40,9 +40,9 @@ struct stub {
  * kernel's word alone: if a server answers so, it is -ESRCH; but if rs does, it has lost the
  * question, and what is idempotent is asked once more.
  *
- * In programs (commands/peer.c) any server may have lost the question, an answer that the contract
+ * In programs (commands/peer.c) any server may have lost the question; an answer that the contract
  * does not allow is asked for again, as after a death, and is -EPROTO in the end. -ENOLINK: the
- * service does not run, and will not within 5 s. */
+ * service does not run, and will not within 5 s, or rs does not say. */
 err_t peer_call(struct peer *to, const struct stub *stub, const void *request, void *reply,
 		const volatile void *range, size_t len) MUST_CHECK;
 
@@ -56,10 +56,11 @@ void peer_watch_answers(void);
 typedef bool judge_t(endpoint_t who, uint64_t asked_ns, uint32_t type, err_t err);
 void peer_judge_answers(judge_t *judge);
 
-/* Find the peer's endpoint, other than the one it has now. Waits for it to be published. */
+/* Find the peer's endpoint, other than the one it has now. Waits for it to be published; in
+ * programs for 5 s, else -ENOLINK. */
 err_t peer_refresh(struct peer *to) MUST_CHECK;
 
-/* What its name stands for now, without waiting. -ENOENT: nobody. */
+/* What its name stands for now, without waiting. -ENOENT: nobody. In programs as peer_refresh. */
 err_t peer_find(struct peer *to) MUST_CHECK;
 
 #endif

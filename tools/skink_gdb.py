@@ -237,8 +237,8 @@ class Waits(gdb.Command):
                 int(line['pgrp']), int(line['termios']['lflag'])))
         for n in range(state['wire'].type.range()[1] + 1):
             wire = state['wire'][n]
-            print('    wire %d: read out %d, submitted %d, answers taken %d of %d, open %#x' % (
-                n, int(wire['read_out']), int(wire['ring']['submitted']),
+            print('    wire %d: read refused %d, submitted %d, answers taken %d of %d, open %#x' % (
+                n, int(wire['refused']), int(wire['ring']['submitted']),
                 int(wire['ring']['taken']),
                 int(gdb.parse_and_eval('wire_memory[%d].completed' % n)),
                 int(wire['ring']['used'])))

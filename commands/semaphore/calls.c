@@ -22,7 +22,7 @@ static int result(err_t err)
 {
 	if (err == 0)
 		return 0;
-	errno = err == -ENOLINK ? ESRCH : err == -ERECOVERED ? EIO : -err;
+	errno = err == -ENOLINK || err == -EDEADPEER ? ESRCH : err == -ERECOVERED ? EIO : -err;
 	return -1;
 }
 

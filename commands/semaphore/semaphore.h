@@ -2,6 +2,7 @@
  * semaphore.h - semaphores for programs: link calls.c and build/commands/peer.a.
  *
  * All return -1 and set errno if it cannot be done. ESRCH: the service does not run.
+ * EPROTO: it answers what cannot be.
  */
 #ifndef SEMAPHORE_H
 #define SEMAPHORE_H

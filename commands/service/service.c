@@ -21,13 +21,18 @@
 #include <contract/is.h>
 #include <contract/log.h>
 #include <contract/rs.h>
+#include <lib/service_ids.h>
 
 enum { DUMP_ROOM = 256 * 1024, LOG_ROOM = 8192 };
 
 static char text[DUMP_ROOM];
 
 struct peer rs = PEER("rs");
-static struct peer is_server = PEER("is"), log_server = PEER("log");
+static struct peer is_server = PEER("is");
+/* Where it begins it hardly ever leaves: what log has to say of rs it says without rs. */
+static struct peer log_server = {
+	.name = "log", .at = { (FIRST_GENERATION << SLOT_BITS) | ID_LOG },
+};
 
 static const char *error_text(err_t err)
 {
@@ -45,7 +50,7 @@ static const char *error_text(err_t err)
 	case ESRCH:
 		return "not running";
 	case ENOLINK:
-		return "is, who would know, does not run (service start is)";
+		return "it does not run";
 	case EBUSY:
 		return "it cannot be stopped: other services or all programs need it";
 	case EOPNOTSUPP:
@@ -155,6 +160,8 @@ static err_t call##_by_name(const char *name)			\
 {								\
 	struct rs_##call##_request req = { 0 };			\
 								\
+	if (strlen(name) >= sizeof(req.name))			\
+		return -ENOENT;					\
 	strcpy(req.name, name);					\
 	return rs_##call(&rs, &req);				\
 }
@@ -165,55 +172,54 @@ BY_NAME(recover)
 BY_NAME(refresh)
 BY_NAME(degrade)
 
-enum { START };
-static const struct change {
-	const char *verb;
-	err_t (*call)(const char *name);
-	int error;                      /* that means more here than elsewhere */
-	const char *text;
-} changes[] = {
-	[START] = { "start", start_by_name, 0, NULL },
-	{ "stop", stop_by_name, 0, NULL },
-	{ "restart", restart_by_name, EBUSY, "it would forget what programs have there "
-	  "(service kill lets it recover, service refresh has it forget)" },
-	{ "recover", recover_by_name, EOPNOTSUPP, "it keeps no state (service refresh starts it "
-	  "afresh), or its guardian is not there" },
-	{ "degrade", degrade_by_name, EBUSY, "programs or the root file system cannot do without "
-	  "it" },
-};
-
-static bool is_name(const char *name)
+static int result(const char *name, err_t err)
 {
-	if (strlen(name) < sizeof(((struct rs_start_request *)0)->name))
-		return true;
-	fail(name, -ENOENT);
-	return false;
+	return err == 0 ? 0 : fail(name, err);
 }
 
-static int change(const struct change *c, const char *name)
+static int restart(const char *name)
 {
-	err_t err = is_name(name) ? c->call(name) : 1;
+	err_t err = restart_by_name(name);
 
-	if (err < 0 && err == -c->error)
-		fprintf(stderr, "service: %s: %s\n", name, c->text);
-	else if (err < 0)
-		fail(name, err);
-	return err != 0;
+	if (err != -EBUSY)
+		return result(name, err);
+	fprintf(stderr, "service: %s: it would forget what programs have there (service kill %s "
+		"lets it recover, service refresh %s has it forget)\n", name, name, name);
+	return 1;
+}
+
+static int recover(const char *name)
+{
+	err_t err = recover_by_name(name);
+
+	if (err != -EOPNOTSUPP)
+		return result(name, err);
+	fprintf(stderr, "service: %s: it keeps no state (service refresh %s starts it afresh), or "
+		"its guardian is not there\n", name, name);
+	return 1;
+}
+
+static int degrade(const char *name)
+{
+	err_t err = degrade_by_name(name);
+
+	if (err != -EBUSY)
+		return result(name, err);
+	fprintf(stderr, "service: %s: programs or the root file system cannot do without it\n",
+		name);
+	return 1;
 }
 
 static int refresh(const char *name)
 {
-	err_t err;
+	err_t err = restart_by_name(name);
 
-	if (!is_name(name))
-		return 1;
-	err = restart_by_name(name);
 	if (err == -EBUSY && strcmp(name, "rs") != 0) {
 		fprintf(stderr, "service: %s: programs lose what they have there; vm, pm and vfs "
 			"have all: without them all programs end\n", name);
 		err = refresh_by_name(name);
 	}
-	return err == 0 ? 0 : fail(name, err);
+	return result(name, err);
 }
 
 /* One that rs knows, or one that is still to be loaded: by its file, or by its name. */
@@ -229,7 +235,7 @@ static int start(const char *name, const char *program)
 	if (strcmp(req.name, name) == 0 && find_manifest(name, path, sizeof(path)) &&
 	    rs_status(&rs, &req, &r) == -ENOENT)
 		return load(path, NULL);
-	return change(&changes[START], name);
+	return result(name, start_by_name(name));
 }
 
 static const char *const signals[] = {
@@ -312,11 +318,11 @@ static bool begins(const char *line, size_t len, const char *name)
 /* What the service itself has said, and what rs has said about it. */
 static bool is_about(const char *line, size_t len, const char *name)
 {
-	static const char rs[] = "rs: ";
+	static const char by_rs[] = "rs: ";
 
 	return begins(line, len, name) ||
-	       (len > strlen(rs) && memcmp(line, rs, strlen(rs)) == 0 &&
-		begins(line + strlen(rs), len - strlen(rs), name));
+	       (len > strlen(by_rs) && memcmp(line, by_rs, strlen(by_rs)) == 0 &&
+		begins(line + strlen(by_rs), len - strlen(by_rs), name));
 }
 
 /* Whole lines; with a name only those about that service. How many. */
@@ -357,6 +363,15 @@ static int show_log(const char *name)
 
 /* ---- dumps ---- */
 
+/* What is, which would know, has to say of it. */
+static int fail_of_is(const char *name, err_t err)
+{
+	if (err != -ENOLINK)
+		return fail(name, err);
+	fprintf(stderr, "service: %s: is, who would know, does not run (service start is)\n", name);
+	return 1;
+}
+
 static int dump_list(void)
 {
 	struct is_page_request req = { 0 };
@@ -373,7 +388,7 @@ static int dump_list(void)
 		else
 			printf("  %-12.12s %9s  %.40s\n", r.name, "", r.about);
 	}
-	return err == -ENOENT ? 0 : fail("is", err);
+	return err == -ENOENT ? 0 : fail_of_is("dump", err);
 }
 
 static int dump(const char *name)
@@ -399,7 +414,7 @@ static int dump(const char *name)
 		return 1;
 	}
 	if (err != 0)
-		return fail(name, err);
+		return fail_of_is(name, err);
 	fwrite(text, 1, r.done, stdout);
 	if (r.size > r.done)
 		fprintf(stderr, "service: dump: %u bytes more\n", r.size - r.done);
@@ -416,7 +431,7 @@ static int rights(const char *name)
 		return 1;
 	err = is_rights(&is_server, &req, text, sizeof(text), &r);
 	if (err != 0)
-		return fail(name, err);
+		return fail_of_is(name, err);
 	fwrite(text, 1, r.done, stdout);
 	return 0;
 }
@@ -483,9 +498,14 @@ int main(int argc, char **argv)
 		return refresh(argv[2]);
 	if ((argc == 3 || argc == 4) && strcmp(verb, "kill") == 0)
 		return kill_service(argc - 2, argv + 2);
-	for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
-		if (argc == 3 && strcmp(verb, changes[i].verb) == 0)
-			return change(&changes[i], argv[2]);
+	if (argc == 3 && strcmp(verb, "stop") == 0)
+		return result(argv[2], stop_by_name(argv[2]));
+	if (argc == 3 && strcmp(verb, "restart") == 0)
+		return restart(argv[2]);
+	if (argc == 3 && strcmp(verb, "recover") == 0)
+		return recover(argv[2]);
+	if (argc == 3 && strcmp(verb, "degrade") == 0)
+		return degrade(argv[2]);
 	for (unsigned i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(verb, verbs[i]) == 0)
 			return usage(argc == 2 ? "of which service?" : "too many arguments", verb);

@@ -41,8 +41,6 @@ err_t do_ds_snapshot_store(const struct call *c, const struct ds_snapshot_store_
 
 	if (req->name[0] == '\0' || req->offset > (s == NULL ? 0 : s->size))
 		return -EINVAL;
-	if (endpoint_slot(c->client) >= FIRST_PROGRAM)
-		return -EPERM;
 	if (s == NULL)
 		s = find_free();
 	if (s == NULL)

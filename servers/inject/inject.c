@@ -208,7 +208,7 @@ static err_t do_inject_undo(const struct call *c, const struct inject_undo_reque
 	if (f == NULL)
 		return -ENOENT;
 	if (is_there(f))
-		err = put(f, f->old);
+		err = put(f, f->old) == 0 ? 0 : -ESTALE;
 	else if (server_attempt() > 0)
 		err = 0;                        /* we did, and died of it */
 	f->number = 0;

@@ -57,11 +57,11 @@ struct line {
 /* The way to a driver. */
 struct wire {
 	struct ring_client ring;
-	uint32_t read_out;              /* 1: the driver holds a read request */
 	uint32_t number;                /* of the driver's last answer that said something */
 	uint32_t window_asked;
 	struct serial_read_reply got;   /* what the driver has answered, */
 	uint32_t got_taken;             /* and how many bytes of it the line has taken */
+	uint32_t refused;               /* 1: it is not to read until the next heartbeat */
 	uint32_t bad;                   /* answers in a row that were none */
 };
 

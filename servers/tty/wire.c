@@ -24,6 +24,7 @@
 #include <lib/service_ids.h>
 
 enum { SI_KERNEL_ = 0x80, PID_INIT = 1 };
+enum { WRITES = 16 };                   /* that a driver is given at a time, of RING_ENTRIES */
 enum { BAD_MOST = 3 };                  /* answers in a row that are none */
 enum { LATE = 20 };                     /* heartbeats: a read is answered, if with nothing */
 
@@ -62,15 +63,25 @@ static bool submit(unsigned w, uint32_t type, const void *request, size_t size)
 	return ring_submit(&state.wire[w].ring, &wire_memory[w], type, request, size, &id) == 0;
 }
 
-/* If the line can take what may come: else the sender waits instead. */
+/* Requests of a kind that the driver has. */
+static unsigned under_way(unsigned w, uint32_t type)
+{
+	const struct ring_client *ring = &state.wire[w].ring;
+	unsigned n = 0;
+
+	for (uint64_t used = ring->used; used != 0; used &= used - 1)
+		n += ring->pending[__builtin_ctzll(used)].type == type;
+	return n;
+}
+
+/* One, if the line can take what may come: else the sender waits instead. */
 static void submit_read(unsigned w)
 {
 	struct wire *x = &state.wire[w];
 	struct serial_read_request req = { .line = 0, .number = x->number };
 
-	if (x->read_out == 0 && takes(line_at(w), SERIAL_BYTES) &&
-	    submit(w, SERIAL_READ, &req, sizeof(req)))
-		x->read_out = 1;
+	if (under_way(w, SERIAL_READ) == 0 && !x->refused && takes(line_at(w), SERIAL_BYTES))
+		submit(w, SERIAL_READ, &req, sizeof(req));
 }
 
 static void ask_window(unsigned w)
@@ -81,12 +92,14 @@ static void ask_window(unsigned w)
 		state.wire[w].window_asked = submit(w, SERIAL_WINDOW, &req, sizeof(req));
 }
 
+/* A few at a time: the read comes behind them, and ^C has to be read. */
 static void submit_writes(unsigned w)
 {
 	struct serial_write_request req;
 	struct line *l = line_at(w);
 
-	while (kind[w].writes && !l->stopped && out_used(l) != 0) {
+	while (kind[w].writes && !l->stopped && out_used(l) != 0 &&
+	       under_way(w, SERIAL_WRITE) < WRITES) {
 		uint32_t n = out_used(l);
 
 		req = (struct serial_write_request){ .len = n < sizeof(req.byte) ? n
@@ -120,7 +133,6 @@ static void received(unsigned w, const struct serial_read_reply *r)
 {
 	struct wire *x = &state.wire[w];
 
-	x->read_out = 0;
 	x->number += r->len != 0 || r->flags != 0;
 	if (r->flags & SERIAL_REBOOT && w == WIRE_KEYBOARD)
 		ask_reboot();
@@ -150,7 +162,6 @@ static void resubmit(unsigned w)
 	struct ring_entry e;
 
 	ring_client_reset(&x->ring, &wire_memory[w], clock_monotonic_ns());
-	x->read_out = 0;
 	x->window_asked = false;
 	while (ring_client_returned(&x->ring, &e))
 		if (e.type == SERIAL_WRITE && !submit(w, e.type, e.w, sizeof(e.w)))
@@ -168,10 +179,9 @@ static bool accuse(unsigned w, const struct ring_entry *taken)
 
 	if (err != 0 && err != -ESRCH) {        /* -ESRCH: it has died of something else */
 		print("%s answers nonsense\n", driver[w].name);
-		if (taken != NULL && taken->type == SERIAL_READ) {
-			x->read_out = 0;
+		if (taken != NULL && taken->type == SERIAL_READ)
 			x->number++;            /* or it is given once more */
-		}
+		x->refused = 1;
 		return false;
 	}
 	x->bad++;
@@ -197,6 +207,7 @@ static bool take_answer(unsigned w)
 	struct ring_client *ring = &x->ring;
 	uint32_t refused = ring->refused;
 	const struct serial_window_reply *size;
+	const struct serial_read_request *read;
 	struct ring_entry e;
 	err_t err = ring_client_next(ring, &wire_memory[w], &e);
 
@@ -212,12 +223,16 @@ static bool take_answer(unsigned w)
 		return true;
 	}
 	x->bad = 0;
-	if ((err_t)e.type != 0)                 /* refused: not asked again */
+	if ((err_t)e.type != 0) {
+		x->refused |= request_of(ring, &e)->type == SERIAL_READ;
 		return true;
+	}
+	read = (const struct serial_read_request *)request_of(ring, &e)->w;
 	size = (const struct serial_window_reply *)e.w;
 	switch (request_of(ring, &e)->type) {
 	case SERIAL_READ:
-		received(w, (const struct serial_read_reply *)e.w);
+		if (read->number == x->number)  /* the one that was asked for last */
+			received(w, (const struct serial_read_reply *)e.w);
 		break;
 	case SERIAL_WINDOW:
 		resize(line_at(w), &(struct winsize_){ size->rows, size->columns, size->xpixels,
@@ -322,20 +337,17 @@ void wire_open(void)
 		if (vm_lend(&vm, &req) != 0)
 			continue;
 		ring_client_reset(&state.wire[w].ring, &wire_memory[w], clock_monotonic_ns());
-		state.wire[w].read_out = 0;
-		state.wire[w].number = (uint32_t)clock_monotonic_ns();  /* no driver is there */
+		state.wire[w].number = (uint32_t)clock_monotonic_ns();  /* no earlier tty's */
 		subscribe(w);
 	}
 }
 
-/* Y4. What the driver holds the requests say: also what it has refused is asked again. */
+/* Y4. Also what the driver has refused is asked again. */
 static void check_wire(unsigned w)
 {
 	struct wire *x = &state.wire[w];
 
-	x->read_out = 0;
-	for (uint64_t used = x->ring.used; used != 0; used &= used - 1)
-		x->read_out |= x->ring.pending[__builtin_ctzll(used)].type == SERIAL_READ;
+	x->refused = 0;
 	if (x->got.len > sizeof(x->got.byte) || x->got_taken > x->got.len) {
 		print("recovery: %u of %u bytes of %s were taken\n", x->got_taken, x->got.len,
 		      driver[w].name);
@@ -347,12 +359,8 @@ static void check_wire(unsigned w)
  * not take is no fault of the driver, and reads wait behind it. */
 static bool has_to_answer(unsigned w)
 {
-	const struct ring_client *ring = &state.wire[w].ring;
-
-	for (uint64_t used = ring->used; used != 0; used &= used - 1)
-		if (ring->pending[__builtin_ctzll(used)].type == SERIAL_WRITE)
-			return false;
-	return driver[w].at.v != 0 && !endpoint_eq(driver[w].at, ENDPOINT_NONE) && ring->seen;
+	return under_way(w, SERIAL_WRITE) == 0 && driver[w].at.v != 0 &&
+	       !endpoint_eq(driver[w].at, ENDPOINT_NONE) && state.wire[w].ring.seen;
 }
 
 /* At each heartbeat. A driver answers its read at each of its own: one that stays open it has

@@ -9,26 +9,20 @@
 #include <string.h>
 
 #include <contract/is.h>
-#include <contract/rs.h>
 #include <lib/ipc.h>
-#include <lib/service_ids.h>
+#include <lib/peer.h>
 
 int main(int argc, char **argv)
 {
-	struct message m = { .peer = FIRST_ENDPOINT(ID_RS), .type = RS_STATUS };
+	static struct peer is = PEER("is");
 	struct is_key_request key = { .key = argc > 1 ? (uint32_t)atoi(argv[1]) : 0 };
-	struct rs_status_request who = { .name = "is" };
-	struct rs_status_reply is;
-	err_t err;
+	struct message m = { .type = IS_KEY };
+	err_t err = peer_find(&is);
 
-	memcpy(m.w, &who, sizeof(who));
-	err = ipc_sendrec(&m, NULL, 0);
-	memcpy(&is, m.w, sizeof(is));
-	if (err == 0) {
-		m = (struct message){ .peer = is.who, .type = IS_KEY };
-		memcpy(m.w, &key, sizeof(key));
+	m.peer = is.at;
+	memcpy(m.w, &key, sizeof(key));
+	if (err == 0)                   /* not by the stub: a wrong key is to be refused */
 		err = ipc_sendrec(&m, NULL, 0);
-	}
 	if (err == 0)
 		err = (err_t)m.type;
 	if (err != 0)

@@ -215,9 +215,9 @@ def forgotten_requests(bed):
 def forgotten_reads(bed):
     """What is typed comes when the driver, or tty, is found out."""
     driver, = numbers('uart', state('line.has_read'))
-    reads, = numbers('tty', state('wire[0].read_out'))
+    reads, = numbers('tty', state('wire[0].refused'))
     before = bed.deaths('uart'), bed.deaths('tty')
-    bed.write(TTY, reads, b'\x64')
+    bed.write(TTY, reads, b'\1')
     assert bed.guest.run('echo x', 10)[1] == 'x\n'
     bed.write(UART, driver, bytes(4))
     assert bed.guest.run('echo y', 10)[1] == 'y\n'

@@ -58,7 +58,7 @@ with Guest() as guest:
         refused(guest, "su -s /bin/sh nobody -c 'service kill toy'", 'only root may do that')
     with scenario('what holds the state of programs is not started afresh on request'):
         for name in ('rs', 'vm', 'pm', 'vfs', 'tmpfs', 'devfs', 'tty'):
-            refused(guest, 'service restart ' + name, 'service kill lets it recover')
+            refused(guest, 'service restart ' + name, 'service kill %s lets it recover' % name)
         assert guest.run('ls /bin/busybox /dev/null; echo $?')[1].endswith('0\n')
     with scenario('a service is stopped, is then not running, and is started again'):
         assert guest.run('service stop toy')[0] == 0

@@ -89,12 +89,12 @@ def look_at_deaths(guest):
 
 
 def look_at_names(guest):
-    with scenario('who has started it finds it, though ds was busy: nobody could tell it the name'):
+    with scenario('who has started it finds it, though ds is not there'):
         run(guest, 'service stop semaphore; service kill -STOP ds; service start semaphore && '
                    'semaphore list')
         run(guest, 'service stop semaphore; service remove semaphore; service kill -STOP ds; '
                    'service start semaphore && semaphore list')
-    with scenario('a ds that has begun afresh has another endpoint: rs knows it'):
+    with scenario('a ds that has begun afresh knows the services that run'):
         run(guest, 'semaphore open again 2; service refresh ds; semaphore list',
             text=r'^again +2 0 waiting')
 
