@@ -237,13 +237,22 @@ class Injector:
                 found.append('%d KB less memory' % (self.before[1] - memory))
             guest.send('poweroff\n')
             guest.wait(WATCHDOG_S)
-            done = subprocess.run(['e2fsck', '-fn', self.disk], capture_output=True, text=True)
-            if done.returncode:
-                found.append('e2fsck: ' + ' '.join(done.stdout.split())[:300])
+            found += self.damage()
         except GuestError as error:
             found.append('the end: ' + str(error).split('\n')[0])
         self.close()
         return found
+
+    def damage(self):
+        """Of the disk: what e2fsck says, and whether Skink would say so, too: by the sums."""
+        done = subprocess.run(['e2fsck', '-fn', self.disk], capture_output=True, text=True)
+        if done.returncode == 0:
+            return []
+        sums = subprocess.run([os.path.join(machine.BUILD, 'tools/mksums'), '-c', self.disk],
+                              capture_output=True, text=True)
+        known = ('known by the sums of %s, ' % ', '.join(sums.stdout.split('\n')[:3])
+                 if sums.returncode == 1 else '')
+        return [known + 'e2fsck: ' + ' '.join(done.stdout.split())[:300]]
 
     # -- looks --
 

@@ -2,15 +2,18 @@
  * mksums.c - gives an ext2 image a sum of each of its blocks (docs/notes/0023-block-sums.md).
  *
  *	mksums IMAGE
+ *	mksums -c IMAGE         says which blocks are not what they were at the last unmount
  *
  * The sums go into a file that has no name: inode 5, which is a boot loader's. Linux leaves it
  * alone, and e2fsck takes it for what it is. They count as long as the superblock is what it is
  * now.
- * Status 3, and no change: the image has no place for them.
+ * Status 3, and no change: the image has no place for them, or none that count. -c: 1, some blocks
+ * are not what they were.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +121,15 @@ static void put_page(const struct ext2_inode *i, uint32_t page, const void *from
 		       block_size);
 }
 
+static void get_page(const struct ext2_inode *i, uint32_t page, void *to)
+{
+	uint32_t each = SUMS_PAGE / block_size;
+
+	for (uint32_t k = 0; k < each; k++)
+		memcpy((uint8_t *)to + k * block_size, block_at(map(i, page * each + k)),
+		       block_size);
+}
+
 /* Whether a block may change without the superblock's doing so: these sums themselves. */
 static bool is_own(const struct ext2_inode *i, uint32_t block)
 {
@@ -151,9 +163,45 @@ static void fill(const struct ext2_inode *i, uint32_t rows)
 	put_page(i, 0, &head);
 }
 
-static void load(const char *path)
+/* How many blocks are not what they were. */
+static unsigned check(const struct ext2_inode *i, uint32_t rows)
 {
-	int fd = open(path, O_RDWR);
+	static struct sums_head head;
+	static uint32_t row[SUMS_ROW];
+	unsigned wrong = 0;
+	uint32_t sum;
+
+	get_page(i, 0, &head);
+	sum = head.sum;
+	head.sum = 0;
+	if (head.magic != SUMS_MAGIC || sum != sum_of(&head, sizeof(head)) ||
+	    head.block_size != block_size || head.blocks != super->blocks ||
+	    head.super != sum_of(super, sizeof(*super)))
+		end(NO_PLACE, "the sums are not of now: it is mounted, was not unmounted by Skink, "
+		    "or they are damaged");
+	for (uint32_t n = 0; n < rows; n++) {
+		get_page(i, 1 + n, row);
+		if (sum_of(row, sizeof(row)) != head.row[n]) {
+			printf("blocks %u to %u: their sums are damaged\n", n * SUMS_ROW,
+			       (n + 1) * SUMS_ROW - 1);
+			continue;
+		}
+		for (uint32_t k = 0; k < SUMS_ROW && n * SUMS_ROW + k < super->blocks; k++) {
+			uint32_t block = n * SUMS_ROW + k;
+
+			if (row[k] == 0 || row[k] == sum_of(disk + (size_t)block * block_size,
+							    block_size))
+				continue;
+			printf("block %u\n", block);
+			wrong++;
+		}
+	}
+	return wrong;
+}
+
+static void load(const char *path, bool to_write)
+{
+	int fd = open(path, to_write ? O_RDWR : O_RDONLY);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
@@ -161,7 +209,7 @@ static void load(const char *path)
 	disk_size = (size_t)st.st_size;
 	if (disk_size < SUPER_AT + sizeof(*super))
 		end(1, "%s: too small", path);
-	disk = mmap(NULL, disk_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	disk = mmap(NULL, disk_size, PROT_READ | (to_write ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
 	if (disk == MAP_FAILED)
 		end(1, "%s: %s", path, strerror(errno));
 	super = (struct ext2_super *)(disk + SUPER_AT);
@@ -175,22 +223,25 @@ static void load(const char *path)
 
 int main(int argc, char **argv)
 {
+	bool checks = argc == 3 && strcmp(argv[1], "-c") == 0;
 	struct ext2_inode *i;
 	uint32_t rows;
 
-	if (argc != 2)
-		end(2, "usage: mksums IMAGE");
-	load(argv[1]);
+	if (argc != 2 && !checks)
+		end(2, "usage: mksums [-c] IMAGE");
+	load(argv[argc - 1], !checks);
 	rows = (super->blocks + SUMS_ROW - 1) / SUMS_ROW;
 	if (rows > SUMS_ROWS)
 		end(NO_PLACE, "a disk of %u blocks; %u at most", super->blocks,
 		    SUMS_ROWS * SUMS_ROW);
 	i = inode(SUMS_INO);
 	next_free = super->first_data;
-	if (i->mode == 0)
+	if (i->mode == 0 && !checks)
 		make_file(i, 1 + rows);
 	if (i->mode != MODE || i->size != (1 + rows) * SUMS_PAGE)
 		end(NO_PLACE, "inode %u is used for something else", SUMS_INO);
+	if (checks)
+		return check(i, rows) != 0;
 	fill(i, rows);
 	return munmap(disk, disk_size) != 0;
 }

@@ -351,6 +351,15 @@ static err_t read_image(const struct call *c)
 	return 0;
 }
 
+/* If vfs has died, or was killed, the program's call is lost to it: it is made anew. */
+static bool is_asked(const struct call *c)
+{
+	struct proc_info_reply info;
+
+	return call_waits(endpoint_slot(c->client), ID_PM, &info) &&
+	       endpoint_eq(info.proc, c->client) && info.serial == c->serial;
+}
+
 err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_request *req,
 			struct pm_exec_finish_reply *reply)
 {
@@ -372,6 +381,11 @@ err_t do_pm_exec_finish(const struct call *c, const struct pm_exec_finish_reques
 		err = map_stack(req->space, p);
 	if (err == 0)
 		err = make_stack(c, req->space, p, &sp);
+	if (err != 0 && !is_asked(c)) {
+		undo_rollback();
+		exec_space_drop(t);
+		return err;
+	}
 	if (err == 0)
 		err = start(t, req->space, sp);
 	if (doubt(c, err) != 0) {

@@ -4,6 +4,7 @@
  *
  *	assassin MS ROUNDS NAME...      every MS ms the next one, all of them ROUNDS times
  *	assassin -r SEED MS SECONDS NAME...     one of them at random; says how often each died
+ *	assassin -c MS NAME             once, in MS ms, till when it computes: nobody need wake it
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,12 +48,31 @@ static int at_random(int argc, char **argv)
 	return 0;
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);     /* by the vDSO: no call */
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static int awake(unsigned ms, const char *name)
+{
+	uint64_t end = now_ms() + ms;
+
+	while (now_ms() < end)
+		;
+	return kill_service(name) != 0;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned killed = 0;
 
 	if (argc > 5 && strcmp(argv[1], "-r") == 0)
 		return at_random(argc - 2, argv + 2);
+	if (argc == 4 && strcmp(argv[1], "-c") == 0)
+		return awake((unsigned)atoi(argv[2]), argv[3]);
 	if (argc < 4)
 		return 2;
 	for (int round = atoi(argv[2]); round > 0; round--)

@@ -149,6 +149,20 @@ def forgotten_init(bed):
     assert bed.deaths('pm') <= before + 2       # of doubt
 
 
+def exec_given_up(bed):
+    """pm waits for uart at the end of an execve; vfs, which waits for pm, dies."""
+    at = count.Symbols(count.elf_of('pm')).address
+    waits = (b'\x48\x8d\xbc\x24\x00\xfc\xff\xff'             # lea -0x400(%rsp), %rdi
+             + struct.pack('<BIBI', 0xbe, 1 << 12 | UART, 0xb8, at['ipc_receive'])
+             + b'\xff\xd0\xeb\xfe')                           # call *%rax; jmp .
+    before = bed.deaths('vfs'), bed.deaths('pm')
+    bed.guest.run('/usr/lib/skink/assassin -c 2000 vfs & '
+                  'until grep -q "(assassin)" /proc/$!/stat; do :; done')
+    bed.write(PM, at['call_read'], waits)
+    assert bed.guest.run('sh -c "exit 5"', 60)[0] == 5
+    assert bed.deaths('vfs') > before[0] and bed.deaths('pm') > before[1]
+
+
 def lively(bed):
     """sched computes, takes no message, and says now and then that it is alive."""
     of, rs = count.Symbols(count.elf_of('sched')).address, struct.pack('<I', 1 << 12)
@@ -322,6 +336,7 @@ SCENARIOS = (
     ('a page of state is taken from vm: it begins afresh', taken_state),
     ('pm forgets process 1: all programs end, and it begins again', forgotten_init),
     ('pm takes no row for what it is: all programs end, and it begins again', all_end),
+    ('pm and vfs die over an execve: it is made again', exec_given_up),
     ('who only says that it is alive, and hears nothing, hangs', lively),
     ('process 1 has nobody to begin it: it ends, and begins again', unbegun_init),
     ('no first process can begin by what vfs knows: it forgets that', no_first_process),

@@ -155,13 +155,22 @@ def unmounted_under_fire(guest, content):
     assert 'not of now' not in ok(guest, 'dmesg')
 
 
+def mksums(*arguments):
+    done = subprocess.run([os.path.join(machine.BUILD, 'tools', 'mksums'), *arguments],
+                          capture_output=True, text=True)
+    return done.returncode, done.stdout
+
+
 def brought_along(folder):
     """A disk with sums of its own (tools/mksums.c), changed before anybody has read it."""
     disk, content = make_disk(folder)
     content = {'new-' + name: content[name] for name in NAMES}
-    subprocess.run([os.path.join(machine.BUILD, 'tools', 'mksums'), disk], check=True)
+    assert mksums(disk) == (0, '')
     number = block_of(disk, 'new-other', 7)
-    change(disk, number, b'!' + bytes_of(disk, number)[1:])
+    with scenario('mksums -c says which block is another'):
+        assert mksums('-c', disk) == (0, '')
+        change(disk, number, b'!' + bytes_of(disk, number)[1:])
+        assert mksums('-c', disk) == (1, 'block %d\n' % number)
     with Guest(name='lies-first', disks=[disk]) as guest:
         guest.shell()
         for how in ('from its maker', 'from the last time that it was mounted'):
@@ -174,6 +183,8 @@ def brought_along(folder):
                 assert ok(guest, 'cat /mnt/more 2> /dev/null || echo more > /mnt/more') in (
                     '', 'more\n')
                 ok(guest, 'umount /mnt')
+        with scenario('so it does after Skink has unmounted the disk'):
+            assert mksums('-c', disk) == (1, 'block %d\n' % number)
         with scenario('ext2 and the driver die while the disk is unmounted: no sum is wrong'):
             unmounted_under_fire(guest, content['new-kept'])
         with scenario('what is written without a clean end leaves no sums behind'):
@@ -182,6 +193,7 @@ def brought_along(folder):
         subprocess.run(['e2fsck', '-fy', disk], stdout=subprocess.DEVNULL, check=False)
         done = subprocess.run(['e2fsck', '-fn', disk], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
+        assert mksums('-c', disk) == (3, '')
     with Guest(name='lies-after', disks=[disk]) as guest:
         guest.shell()
         with scenario('a disk that e2fsck has written is believed'):

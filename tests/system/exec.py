@@ -60,7 +60,7 @@ with scenario('a test that waits in vain leaves what each process waited for in 
     for pattern in (r'\(qemu\) i/b', r'service 6\.\d+ +receiving',
                     r'linux 7, args.* ROW_WAITS, QUEUE_POLL',
                     r'linux 0, args.* ROW_WAITS, QUEUE_PIPE_READ', r'line 0: in 0 bytes',
-                    r'wire 0: reads out 4', r'reads held 4', r'send +\d+ -> 6 +linux 59 '):
+                    r'wire 0: read refused 0', r'read held 1', r'send +\d+ -> 6 +linux 59 '):
         assert re.search(pattern, state), (pattern, name[1])
 with scenario('an interrupt ends it with status 130, and nothing is left of the guest'):
     with tempfile.TemporaryDirectory(prefix='skink-exec-') as folder:
