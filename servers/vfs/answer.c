@@ -27,6 +27,14 @@ static bool has_type_of(const struct file_attr *a, unsigned inode)
 	return inode == 0 || ((a->mode ^ state.inode[inode].attr.mode) & S_IFMT_) == 0;
 }
 
+static bool is_as_made(const struct file_entry *e)
+{
+	const struct file_create_request *req = (const struct file_create_request *)e->w;
+	const struct file_attr *a = &e->attr_now;
+
+	return a->mode == req->mode && a->uid == req->uid && a->gid == req->gid;
+}
+
 /* A file that there is; where it is known which one, that one. None becomes one of another type. */
 static bool is_attr(const struct request *q, const struct file_entry *e)
 {
@@ -35,8 +43,11 @@ static bool is_attr(const struct request *q, const struct file_entry *e)
 	if (a->file == 0 || !is_type(a->mode))
 		return false;
 	switch (q->type) {
-	case FILE_LOOKUP:
 	case FILE_CREATE:
+		if (!is_as_made(e))
+			return false;
+		/* fall through */
+	case FILE_LOOKUP:
 		return has_type_of(a, inode_find(state.inode[q->dir].mount, a->file));
 	case FILE_LINK:
 	case FILE_GET_ATTR:

@@ -64,6 +64,8 @@ static void asked(unsigned server, uint32_t type)
 	q->type = type;
 	q->inode = INODE;
 	e.attr_now = state.inode[INODE].attr;
+	if (type == FILE_CREATE)
+		((struct file_create_request *)e.w)->mode = e.attr_now.mode;
 }
 
 static bool good(err_t err)
@@ -116,6 +118,26 @@ static void t_attributes(void)
 		e.attr_now.file = 0;
 		CHECK(!good(0) && good(-EIO));
 	}
+}
+
+/* What is made is what was to be made, and whose. */
+static void t_made(void)
+{
+	asked(FILE_SERVER, FILE_CREATE);
+	CHECK(good(0));
+	e.attr_now.mode = S_IFREG_ | 0666;
+	CHECK(!good(0) && good(-ENOSPC));
+	q->inode = 0;
+	e.attr_now.file = NUMBER + 1;           /* of which nothing is known */
+	e.attr_now.mode = S_IFIFO_ | 0644;
+	CHECK(!good(0));
+	e.attr_now.mode = S_IFREG_ | 0644;
+	CHECK(good(0));
+	e.attr_now.uid = 1;
+	CHECK(!good(0));
+	e.attr_now.uid = 0;
+	e.attr_now.gid = 1;
+	CHECK(!good(0));
 }
 
 static void t_bytes(void)
@@ -314,6 +336,7 @@ int main(void)
 {
 	TEST("an error that the contract does not list for a call is no answer", t_errors);
 	TEST("attributes of no file, of another file, of another type are none", t_attributes);
+	TEST("what is made is what was to be made", t_made);
 	TEST("more bytes than were lent, or fewer than a file has, are none", t_bytes);
 	TEST("a line, a link, a directory, a mount that cannot be is none", t_others);
 	TEST("an error that vfs knows better is none", t_contradictions);
