@@ -309,7 +309,7 @@ def charged(faults, found):
     as what did something to the disk, the last one in who writes there."""
     if not faults:
         return []
-    disk = [text for text in found if 'e2fsck: ' in text]
+    disk = [text for text in found if text.startswith('e2fsck')]
     rest = [text for text in found if text not in disk]
     writers = [fault for fault in faults if fault.service in WRITERS]
     return [(fault, texts) for fault, texts in ((faults[-1], rest), ((writers or faults)[-1], disk))

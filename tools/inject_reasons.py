@@ -26,6 +26,8 @@ WORD = ('One answer of the service is replaced by another of the right form. Pro
 TYPED = ('What is typed or printed is lost, doubled or wrong: a serial line has no sums, and bytes '
          'that have been read are gone.')
 MANAGES = '`service` shows or is told something wrong by rs or `is` while the fault is there.'
+SUMS = ('Blocks of the disk are not what ext2 wrote: the driver has written elsewhere, into what '
+        'nobody has read since. Their sums say so: who reads them has EIO, and no wrong byte.')
 ENDS = ('Found when the guest ended, after up to 40 faults: one of them, not certainly this one. '
         'All of them stand below, at the ends of guests.')
 
@@ -45,6 +47,7 @@ class Rule(typing.NamedTuple):
 
 
 RULES = (
+    Rule(SUMS, said='known by the sums'),
     Rule(ENDS, said='^at the end'),
     Rule(WORD, kind='lie|mute|garbage'),
     Rule(TEXT, 'procfs', TEXT_FUNCTIONS + '|do_file_read$|fits_|pm_'),

@@ -41,6 +41,7 @@ AGAIN_S = 5                     # in which a service does again what it has died
 BEATS_S = 12                    # in which a service that does not beat is found out
 BAD = ('error', 'wrong', 'hang', 'panic')
 WATCH = os.path.join(machine.BUILD, 'tools', 'watch.so')
+SUMS_DIFFER = 4                 # status of mksums -c
 
 
 class Fault:
@@ -244,15 +245,16 @@ class Injector:
         return found
 
     def damage(self):
-        """Of the disk: what e2fsck says, and whether Skink would say so, too: by the sums."""
+        """Of the disk: what e2fsck says, and of which blocks the sums say that Skink did not write
+        them so. That is no excuse: it is wrong data in any case."""
         done = subprocess.run(['e2fsck', '-fn', self.disk], capture_output=True, text=True)
         if done.returncode == 0:
             return []
         sums = subprocess.run([os.path.join(machine.BUILD, 'tools/mksums'), '-c', self.disk],
                               capture_output=True, text=True)
-        known = ('known by the sums of %s, ' % ', '.join(sums.stdout.split('\n')[:3])
-                 if sums.returncode == 1 else '')
-        return [known + 'e2fsck: ' + ' '.join(done.stdout.split())[:300]]
+        known = (' (known by the sums: %s)' % ', '.join(sums.stdout.splitlines()[:3])
+                 if sums.returncode == SUMS_DIFFER else '')
+        return ['e2fsck%s: %s' % (known, ' '.join(done.stdout.split())[:300])]
 
     # -- looks --
 

@@ -7,8 +7,8 @@
  * The sums go into a file that has no name: inode 5, which is a boot loader's. Linux leaves it
  * alone, and e2fsck takes it for what it is. They count as long as the superblock is what it is
  * now.
- * Status 3, and no change: the image has no place for them, or none that count. -c: 1, some blocks
- * are not what they were.
+ * Status 3, and no change: the image has no place for them, or none that count. Status 4, of -c:
+ * not all blocks are what they were, as far as that can be told.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 #include <lib/ext2_disk.h>
 #include <lib/sums.h>
 
-enum { NO_PLACE = 3, SECTOR = 512, MODE = 0100600 };
+enum { NO_PLACE = 3, DIFFERS = 4, SECTOR = 512, MODE = 0100600 };
 
 static uint8_t *disk;
 static size_t disk_size;
@@ -163,12 +163,12 @@ static void fill(const struct ext2_inode *i, uint32_t rows)
 	put_page(i, 0, &head);
 }
 
-/* How many blocks are not what they were. */
-static unsigned check(const struct ext2_inode *i, uint32_t rows)
+/* Is every block what it was? Says which are not, or cannot be told. */
+static bool check(const struct ext2_inode *i, uint32_t rows)
 {
 	static struct sums_head head;
 	static uint32_t row[SUMS_ROW];
-	unsigned wrong = 0;
+	bool right = true;
 	uint32_t sum;
 
 	get_page(i, 0, &head);
@@ -184,6 +184,7 @@ static unsigned check(const struct ext2_inode *i, uint32_t rows)
 		if (sum_of(row, sizeof(row)) != head.row[n]) {
 			printf("blocks %u to %u: their sums are damaged\n", n * SUMS_ROW,
 			       (n + 1) * SUMS_ROW - 1);
+			right = false;
 			continue;
 		}
 		for (uint32_t k = 0; k < SUMS_ROW && n * SUMS_ROW + k < super->blocks; k++) {
@@ -193,10 +194,10 @@ static unsigned check(const struct ext2_inode *i, uint32_t rows)
 							    block_size))
 				continue;
 			printf("block %u\n", block);
-			wrong++;
+			right = false;
 		}
 	}
-	return wrong;
+	return right;
 }
 
 static void load(const char *path, bool to_write)
@@ -241,7 +242,7 @@ int main(int argc, char **argv)
 	if (i->mode != MODE || i->size != (1 + rows) * SUMS_PAGE)
 		end(NO_PLACE, "inode %u is used for something else", SUMS_INO);
 	if (checks)
-		return check(i, rows) != 0;
+		return check(i, rows) ? 0 : DIFFERS;
 	fill(i, rows);
 	return munmap(disk, disk_size) != 0;
 }

@@ -264,7 +264,6 @@ static int kill_service(int argc, char **argv)
 {
 	struct rs_kill_request req = { .signal = 9 };
 	const char *name = argv[argc - 1];
-	err_t err;
 
 	if (argc == 2 && argv[0][0] == '-')
 		req.signal = signal_number(argv[0] + 1);
@@ -274,8 +273,7 @@ static int kill_service(int argc, char **argv)
 	}
 	if (!name_fits(req.name, sizeof(req.name), name))
 		return 1;
-	err = rs_kill(&rs, &req);
-	return err == 0 ? 0 : fail(name, err);
+	return result(name, rs_kill(&rs, &req));
 }
 
 /* name: NULL, of all. */

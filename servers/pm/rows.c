@@ -109,7 +109,7 @@ static void find_unborn(struct thread *parent)
 			      (t->process == parent->process ||
 			       process_of(t)->parent == parent->process);
 
-		if (!is_its || sys_proc_info(&slot, &is) != 0 || is.state != STATE_NEW)
+		if (!is_its || sys_proc_info(&slot, &is) != 0 || !(is.state & STATE_NEW))
 			continue;
 		for (unsigned n = 0; n < NR_THREADS; n++)
 			is_its &= !endpoint_eq(state.thread[n].unborn, is.proc);

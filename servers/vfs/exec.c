@@ -6,7 +6,8 @@
  * Speaks:   contracts/pm (exec_begin, exec_finish, exec_fail); contracts/vm through elf.c.
  * Touches:  the process's row: program, descriptors to close.
  * Trusts:   nothing in a file or an argument.
- * On crash: before exec_begin it is done again; after it pm or the kernel has ended the process.
+ * On crash: it is done again, until the program runs: by us before what exec_finish needs is
+ *           committed, then because the call is lost to pm (note 0027).
  * Spec:     execve(2).
  */
 #include "vfs.h"

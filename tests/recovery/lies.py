@@ -51,10 +51,13 @@ def ok(guest, command, timeout=60):
     return out
 
 
+def debugfs(disk, command):
+    return subprocess.run(['debugfs', '-R', command, disk], capture_output=True, text=True,
+                          check=True).stdout
+
+
 def block_of(disk, name, n):
-    out = subprocess.run(['debugfs', '-R', 'bmap /%s %d' % (name, n), disk], capture_output=True,
-                         text=True, check=True).stdout
-    return int(out)
+    return int(debugfs(disk, 'bmap /%s %d' % (name, n)))
 
 
 def change(disk, number, content):
@@ -170,7 +173,15 @@ def brought_along(folder):
     with scenario('mksums -c says which block is another'):
         assert mksums('-c', disk) == (0, '')
         change(disk, number, b'!' + bytes_of(disk, number)[1:])
-        assert mksums('-c', disk) == (1, 'block %d\n' % number)
+        assert mksums('-c', disk) == (4, 'block %d\n' % number)
+        copy = os.path.join(folder, 'copy')
+        shutil.copyfile(disk, copy)
+        row = int(debugfs(copy, 'bmap <5> 1'))
+        change(copy, row, b'!' + bytes_of(copy, row)[1:])
+        assert mksums('-c', copy) == (4, 'blocks 0 to 1023: their sums are damaged\nblock %d\n'
+                                      % number)
+        os.truncate(copy, 1 << 20)
+        assert mksums('-c', copy) == (1, '')
     with Guest(name='lies-first', disks=[disk]) as guest:
         guest.shell()
         for how in ('from its maker', 'from the last time that it was mounted'):
@@ -184,7 +195,7 @@ def brought_along(folder):
                     '', 'more\n')
                 ok(guest, 'umount /mnt')
         with scenario('so it does after Skink has unmounted the disk'):
-            assert mksums('-c', disk) == (1, 'block %d\n' % number)
+            assert mksums('-c', disk) == (4, 'block %d\n' % number)
         with scenario('ext2 and the driver die while the disk is unmounted: no sum is wrong'):
             unmounted_under_fire(guest, content['new-kept'])
         with scenario('what is written without a clean end leaves no sums behind'):

@@ -78,7 +78,7 @@ static struct {
 	bool line, edge;                /* an edge that no interrupt has been made of yet */
 } chip;
 static unsigned sent, got, given;       /* bytes that the other end has sent, got, is to get */
-static bool wrong, loses, forgets;         /* forgets: tty, answers */
+static bool wrong, loses, forgets;      /* forgets: tty, answers, and that it has asked */
 static uint32_t number;                 /* of the last answer that tty has taken */
 
 static uint8_t nth(unsigned n)
@@ -340,7 +340,8 @@ static void tty_asks(bool reads)
 
 		if (client.pending[e.id & RING_ID_SLOTS].type != SERIAL_READ)
 			continue;
-		if (forgets && rand() % 4 == 0)
+		read = *(const struct serial_read_request *)client.pending[e.id & RING_ID_SLOTS].w;
+		if (read.number != number || (forgets && rand() % 4 == 0))
 			continue;
 		number += r->len != 0 || r->flags != 0;
 		for (uint32_t i = 0; i < r->len; i++)
@@ -358,7 +359,7 @@ static void tty_asks(bool reads)
 		handed_in += write.len;
 	}
 	read.number = number;
-	if (reads && !open)
+	if (reads && (!open || (forgets && rand() % 4 == 0)))
 		open = ring_submit(&client, &memory, SERIAL_READ, &read, sizeof(read), &id) == 0;
 	ring_client_publish(&client, &memory);
 }
