@@ -44,7 +44,8 @@ _Static_assert(sizeof(struct chardev_entry) % 8 == 0, "entries are aligned");
 enum { CHARDEV_BOARD_BYTES = (sizeof(struct board) + BOARD_ENTRIES * sizeof(struct chardev_entry) +
 			   PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE };
 
-void chardev_server_init(const struct chardev_ops *ops);
+/* unusual: is this seldom answered? Then it is not, once: see server_doubt(). NULL: nothing is. */
+void chardev_server_init(const struct chardev_ops *ops, bool (*unusual)(uint32_t type, err_t err));
 void chardev_server_notified(uint64_t services);
 /* Called before that by who keeps anything on vfs's account. True: vfs has begun afresh; it has
  * nothing open. */

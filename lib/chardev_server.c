@@ -15,13 +15,15 @@
 extern const struct contract chardev_contract;
 
 static const struct chardev_ops *chardev_ops;
+static bool (*is_unusual)(uint32_t type, err_t err);
 static struct board *board;
 static struct chardev_entry work[BOARD_ENTRIES];
 static struct board_log board_log SECTION_STATE;
 
-void chardev_server_init(const struct chardev_ops *ops)
+void chardev_server_init(const struct chardev_ops *ops, bool (*unusual)(uint32_t type, err_t err))
 {
 	chardev_ops = ops;
+	is_unusual = unusual;
 }
 
 struct chardev_entry *chardev_entry(const struct call *c)
@@ -69,6 +71,9 @@ static void serve(unsigned n, err_t refused)
 	c.lent = e->data.v != 0 ? e->len : 0;
 	err = refused != 0 ? refused : chardev_contract.dispatch(chardev_ops, &c, e->w, reply);
 	memcpy(e->w, reply, sizeof(e->w));
+	if (is_unusual != NULL)
+		server_doubt(c.client, (uint32_t)board->number[n], e->type, err,
+			     is_unusual(e->type, err));
 	complete(&c, err);
 }
 

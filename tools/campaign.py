@@ -22,6 +22,7 @@ import payload
 import plant
 from guest import LOGS, GuestError
 from injector import BAD, PARTS, SIZE, Ended, Fault, Injector
+from screen import Screen
 
 OUT = os.path.join(machine.BUILD, 'inject')
 CLASSES = mutate.CLASSES + payload.CLASSES
@@ -30,6 +31,7 @@ SERVICES = ('virtio_blk uart keyboard screen rtc pci ext2 tmpfs devfs procfs tty
             'vm pm vfs rsguard rs').split()
 WRITERS = ('ext2', 'virtio_blk')        # of the disk
 GOLDEN_S = 10
+TYPED = 5                       # commands at the keyboard, meanwhile
 LEAST = 20                      # instructions that the load reaches, or all that run are taken
 FAULTS_OF_A_GUEST = 40
 TOGETHER = 8                    # faults after which the load has to do all it does, once for all
@@ -49,20 +51,26 @@ def reached(folder, seed):
     without; the same of all that runs). Kept, so that a seed means the same faults as long as the
     system is the same."""
     key = hashlib.sha256()
-    for path in (os.path.join(machine.BUILD, 'boot.img'), plant.__file__):
+    for path in (os.path.join(machine.BUILD, 'boot.img'), plant.__file__, __file__):
         with open(path, 'rb') as file:
             key.update(file.read())
     path = os.path.join(OUT, 'reached-%s.json' % key.hexdigest()[:16])
     if not os.path.exists(path):
         rnd = random.Random(seed)
         rest = plant.golden(folder, rnd, (), 0)
-        runs = plant.golden(folder, rnd, PARTS, GOLDEN_S, SIZE)
+        runs = plant.golden(folder, rnd, PARTS, GOLDEN_S, SIZE, type_something)
         found = sorted(block for block, n in runs.items() if n > 1.2 * rest.get(block, 0) + 2)
         with open(path + '.new', 'w') as file:
             json.dump([found, sorted(set(runs) | set(rest))], file)
         os.rename(path + '.new', path)
     with open(path) as file:
         return [[tuple(block) for block in part] for part in json.load(file)]
+
+
+def type_something(guest):
+    screen = Screen(guest)
+    for _ in range(TYPED):
+        assert screen.answers(), 'nobody reads what is typed'
 
 
 def possible(code, kinds):

@@ -26,9 +26,11 @@ import machine
 import mutate
 import plant
 from guest import GuestError
+from screen import Screen
 
 CONSOLE = ('uart', 'tty')       # the load does not type; what programs say may get lost with them
-PARTS = ('files', 'trees')
+PARTS = ('files', 'trees', 'calls')
+AT_SCREEN = ('keyboard', 'screen', 'tty', 'pci')     # what a person at the machine may notice
 SIZE = 60000                    # of the file that the load copies
 PATIENCE_S = 1.0                # what is not reached by then is put back
 WORK_S = 0.5                    # what is reached stays at least so long, or until its service dies
@@ -40,6 +42,9 @@ LONG_S = 1 << 20                # nothing ends before it is ended
 AGAIN_S = 5                     # in which a service does again what it has died of
 BEATS_S = 12                    # in which a service that does not beat is found out
 BAD = ('error', 'wrong', 'hang', 'panic')
+# What the load does too seldom, typed at the console.
+USES = {'uart': '\n', 'tty': '\n',
+        'rtc': 'hwclock > /dev/null || echo BAD hwclock >> /tmp/any/bad\n'}
 WATCH = os.path.join(machine.BUILD, 'tools', 'watch.so')
 SUMS_DIFFER = 4                 # status of mksums -c
 
@@ -140,11 +145,27 @@ class Ended(Exception):
 LOOK = r'''
 now() { n=0; read n < /tmp/any/done.$1; } 2> /dev/null
 settle() {
-	until now files && now trees; do usleep 50000; done
-	settled files STEPS_FILES && settled trees STEPS_TREES
+	for p in PARTS; do
+		until now $p; do usleep 50000; done
+	done
+	settled STEPS
 }
 settled() {
-	now $1; end=$((n + $2)) last=$n tries=0
+	all=
+	while [ $# -gt 0 ]; do
+		now $1
+		all="$all $1 $((n + $2))"
+		shift 2
+	done
+	set -- $all
+	while [ $# -gt 0 ]; do
+		reaches $1 $2 || return 1
+		shift 2
+	done
+}
+reaches() {
+	now $1
+	end=$2 last=$n tries=0
 	until now $1 && [ $n -ge $end ]; do
 		[ $n = $last ] || tries=0
 		last=$n tries=$((tries + 1))
@@ -179,7 +200,7 @@ class Injector:
         self.disk = os.path.join(folder, 'root.img')
         plant.copy(os.path.join(machine.BUILD, 'root.img'), self.disk)
         self.bed = plant.Bed(folder, lambda ram: ['-plugin', 'file=%s,ram=%s,watch=%s' % (
-            WATCH, ram, self.watch.path)], disk=self.disk)
+            WATCH, ram, self.watch.path)], disk=self.disk, vga=True)
         self.stub = self.payload = self.table = None
         self.services = {}      # as they were after the last fault
         self.faults = []        # of this guest that were activated
@@ -202,12 +223,13 @@ class Injector:
         self.bed.fresh()
         guest = self.bed.guest
         self.before = plant.counts(guest, self.bed.memory)
-        look = re.sub(r'STEPS_(\w+)', lambda m: str(plant.STEPS[m[1].lower()] + 1), LOOK)
-        plant.put(guest, '/tmp/look', look.replace('PARTS', ' '.join(PARTS))
-                  .replace('SECONDS', str(LONG_S)))
+        steps = ' '.join('%s %d' % (part, plant.STEPS[part] + 1) for part in PARTS)
+        plant.put(guest, '/tmp/look', LOOK.replace('PARTS', ' '.join(PARTS))
+                  .replace('STEPS', steps).replace('SECONDS', str(LONG_S)))
         plant.load(guest, PARTS, LONG_S, 'none', random.Random(1), SIZE)
         seen = self.look(WATCHDOG_S)
         assert seen and seen.settled, 'the load does not work'
+        assert Screen(guest).answers(), 'nobody reads what is typed'
         self.bed.save()
 
     def close(self):
@@ -377,8 +399,9 @@ class Injector:
         until = time.monotonic() + PATIENCE_S
         if fault.kind == 'irq':
             return fault.payload.blow(self.stub, PATIENCE_S)
-        if code.name in CONSOLE:
-            self.bed.guest.send('\n')
+        self.bed.guest.send(USES.get(code.name, ''))
+        if code.name in AT_SCREEN:
+            self.bed.guest.keys('ret')
         while time.monotonic() < until and not self.watch.begun():
             time.sleep(0.005)
         if not self.watch.begun():
@@ -451,6 +474,7 @@ class Injector:
         seen = self.seen(code, fault)
         if not seen.settled:
             fault.end = fault.end or 'stall'
+        self.sit(fault)
         self.note_deaths(code, fault)
         if fault.bad or fault.wrong or fault.end:
             self.outlast(code, fault)
@@ -461,7 +485,13 @@ class Injector:
         """Programs have seen an error. Now that the fault is gone: do they go on to?"""
         told, fault.lasts = len(fault.bad) + len(fault.wrong), True
         seen = self.seen(code, fault, before='revive; ')
+        self.sit(fault)
         fault.lasts = not seen.settled or len(fault.bad) + len(fault.wrong) > told
+
+    def sit(self, fault):
+        """At the machine, and type: is it read, and is the answer shown?"""
+        if fault.service in AT_SCREEN and not Screen(self.bed.guest).answers():
+            fault.bad.append('BAD screen')
 
     def seen(self, code, fault, before=''):
         """A look. Without an answer: do programs call services? Then it is the console that does

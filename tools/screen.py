@@ -18,6 +18,7 @@ import struct
 import time
 
 import machine
+from guest import GuestError
 
 FONT = os.path.join(machine.BUILD, 'lib', 'console.font')
 UNKNOWN = '\ufffd'
@@ -149,6 +150,19 @@ class Screen:
                 raise self.guest.failure('no %r on the screen within %g s, but\n%s'
                                          % (pattern, timeout, text))
             self.guest.receive(0.1)
+
+    def answers(self, timeout=30):
+        """Whether a shell on /dev/tty1 reads what is typed, and its answer is shown. What had been
+        typed is gone."""
+        try:
+            self.press('ctrl', 'c')
+            self.press('ctrl', 'l')
+            self.expect(r'\A\S* ?#\Z', timeout)
+            self.type('id\n')
+            self.expect(r'^uid=0', timeout)
+        except GuestError:
+            return False
+        return True
 
     # ---- typing ----
 

@@ -170,12 +170,11 @@ static bool serves(const struct manifest *m, const char *protocol)
 
 /* Its state is what programs have: processes, memory, files, terminals. What recovers in place
  * keeps that; after a fresh start it would be gone, but for files on a disk, which the arguments
- * of their server name. */
+ * of their server name. (tty, whose state is terminals, is a file server, too.) */
 static bool holds_programs(const struct manifest *m)
 {
 	return answers_programs(m) ||
-	       (m->restart == RESTART_RECOVER &&
-		((serves(m, "file") && m->args[0] == '\0') || serves(m, "chardev")));
+	       (m->restart == RESTART_RECOVER && serves(m, "file") && m->args[0] == '\0');
 }
 
 bool is_needed(unsigned id)

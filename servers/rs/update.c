@@ -290,6 +290,15 @@ err_t update_copied(void)
 	return err;
 }
 
+/* What it remembers would be gone. Of a driver that is what a fresh start finds on its device and
+ * in the rings of its clients again. */
+static bool keeps_state(const struct manifest *m)
+{
+	bool is_driver = m->nr_ports != 0 || m->nr_lines != 0 || m->nr_mmio != 0 || m->nr_pci != 0;
+
+	return m->restart == RESTART_RECOVER && !is_driver;
+}
+
 static err_t begin(const struct call *c, unsigned kind, const char *name, unsigned *id)
 {
 	int found = service_by_name(name);
@@ -302,7 +311,7 @@ static err_t begin(const struct call *c, unsigned kind, const char *name, unsign
 		return -ENOENT;
 	if (found == ID_RS || found == ID_RSGUARD)
 		return -EOPNOTSUPP;     /* rsguard has rs from the archive, and the reverse */
-	if (kind == LOAD_UPDATE && manifest_of((unsigned)found)->restart == RESTART_RECOVER)
+	if (kind == LOAD_UPDATE && keeps_state(manifest_of((unsigned)found)))
 		return -EOPNOTSUPP;
 	if (kind == LOAD_UPDATE && state.service[found].phase != RS_STATE_RUNNING)
 		return -ESRCH;

@@ -312,6 +312,6 @@ int main(void)
 		.audit = wire_audit,
 	};
 
-	chardev_server_init(&ops);
+	chardev_server_init(&ops, NULL);
 	server_run(&tty);
 }

@@ -170,9 +170,9 @@ with Guest() as guest:
                        ) == (0, 'ok connections that were not accepted are reset\n')
     for victim, function, after in (
             ('toy', 'guard_defect', False), ('toy', 'service_recover', False),
-            ('toy', 'service_recover', True), ('rtc', 'guard_defect', False),
-            ('rtc', 'service_start', False), ('rtc', 'rights_set', True),
-            ('rtc', 'service_start', True)):
+            ('toy', 'service_recover', True), ('acpi', 'guard_defect', False),
+            ('acpi', 'service_start', False), ('acpi', 'rights_set', True),
+            ('acpi', 'service_start', True)):
         with scenario('rs dies at the %s of %s for %s, which has died: both run again'
                       % ('end' if after else 'beginning', function, victim)):
             assert dies_in(guest, 'rs', 0, function, 'service kill ' + victim, after=after)[0] == 0

@@ -122,7 +122,7 @@ def main():
         with scenario('device memory that was granted is granted again'):
             planted(rights, good, 'virtio_blk', rights.mmio, 0)
         with scenario('rs makes rights wrongly: none are set, or the right ones after'):
-            for victim in ('rtc', 'toy'):       # one begins afresh, the other goes on
+            for victim in ('acpi', 'toy'):       # one begins afresh, the other goes on
                 with plant.standing(guest) as stub:
                     stub.write(bed.memory.physical(RS, RS_SYMBOLS['manifest_priv']), RET)
                 guest.run('service kill ' + victim)

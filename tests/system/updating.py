@@ -13,9 +13,11 @@ import machine
 from bootset import edited
 from elfedit import Elf
 from guest import Guest, finish, scenario
+from screen import Screen
 
 MANIFEST = open(os.path.join(machine.ROOT, 'servers', 'hello', 'hello.svc')).read()
 GROWN = 3 << 20
+DRIVERS = 'rtc uart keyboard screen pci'.split()
 SELF = 'seq 20000 > /root/b && md5sum < /root/b && rm /root/b'
 
 
@@ -47,7 +49,7 @@ def files():
         'hello': open(program('hello'), 'rb').read(),
         'toy': open(program('toy'), 'rb').read(),
         'virtio_blk': open(program('virtio_blk'), 'rb').read(),
-        'rtc': open(program('rtc'), 'rb').read(),
+        **{name: open(program(name), 'rb').read() for name in DRIVERS},
     }
 
 
@@ -161,7 +163,12 @@ def look_at_limits(guest):
                    'done; > /tmp/over; wait $writer; uniq /tmp/sums | wc -l' % SELF,
             text=r'(^|\n)1\r?\n', limit=60)
         run(guest, 'service status virtio_blk', text='5 restarts')
-        run(guest, 'service update rtc /mnt/rtc && date')
+    with scenario('drivers are that recover in place when they die, and who uses them goes on'):
+        run(guest, 'while [ ! -e /tmp/done ]; do hwclock; done > /tmp/clock 2> /tmp/clock.bad & '
+                   'reader=$!; for n in %s; do service update $n /mnt/$n || break; done; '
+                   '> /tmp/done; wait $reader; cat /tmp/clock.bad; wc -l < /tmp/clock'
+            % ' '.join(DRIVERS), text=r'^[1-9]\d*\r?\n$', limit=60)
+        assert Screen(guest).answers()
 
 
 def look_at_reloads(guest):
@@ -217,7 +224,7 @@ def look_at_rights(guest):
 def main():
     folder = tempfile.mkdtemp(prefix='skink-updating-')
     try:
-        with Guest(disks=[disk(folder)], name='updating') as guest:
+        with Guest(disks=[disk(folder)], vga=True, name='updating') as guest:
             guest.shell()
             run(guest, 'mount -t ext2 /dev/vdb /mnt && service start /mnt/twin.svc')
             look_at_updates(guest)

@@ -6,7 +6,8 @@
  * Speaks:   contracts/chardev.
  * Touches:  I/O ports 0x70-0x71; the kernel's clock page, by clock_set. No interrupt, no DMA.
  * Trusts:   nothing in a request; the chip only to answer. Who may open /dev/rtc may set the chip.
- * On crash: holds no state; a clock that has been set stays as it is.
+ * On crash: holds no state, but recovers in place: who waits for an answer gets it from the next
+ *           life. A clock that has been set stays as it is.
  * Spec:     MC146818A data sheet, "Time, calendar and alarm locations", "Register B"; ACPI 5.2.9
  *           (century); rtc(4).
  */
@@ -55,13 +56,14 @@ static struct date read_once(void)
 static err_t read_stable(struct date *d)
 {
 	for (unsigned i = 0; i < TRIES; i++) {
-		struct date again;
+		struct date one, again;
 
 		if (reg(REG_A) & A_UPDATING)
 			continue;
-		*d = read_once();
+		one = read_once();
 		again = read_once();
-		if (memcmp(d, &again, sizeof(again)) == 0)
+		*d = one;
+		if (memcmp(&one, &again, sizeof(again)) == 0)
 			return 0;
 	}
 	return -EIO;
@@ -254,6 +256,12 @@ static err_t do_chardev_ioctl(const struct call *c, const struct chardev_ioctl_r
 	}
 }
 
+/* A chip that does not settle, or shows no date, is looked at twice. */
+static bool chip_fails(uint32_t type, err_t err)
+{
+	return type == CHARDEV_IOCTL && err == -EIO;
+}
+
 /* ---- start ---- */
 
 /* The kernel's clock begins in 1970. Once it is set it is the programs' affair. */
@@ -287,6 +295,6 @@ int main(void)
 		.name = "rtc", .init = init, .on_notify = chardev_server_notified,
 	};
 
-	chardev_server_init(&device);
+	chardev_server_init(&device, chip_fails);
 	server_run(&rtc);
 }
