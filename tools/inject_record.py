@@ -16,6 +16,7 @@ import os
 GOOD = ('recovered', 'silent')
 PER_DECADE = 20                 # buckets of a recovery time: it is known within 6 %
 Cell = collections.namedtuple('Cell', 'service kind outcome cause how lasts')
+ANOTHER = 'another'             # cause: not this service died, but another one
 RUN = ('command', 'commit', 'seconds', 'guests')
 MISS = ('name', 'kind', 'where', 'before_text', 'after_text', 'outcome', 'end', 'cause',
         'recovered', 'lasts')
@@ -55,7 +56,7 @@ class Record:
     def __init__(self):
         self.runs, self.misses, self.ends = [], [], []
         self.cells = collections.Counter()      # Cell: faults
-        self.times = {}                         # service: Counter of buckets
+        self.times = {}                         # 'service class': Counter of buckets
 
     @classmethod
     def of(cls, command, commit, seconds, guests, faults, ends):
@@ -65,10 +66,11 @@ class Record:
         made.ends = [list(end) for end in ends]
         for fault in faults:
             made.cells[Cell(fault['service'], fault['kind'], fault['outcome'],
-                            (fault['cause'] or 'none').split()[0],
+                            (fault['cause'] or (ANOTHER if fault['others'] else 'none')).split()[0],
                             fault['recovered'] or 'none', fault['lasts'])] += 1
             if fault['repaired_us'] and fault['begun']:
-                times = made.times.setdefault(fault['service'], collections.Counter())
+                key = '%(service)s %(kind)s' % fault
+                times = made.times.setdefault(key, collections.Counter())
                 times[bucket(fault['repaired_us'])] += 1
         made.misses = [miss(fault) for fault in faults
                        if fault['outcome'] not in GOOD + ('not activated',)]
@@ -96,9 +98,9 @@ class Record:
         self.ends += data['ends']
         for *cell, n in data['cells']:
             self.cells[Cell(*cell)] += n
-        for service, times in data['times'].items():
-            of_service = self.times.setdefault(service, collections.Counter())
-            of_service.update({int(key): n for key, n in times.items()})
+        for what, times in data['times'].items():
+            known = self.times.setdefault(what, collections.Counter())
+            known.update({int(key): n for key, n in times.items()})
 
     def save(self, path):
         cells = [[*cell, n] for cell, n in sorted(self.cells.items())]
@@ -110,6 +112,14 @@ class Record:
         with open(path + '.new', 'w') as file:
             file.write('\n'.join(lines))
         os.rename(path + '.new', path)
+
+    def took(self, service=None, kind=None):
+        """Counter of the buckets of recovery times."""
+        found = collections.Counter()
+        for what, times in self.times.items():
+            if service in (None, what.split()[0]) and kind in (None, what.split()[-1]):
+                found.update(times)
+        return found
 
     def count(self, **what):
         """Faults of this service, kind, outcome, cause, how, lasts."""

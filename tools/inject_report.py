@@ -4,7 +4,7 @@ import os
 import re
 
 import inject_reasons
-from inject_record import GOOD, longest
+from inject_record import ANOTHER, GOOD, PER_DECADE, longest
 
 COLUMNS = (                     # outcome, heading, colour
     ('recovered', 'recovered, no program noticed', '#2f8f4e'),
@@ -14,15 +14,19 @@ COLUMNS = (                     # outcome, heading, colour
     ('hang', 'system hang', '#6c3483'),
     ('panic', 'kernel panic', '#111111'),
 )
-CAUSES = ('exception', 'exit', 'hung', 'ipc', 'complaint', 'resource', 'doubt')
+CAUSES = ('exception', 'exit', 'hung', 'ipc', 'complaint', 'resource', 'doubt', ANOTHER)
 QUANTILES = (0.5, 0.9, 0.99, 1)
+SLOTS = 2                       # bars of a decade of times, in the picture
+MUTATED = 'mutated code'
 GROUPS = {                      # classes; None: all others
     'fail-stop, hang and protocol': ('stop', 'hang', 'livelock', 'leak', 'flood', 'garbage', 'lie',
                                      'mute', 'grant', 'dma', 'irq'),
     'wild stores': ('wild',),
-    'mutated code': None,
+    MUTATED: None,
 }
+DRIVERS = ('virtio_blk', 'uart', 'keyboard', 'screen', 'rtc')
 WIDTH, LEFT, BAR, GAP = 900, 110, 16, 6
+HEADS = {'kind': 'class', ANOTHER: 'another service died'}
 ONE_BY_ONE = 20                 # misses; of more, those alike are one line
 
 
@@ -53,7 +57,8 @@ def row(record, name, **what):
 
 
 def table(record, key):
-    heads = [{'kind': 'class'}.get(key, key), 'injected', 'activated', *CAUSES, 'not detected',
+    heads = [HEADS.get(key, key), 'injected', 'activated',
+             *(HEADS.get(cause, cause) for cause in CAUSES), 'not detected',
              *(h for _, h, _ in COLUMNS), 'lasting', 'all programs right']
     heads.insert(heads.index('wrong data'), 'of these: one, once')
     lines = ['| %s |' % ' | '.join(heads), '|---|' + '---:|' * (len(heads) - 1)]
@@ -61,15 +66,67 @@ def table(record, key):
     return lines + [row(record, '**all**')]
 
 
+def groups_of(record):
+    """{group: its classes that were injected}"""
+    named = sum(filter(None, GROUPS.values()), ())
+    return {name: [kind for kind in record.values('kind')
+                   if (kind in kinds if kinds else kind not in named)]
+            for name, kinds in GROUPS.items()}
+
+
+def total(count, kinds, services, **what):
+    """count: Record.count or Record.activated."""
+    return sum(count(kind=kind, service=service, **what) for kind in kinds for service in services)
+
+
+def goals(record):
+    groups = groups_of(record)
+    drivers = [name for name in record.values('service') if name in DRIVERS]
+    servers = [name for name in record.values('service') if name not in DRIVERS]
+    every, soft = drivers + servers, groups['fail-stop, hang and protocol']
+    damaging = groups[MUTATED] + groups['wild stores']
+
+    def bad(kinds, services, **what):
+        return (total(record.activated, kinds, services),
+                total(record.count, kinds, services, **what))
+
+    def right(kinds, services):
+        active = total(record.activated, kinds, services)
+        return active, percent(sum(total(record.count, kinds, services, outcome=outcome)
+                                   for outcome in GOOD), active)
+
+    rows = [('kernel panics', *bad(soft + damaging, every, outcome='panic'), '0'),
+            ('system hangs', *bad(soft + damaging, every, outcome='hang'), '0'),
+            ('fail-stop, hang and protocol: wrong data', *bad(soft, every, outcome='wrong'), '0'),
+            ('of drivers: no program notices', *right(soft, drivers), '100 %'),
+            ('of servers: all programs right', *right(soft, servers), '99 %'),
+            ('drivers, mutated code and wild stores: wrong data that nobody notices',
+             *bad(damaging, drivers, outcome='wrong', cause='none'), '0'),
+            ('servers, mutated code: all programs right', *right(groups[MUTATED], servers), '90 %')]
+    return (['| | activated | reached | goal |', '|---|---:|---:|---:|'] +
+            ['| %s | %s | %s | %s |' % one for one in rows])
+
+
+def matrix(record):
+    """Service by class: how many were activated, and in brackets of how many a program saw an error
+    or worse."""
+    kinds = record.values('kind')
+    lines = ['| | %s |' % ' | '.join(kinds), '|---|' + '---:|' * len(kinds)]
+    for service in record.values('service'):
+        cells = []
+        for kind in kinds:
+            active = record.activated(service=service, kind=kind)
+            bad = active - sum(record.count(service=service, kind=kind, outcome=outcome)
+                               for outcome in GOOD)
+            cells.append('%d%s' % (active, ' (%d)' % bad if bad else '') if active else '')
+        lines.append('| %s | %s |' % (service, ' | '.join(cells)))
+    return lines
+
+
 def rates(record):
     """By service: how many of a group of classes were activated, and of how many of these all
     programs were right."""
-    groups = {name: kinds is not None and [kind for kind in record.values('kind') if kind in kinds]
-              for name, kinds in GROUPS.items()}
-    named = sum(filter(None, groups.values()), [])
-    for name, kinds in GROUPS.items():
-        if kinds is None:
-            groups[name] = [kind for kind in record.values('kind') if kind not in named]
+    groups = groups_of(record)
 
     def cells(**what):
         for kinds in groups.values():
@@ -97,15 +154,17 @@ def quantile(times, q):
     return longest(key)
 
 
-def repairs(record):
-    lines = ['| service | recoveries in place | afresh | %s |' % ' | '.join(
-        'longest' if q == 1 else '%g %% within' % (100 * q) for q in QUANTILES),
+def repairs(record, key):
+    lines = ['| %s | recoveries in place | afresh | %s |' % (HEADS.get(key, key), ' | '.join(
+        'longest' if q == 1 else '%g %% within' % (100 * q) for q in QUANTILES)),
         '|---|---:|---:|' + '---:|' * len(QUANTILES)]
-    for name, times in record.times.items():
-        lines.append('| %s | %d | %d | %s |' % (
-            name, record.activated(service=name, how='in place'),
-            record.activated(service=name, how='afresh'),
-            ' | '.join('%.1f ms' % (quantile(times, q) / 1000) for q in QUANTILES)))
+    for what in [{key: name} for name in record.values(key)] + [{}]:
+        times = record.took(**what)
+        if times:
+            lines.append('| %s | %d | %d | %s |' % (
+                what.get(key, '**all**'), record.activated(how='in place', **what),
+                record.activated(how='afresh', **what),
+                ' | '.join('%.1f ms' % (quantile(times, q) / 1000) for q in QUANTILES)))
     return lines
 
 
@@ -154,7 +213,8 @@ Generated by
 
 Faults are in code that the load reaches; `docs/notes/0020-injection.md` says what the classes are,
 how the columns are told apart, and what the load is. What rs found the service to have died of:
-*exception, exit, hung, ipc, complaint, resource, doubt*. *Lasting*: programs saw errors also
+*exception, exit, hung, ipc, complaint, resource, doubt*; or it lived, and *another service died*.
+*Lasting*: programs saw errors also
 when the fault was gone.
 
 ![by service and class](report.svg)
@@ -165,10 +225,14 @@ def report(record):
     runs = ['- `%s` (%s; %d minutes, %d guests)' % (
         run['command'], run['commit'], round(run['seconds'] / 60), run['guests'])
         for run in record.runs]
-    lines = [INTRODUCTION % '\n'.join(runs), '## By service', '']
+    lines = [INTRODUCTION % '\n'.join(runs), '## What was to be reached', ''] + goals(record)
+    lines += ['', '## By service', '']
     lines += table(record, 'service') + ['', '## By class of fault', ''] + table(record, 'kind')
     lines += ['', '## By service and kind of fault', ''] + rates(record)
-    lines += ['', '## Time from the defect to ready again', ''] + repairs(record)
+    lines += ['', '## By service and class', '', 'Activated; in brackets: a program saw an error, '
+              'or worse.', ''] + matrix(record)
+    lines += ['', '## Time from the defect to ready again', ''] + repairs(record, 'service')
+    lines += [''] + repairs(record, 'kind')
     lines += ['', '## What a program or the machine noticed', '',
               '`./skink inject NAME` does one of them again.', ''] + misses(record)
     lines += ['', '## At the ends of guests', '',
@@ -199,6 +263,29 @@ def bars(title, record, key, top):
     return lines, top + 12
 
 
+def times_picture(record, top):
+    """How many recoveries took how long."""
+    lines = ['<text x="8" y="%d" font-weight="bold">recoveries, by the time from the defect to ready '
+             'again</text>' % (top + 12)]
+    slots = {}
+    for bucket, n in record.took().items():
+        slot = (bucket - 1) * SLOTS // PER_DECADE
+        slots[slot] = slots.get(slot, 0) + n
+    top += 20
+    for slot in range(min(slots, default=0), max(slots, default=-1) + 1):
+        n = slots.get(slot, 0)
+        us = longest((slot + 1) * PER_DECADE // SLOTS)
+        up_to = '%.2g s' % (us / 1e6) if us >= 1e6 else '%.2g ms' % (us / 1e3)
+        width = (WIDTH - LEFT - 60) * n / max(slots.values())
+        lines += [
+            '<text x="%d" y="%d" text-anchor="end">to %s</text>' % (LEFT - 8, top + 12, up_to),
+            '<rect x="%d" y="%d" width="%.1f" height="%d" fill="#4a6fa5"/>' % (LEFT, top, width,
+                                                                               BAR),
+            '<text x="%.1f" y="%d">%d</text>' % (LEFT + width + 6, top + 12, n)]
+        top += BAR + GAP
+    return lines, top + 12
+
+
 def picture(record):
     lines, top = [], 30
     for number, (_, heading, colour) in enumerate(COLUMNS):
@@ -211,6 +298,8 @@ def picture(record):
                        ('by class of fault', 'kind')):
         more, top = bars(title, record, key, top)
         lines += more
+    more, top = times_picture(record, top)
+    lines += more
     return ('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" '
             'font-family="sans-serif" font-size="12">\n'
             '<rect width="100%%" height="100%%" fill="white"/>\n%s\n</svg>\n'
