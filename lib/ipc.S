@@ -17,21 +17,37 @@
 
 	.comm	ipc_used, 1536, 64
 
+.cfi_sections .debug_frame	/* for gdb: backtraces of who waits here */
+
+.macro SAVE reg
+	push	%\reg
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset \reg, 0
+.endm
+
+.macro RESTORE reg
+	pop	%\reg
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore \reg
+.endm
+
 .macro ENTER
-	push	%rbx
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	SAVE	rbx
+	SAVE	r12
+	SAVE	r13
+	SAVE	r14
+	SAVE	r15
 .endm
 
 .macro LEAVE
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbx
+	.cfi_remember_state
+	RESTORE	r15
+	RESTORE	r14
+	RESTORE	r13
+	RESTORE	r12
+	RESTORE	rbx
 	ret
+	.cfi_restore_state
 .endm
 
 .macro LOAD_PAYLOAD
@@ -91,9 +107,11 @@
 	.type	\name, @function
 	.balign	16
 \name:
+	.cfi_startproc
 .endm
 
 .macro END name
+	.cfi_endproc
 	.size	\name, . - \name
 .endm
 
@@ -136,7 +154,7 @@ END ipc_reply
 
 FUNCTION ipc_replyreceive
 	ENTER
-	push	%rcx				/* where it stopped, for the caller */
+	SAVE	rcx				/* where it stopped, for the caller */
 	mov	%rdi, %rbx
 	mov	%rsi, %r15
 	mov	SERIAL(%rbx), %r14d
@@ -147,7 +165,7 @@ FUNCTION ipc_replyreceive
 	mov	$0x1003, %eax
 	syscall
 WINDOW ipc_replyreceive_begin
-	pop	%rcx
+	RESTORE	rcx
 	test	%eax, %eax
 	js	1f
 	STORE_DELIVERY

@@ -265,8 +265,8 @@ def bars(title, record, key, top):
 
 def times_picture(record, top):
     """How many recoveries took how long."""
-    lines = ['<text x="8" y="%d" font-weight="bold">recoveries, by the time from the defect to ready '
-             'again</text>' % (top + 12)]
+    lines = ['<text x="8" y="%d" font-weight="bold">recoveries, by the time from the defect to '
+             'ready again</text>' % (top + 12)]
     slots = {}
     for bucket, n in record.took().items():
         slot = (bucket - 1) * SLOTS // PER_DECADE
@@ -274,8 +274,8 @@ def times_picture(record, top):
     top += 20
     for slot in range(min(slots, default=0), max(slots, default=-1) + 1):
         n = slots.get(slot, 0)
-        us = longest((slot + 1) * PER_DECADE // SLOTS)
-        up_to = '%.2g s' % (us / 1e6) if us >= 1e6 else '%.2g ms' % (us / 1e3)
+        ms = float('%.2g' % (longest((slot + 1) * PER_DECADE // SLOTS) / 1000))
+        up_to = '%g s' % (ms / 1000) if ms >= 1000 else '%g ms' % ms
         width = (WIDTH - LEFT - 60) * n / max(slots.values())
         lines += [
             '<text x="%d" y="%d" text-anchor="end">to %s</text>' % (LEFT - 8, top + 12, up_to),

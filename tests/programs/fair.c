@@ -3,7 +3,7 @@
  *
  *	fair KIND COUNT         COUNT processes of that kind, in a process group of their own
  *
- * Naps of 10 ms for three seconds, prints how many they were and by how much the worst was late,
+ * Naps of 10 ms for two seconds, prints how many they were and by how much the worst was late,
  * and kills the group.
  */
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NAP_NS = 10000000, MEASURE_MS = 3000 };
+enum { NAP_NS = 10000000, MEASURE_MS = 2000 };
 
 static int64_t now_ns(void)
 {

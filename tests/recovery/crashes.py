@@ -58,6 +58,11 @@ def rs_crashes(bed):
         assert re.search(r'^rs\.2 .* missed \d heartbeats', guest.run('service crashes')[1], re.M)
         out = debug(guest, 'rs.2', 'state.crashes')
         assert re.search(r'#0 .*hang \(', out) and '$1 = 1' in out, out
+    with scenario('who was waiting for a message is shown with where from'):
+        guest.run('service kill -STOP ds', 30)
+        guest.run('while [ ! -e /var/crash/ds.3.txt ]; do sleep 0.1; done', 30)
+        out = debug(guest, 'ds.3', '1')
+        assert re.search(r'#0 .*ipc_\w*receive \((.|\n)*#\d .* main \(\) at ', out), out
 
 
 with Guest() as guest:
