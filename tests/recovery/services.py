@@ -7,11 +7,11 @@ import re
 import subprocess
 import time
 
+import bootset
 from guest import Guest, finish, scenario, until
 
-SERVICES = ('log', 'ds', 'vm', 'pm', 'vfs', 'tty', 'tmpfs', 'ext2', 'devfs', 'toy', 'screen',
-            'keyboard', 'sched', 'uart', 'virtio_blk', 'pci', 'procfs', 'acpi', 'is', 'rtc',
-            'rsguard', 'hello')
+LOADED = list(bootset.names('image/disk.list'))
+SERVICES = [name for name in bootset.names('image/boot.list') if name != 'rs'] + LOADED
 OFTEN = 10                      # deaths of each of these, while a session goes on
 KINDS = ('a null store', 'an undefined instruction', 'a failed assertion', 'a hang')
 TOY = '/usr/lib/skink/toyctl'
@@ -68,6 +68,8 @@ with Guest() as guest:
         status, out = guest.run(TOY + ' crash 1 200 5 always', 60)
         assert status == 1 and ('604' in out or '600' in out), (status, out)
     repairs = []
+    for name in LOADED:
+        assert guest.run('service start ' + name)[0] == 0
     for name in SERVICES:
         with scenario('a shell session goes on when %s is killed' % name):
             before = guest.service(name)
@@ -118,7 +120,7 @@ with Guest() as guest:
     print('    repaired: ' + ', '.join(repairs))
 with Guest(name='services-ram', ram_root=True) as guest:
     guest.shell()
-    for name in ('ramdisk', 'ext2_ram'):
+    for name in bootset.names('image/ram.list'):
         with scenario('a shell session goes on while its root %s is killed again and again' % name):
             dies_often(guest, name)
 finish()
