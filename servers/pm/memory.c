@@ -15,11 +15,16 @@
 
 #include <lib/assert.h>
 
-static struct { const struct thread *thread; uint64_t page; } missing;
+static struct { const struct thread *thread; uint64_t page; bool on_its_way; } missing;
 
 uint64_t page_missing(const struct thread *t)
 {
 	return missing.thread == t ? missing.page : 0;
+}
+
+bool page_is_on_its_way(void)
+{
+	return missing.on_its_way;
 }
 
 void page_missing_forget(void)
@@ -50,6 +55,7 @@ static err_t copy(const struct thread *t, uint32_t dir, uint64_t remote, uint64_
 			if (err == -ENODATA) {
 				missing.thread = t;
 				missing.page = reply.fault & ~(uint64_t)(PAGE_SIZE - 1);
+				missing.on_its_way = where.on_its_way != 0;
 			}
 		}
 		if (err != 0)

@@ -17,12 +17,13 @@ struct peer vm = { .name = "vm" }, ds = { .name = "ds" };
 /* ---- calls of programs ---- */
 
 /* The call needs a page of a file that is not in memory. It is done again when vm has it; as it has
- * not been answered, nothing of it remains. A page that is missing twice cannot be had. */
+ * not been answered, nothing of it remains. It is done again also when something else has come,
+ * and waits on; but a page that was brought, and is missing, cannot be had. */
 static int64_t wait_for_page(struct thread *t, const struct delivery *d)
 {
 	uint64_t page = page_missing(t);
 
-	if (t->page_tried == page) {
+	if (t->page_tried == page && !page_is_on_its_way()) {
 		t->page_tried = 0;
 		return finish(t, -EFAULT);
 	}

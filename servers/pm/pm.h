@@ -66,6 +66,7 @@ err_t user_write(const struct thread *t, uint64_t to, const void *from, size_t l
 err_t user_touch(const struct thread *t, uint64_t at) MUST_CHECK;
 /* The page of a file for whose sake the latest copy for t failed; 0: none. */
 uint64_t page_missing(const struct thread *t);
+bool page_is_on_its_way(void);          /* it had been ordered before */
 void page_missing_forget(void);
 
 /* ---- signal.c: sending ---- */

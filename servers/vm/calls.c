@@ -221,7 +221,8 @@ err_t do_vm_populate(const struct call *c, const struct vm_populate_request *req
 		reply->file = m.file;
 		reply->offset = m.offset;
 		if (!vfs)
-			wait_populate(endpoint_slot(c->client), req->proc, w.space, w.address, &m);
+			reply->on_its_way = wait_populate(endpoint_slot(c->client), req->proc,
+							  w.space, w.address, &m);
 	}
 	if (err == 0 && !doubt_done(req->proc, &w, 0, 0))
 		err = -EFAULT;

@@ -146,7 +146,8 @@ void wait_for_page(const struct delivery *d, unsigned space, uint64_t address,
 		   const struct missing *m);
 void wait_for_memory(const struct delivery *d, unsigned space);
 void wait_for_memory_of(unsigned asker, endpoint_t proc, unsigned space);
-void wait_populate(unsigned asker, endpoint_t proc, unsigned space, uint64_t address,
+/* Whether that was so already. */
+bool wait_populate(unsigned asker, endpoint_t proc, unsigned space, uint64_t address,
 		   const struct missing *m);
 void wait_end(unsigned slot);           /* out of every list */
 endpoint_t service_now(unsigned service);

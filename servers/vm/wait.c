@@ -167,17 +167,18 @@ void wait_for_page(const struct delivery *d, unsigned space, uint64_t address,
 	wants_page(begin(d, space, WAIT_PAGE), address, m);
 }
 
-void wait_populate(unsigned asker, endpoint_t proc, unsigned space, uint64_t address,
+bool wait_populate(unsigned asker, endpoint_t proc, unsigned space, uint64_t address,
 		   const struct missing *m)
 {
 	struct delivery d = { .m.peer = proc };
 	struct wait *w = &state.wait[endpoint_slot(proc)];
 
 	if (w->kind != WAIT_NONE && endpoint_eq(w->client, proc))
-		return;                 /* it waits itself, or the page has been ordered */
+		return true;            /* it waits itself, or the page has been ordered */
 	w = begin(&d, space, WAIT_POPULATE);
 	w->asker = (uint8_t)asker;
 	wants_page(w, address, m);
+	return false;
 }
 
 void wait_for_memory(const struct delivery *d, unsigned space)

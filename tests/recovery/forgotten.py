@@ -7,6 +7,7 @@ hear that a process has ended, and brings a page to nobody; it knows a name that
 Limit: 120
 """
 import re
+import time
 
 import count
 import mutate
@@ -177,6 +178,17 @@ def not_brought(guest, vm):
     assert 'vfs is told again of the page' in guest.run('dmesg')[1]
 
 
+def brought_late(guest, vm):
+    """pm looks after its calls meanwhile, each second."""
+    at = count.Symbols(count.elf_of('vfs')).address['linux_fault']
+    command = '/usr/lib/skink/posix a_call_waits_for_a_page_of_a_file'
+    assert guest.run(command)[0] == 0           # its own pages are there
+    with vm.bed.changed(VFS, at, RETURN_0):
+        guest.send(command + '; echo "a"lso\n')
+        time.sleep(3)
+    guest.expect(r'ok a call waits for a page of a file\r?\nalso', 30)
+
+
 def not_there(guest, vm):
     """A directory has another name in ext2's memory than vfs knows."""
     name, other, at = b'\x08\x02known-to', b'\x08\x02called-x', -1
@@ -248,6 +260,8 @@ def main():
             not_closed(bed.guest, vm)
         with scenario('vfs does not bring a page: it is asked again'):
             not_brought(bed.guest, vm)
+        with scenario('a page comes late: a call waits for it'):
+            brought_late(bed.guest, vm)
         with scenario('vfs knows a name that is not there: it is told, and looks again'):
             not_there(bed.guest, vm)
         with scenario('pm takes vfs for another one: programs live on'):
