@@ -163,16 +163,22 @@ static void take(const struct ring_entry *e)
 	}
 }
 
-/* What was given last is kept until the next read says that it has come: answers get lost. */
+static bool is_nothing(const struct serial_read_reply *reply)
+{
+	return reply->len == 0 && reply->flags == 0;
+}
+
+/* What was given last is kept until the next read says that it has come: answers get lost. tty does
+ * not count an empty one, which is none of ours: it would ask for it for ever. */
 static void give(void)
 {
 	struct serial_read_reply reply = { .len = 0 };
 
 	if (!line->has_read)
 		return;
-	if (!line->has_given || line->number != line->after + 1) {
+	if (!line->has_given || line->number != line->after + 1 || is_nothing(&line->given)) {
 		reply.len = driver->get(reply.byte, sizeof(reply.byte), &reply.flags);
-		if (reply.len == 0 && reply.flags == 0)
+		if (is_nothing(&reply))
 			return;
 		state_memcpy(&line->given, &reply, sizeof(reply));
 		set(&line->number, line->after + 1);

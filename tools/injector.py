@@ -34,7 +34,7 @@ AT_SCREEN = ('keyboard', 'screen', 'tty', 'pci')     # what a person at the mach
 SIZE = 60000                    # of the file that the load copies
 PATIENCE_S = 1.0                # what is not reached by then is put back
 WORK_S = 0.5                    # what is reached stays at least so long, or until its service dies
-ANSWER_S = 45                   # no answer for so long, and the console does not work
+ANSWER_S = 90                   # no answer for so long, and the console does not work
 WATCHDOG_S = 40                 # nothing at all for so long after it, and the system hangs
 CALM_S, CALM_MOST_S = 15, 120   # nobody has died for so long; and how long that is waited for
 ROUND_S = 15                    # in which who has died is back
@@ -140,7 +140,7 @@ class Ended(Exception):
 
 
 # For the shell at the console, which may be a new one. settle: each part has done all its steps
-# since now; it fails if one does none for 12 seconds. Builtins: what programs see is the load's to
+# since now; it fails if one does none for 20 seconds. Builtins: what programs see is the load's to
 # say. revive: a shell ends if it cannot fork.
 LOOK = r'''
 now() { n=0; read n < /tmp/any/done.$1; } 2> /dev/null
@@ -169,7 +169,7 @@ reaches() {
 	until now $1 && [ $n -ge $end ]; do
 		[ $n = $last ] || tries=0
 		last=$n tries=$((tries + 1))
-		[ $tries -lt 250 ] || return 1
+		[ $tries -lt 400 ] || return 1
 		usleep 50000
 	done
 }

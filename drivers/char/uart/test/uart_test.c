@@ -459,6 +459,22 @@ static void t_lost_answers(void)
 	both_ways(true, false, true);
 }
 
+/* An empty answer that is kept, as none ever is, is not given again and again. */
+static void t_empty_answer(void)
+{
+	begin(1, false);
+	tty_works(true);
+	state.line.given = (struct serial_read_reply){ .len = 0 };
+	state.line.has_given = 1;
+	state.line.number = number + 1;
+	for (unsigned n = 0; n < TOTAL && taken < TOTAL; n++) {
+		till_quiet();
+		tty_works(true);
+	}
+	CHECK(!wrong);
+	CHECK_EQ(taken, TOTAL);
+}
+
 /* What tty has handed in goes out, though nobody takes what comes in. */
 static void t_input_full(void)
 {
@@ -483,6 +499,7 @@ int main(void)
 	TEST("no byte is lost or doubled when the driver dies at any of its calls", t_deaths);
 	TEST("an interrupt that is lost costs a heartbeat and no byte", t_lost);
 	TEST("an answer that is lost costs no byte", t_lost_answers);
+	TEST("an empty answer that is kept is not given again", t_empty_answer);
 	TEST("output goes on while the input is full", t_input_full);
 	return test_result();
 }
