@@ -11,6 +11,7 @@
 #include <lib/complain.h>
 #include <lib/ipc.h>
 #include <lib/peer.h>
+#include <lib/print.h>
 #include <lib/service_ids.h>
 #include <lib/string.h>
 
@@ -41,11 +42,40 @@ err_t complain_of_answer(endpoint_t accused, uint64_t asked_ns, const char *text
 	return rs_complain(&rs, &req);
 }
 
+static err_t send(const struct rs_complain_request *req)
+{
+	struct message m = { .peer = FIRST_ENDPOINT(ID_RS), .type = RS_COMPLAIN };
+
+	memcpy(m.w, req, sizeof(*req));
+	return ipc_sendnb(&m);
+}
+
 err_t complain_without_waiting(endpoint_t accused, uint32_t reason, const char *text)
 {
 	struct rs_complain_request req = request(accused, reason, text);
-	struct message m = { .peer = FIRST_ENDPOINT(ID_RS), .type = RS_COMPLAIN };
 
-	memcpy(m.w, &req, sizeof(req));
-	return ipc_sendnb(&m);
+	return send(&req);
+}
+
+static struct rs_complain_request of_request(const struct call *c, err_t err, uint64_t seen_ns)
+{
+	struct rs_complain_request req = request(c->client, RS_COMPLAINT_REQUEST, "");
+
+	format(req.text, sizeof(req.text), "its request 0x%x is none: %d", c->type, (int)err);
+	req.asked_ns = seen_ns;
+	return req;
+}
+
+bool complain_of_request(const struct call *c, err_t err, uint64_t seen_ns)
+{
+	struct rs_complain_request req = of_request(c, err, seen_ns);
+
+	return rs_complain(&rs, &req) != -ENOTREADY;
+}
+
+bool complain_of_request_from_below(const struct call *c, err_t err, uint64_t seen_ns)
+{
+	struct rs_complain_request req = of_request(c, err, seen_ns);
+
+	return send(&req) != -ENOTREADY;
 }

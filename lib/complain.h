@@ -8,6 +8,7 @@
 #define LIB_COMPLAIN_H
 
 #include <contract/rs.h>
+#include <lib/server.h>
 
 /* 0: rs deals with it as with any other defect of the accused, which dies now. -EPERM: the
  * manifest does not list it; -ESRCH: it has died already. Made once more after a crash of ours it
@@ -20,5 +21,9 @@ err_t complain_of_answer(endpoint_t accused, uint64_t asked_ns, const char *text
 
 /* -ENOTREADY: rs is busy. Nobody says what became of it. */
 err_t complain_without_waiting(endpoint_t accused, uint32_t reason, const char *text) MUST_CHECK;
+
+/* For server.offended: of who talks to rs, and of who is below it. */
+bool complain_of_request(const struct call *c, err_t err, uint64_t seen_ns);
+bool complain_of_request_from_below(const struct call *c, err_t err, uint64_t seen_ns);
 
 #endif

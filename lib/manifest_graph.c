@@ -255,7 +255,7 @@ bool manifest_may_complain(const struct manifest *m, const struct manifest *of)
 		return false;
 	if (!m->complains_all)
 		return names(&m->complains, of);
-	return m->rights & RIGHT_SCHEDULE || names(&m->talks, of) ||
+	return m->rights & RIGHT_SCHEDULE || names(&m->talks, of) || manifest_may_talk(of, m) ||
 	       (may_notify(m, of) && serves_such(of, is_shared));
 }
 

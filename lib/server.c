@@ -24,6 +24,7 @@
 #include <contract/summary.h>
 #include <lib/args.h>
 #include <lib/assert.h>
+#include <lib/clock.h>
 #include <lib/print.h>
 #include <lib/server.h>
 #include <lib/service_ids.h>
@@ -307,6 +308,31 @@ static err_t serve_contract(const struct server *s, const struct delivery *d, ui
 	return err;
 }
 
+/* ---- requests that the contract does not allow ---- */
+
+static struct { struct call c; err_t err; uint64_t seen_ns; } offence;  /* nobody knows of it yet */
+
+static void tell_offence(const struct server *s)
+{
+	if (offence.err != 0 && s->offended(&offence.c, offence.err, offence.seen_ns))
+		offence.err = 0;
+}
+
+static void refused_with(const struct server *s, const struct delivery *d, err_t err)
+{
+	const struct served *part = find_contract(s, d->m.type);
+	struct call c = call_of(d);
+
+	if (s->offended == NULL || endpoint_slot(c.client) >= FIRST_PROGRAM)
+		return;
+	if (part != NULL && err != -EPROTO_STATE && part->contract->check(&c, d->m.w) == 0)
+		return;
+	offence.c = c;
+	offence.err = err;
+	offence.seen_ns = clock_monotonic_ns();
+	tell_offence(s);
+}
+
 /* ---- one message ---- */
 
 /* We are ready, and alive. rs itself is watched by rsguard, and answers it in on_notify. */
@@ -372,6 +398,7 @@ static bool handle(const struct server *s, const struct delivery *d, struct mess
 	int64_t result = -ENOSYS;
 
 	*m = (struct message){ .peer = d->m.peer };
+	tell_offence(s);
 	if (d->m.type == TYPE_NOTIFY && endpoint_eq(d->m.peer, ENDPOINT_KERNEL)) {
 		heard(s, &d->m);
 		return false;
@@ -384,6 +411,8 @@ static bool handle(const struct server *s, const struct delivery *d, struct mess
 		result = s->fault(d);
 	if (s->doubtful != NULL && result != NO_REPLY && d->serial != 0)
 		server_doubt(d->m.peer, d->serial, d->m.type, result, s->doubtful(d, result));
+	if (is_contract(d) && result < 0 && result != NO_REPLY)
+		refused_with(s, d, (err_t)result);
 	return answer_with(m, d, result) && d->serial != 0;
 }
 

@@ -44,6 +44,8 @@ struct contract {
 	uint32_t nr_states;
 	err_t (*dispatch)(const void *ops, const struct call *c, const uint64_t *request,
 			  uint64_t *reply);
+	/* What dispatch says before any handler sees the request; 0: that one decides. */
+	err_t (*check)(const struct call *c, const uint64_t *request);
 	const char *const *op_name;
 	const uint8_t (*next_state)[CONTRACT_OPS];
 };
@@ -96,6 +98,9 @@ struct server {
 	/* Is it unusual that this call, answered at once, has that result? See server_doubt().
 	 * NULL: the handlers say so themselves, or none is. */
 	bool (*doubtful)(const struct delivery *d, int64_t result);
+	/* A service has made a request that its contract does not allow; it is refused. False: be
+	 * called again, at the next message. NULL: nobody is told (lib/complain.h). */
+	bool (*offended)(const struct call *c, err_t err, uint64_t seen_ns);
 	/* At each of rs's heartbeats, when all else that came with it has been heard: what was
 	 * forgotten, or lost on its way? Looks for it, and goes on with it (docs/notes/0027). */
 	void (*audit)(void);

@@ -75,6 +75,17 @@ static void dispatch(FILE *f, const struct protocol *p)
 	fprintf(f, "\tdefault:\n\t\treturn -ENOSYS;\n\t}\n}\n\n");
 }
 
+/* The checks by themselves. */
+static void check(FILE *f, const struct protocol *p)
+{
+	fprintf(f, "static err_t check(const struct call *c, const uint64_t *request)\n{\n"
+		"\tswitch (c->type) {\n");
+	for (unsigned i = 0; i < p->nr_calls; i++)
+		fprintf(f, "\tcase %s_%s:\n\t\treturn decode_%s(c, request);\n", p->upper,
+			upper(p->call[i].name), p->call[i].name);
+	fprintf(f, "\tdefault:\n\t\treturn -ENOSYS;\n\t}\n}\n\n");
+}
+
 static unsigned state_index(const struct protocol *p, const char *name)
 {
 	for (unsigned i = 0; i < p->nr_states; i++)
@@ -151,10 +162,12 @@ void generate_server(const struct protocol *p)
 	for (unsigned i = 0; i < p->nr_calls; i++)
 		decode(f, p, &p->call[i]);
 	dispatch(f, p);
+	check(f, p);
 	monitor(f, p);
 	names(f, p);
 	fprintf(f, "const struct contract %s_contract = {\n"
-		"\t.name = \"%s\", .base = %s_BASE, .dispatch = dispatch, .op_name = op_name,\n",
+		"\t.name = \"%s\", .base = %s_BASE, .dispatch = dispatch, .op_name = op_name,\n"
+		"\t.check = check,\n",
 		p->name, p->name, p->upper);
 	if (p->nr_states != 0)
 		fprintf(f, "\t.next_state = next_state, .nr_states = %u,\n", p->nr_states);

@@ -156,8 +156,7 @@ static void take_symbol(struct linked *l, const char *symbol)
 	l->maps_devices |= strcmp(symbol, "vm_device_map") == 0;
 	l->looks_in_archive |= strcmp(symbol, "image_find") == 0;
 	l->complains |= strcmp(symbol, "complain") == 0 ||
-			strcmp(symbol, "complain_of_answer") == 0 ||
-			strcmp(symbol, "complain_without_waiting") == 0;
+			strncmp(symbol, "complain_", 9) == 0;
 	l->injects |= strcmp(symbol, "rs_inject") == 0;
 	take_kernel_call(l, symbol);
 	take_protocol(l, symbol);

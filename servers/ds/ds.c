@@ -8,6 +8,7 @@
  * On crash: recovers in place.
  */
 #include "ds.h"
+#include <lib/complain.h>
 
 #include <lib/print.h>
 
@@ -45,8 +46,7 @@ static size_t summary(char *to, size_t size)
 
 static const struct server server = {
 	.name = "ds", .serves = { { .contract = &ds_contract, .ops = &ops } },
-	.check = check,
-	.summary = summary,
+	.check = check, .summary = summary, .offended = complain_of_request_from_below,
 };
 
 int main(void)

@@ -13,6 +13,7 @@
 #include "state.h"
 
 #include <lib/clock.h>
+#include <lib/complain.h>
 #include <lib/linux.h>
 #include <lib/print.h>
 #include <lib/server.h>
@@ -382,7 +383,7 @@ static size_t summary(char *to, size_t size)
 static const struct server server = {
 	.name = "log", .serves = { { .contract = &log_contract, .ops = &ops } },
 	.init = init, .check = check, .recovered = recovered, .linux_call = linux_call,
-	.summary = summary,
+	.summary = summary, .offended = complain_of_request_from_below,
 };
 
 int main(void)

@@ -12,6 +12,7 @@
 #include "pci_hw.h"
 
 #include <contract/rs.h>
+#include <lib/complain.h>
 #include <lib/peer.h>
 #include <lib/server.h>
 #include <lib/service_ids.h>
@@ -266,7 +267,7 @@ int main(void)
 	};
 	static const struct server pci = {
 		.name = "pci", .serves = { { .contract = &pci_contract, .ops = &ops } },
-		.init = init, .check = check,
+		.init = init, .check = check, .offended = complain_of_request,
 	};
 
 	server_run(&pci);

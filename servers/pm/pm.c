@@ -11,6 +11,7 @@
 #include "signals.h"
 
 #include <lib/assert.h>
+#include <lib/complain.h>
 
 struct peer vm = { .name = "vm" }, ds = { .name = "ds" };
 
@@ -600,7 +601,7 @@ int main(void)
 		.linux_call = linux_call, .on_parked = on_parked,
 		.on_alarm = on_alarm, .on_cancel = cancel_waits, .on_notify = on_notify,
 		.summary = summary, .committed = effect_do, .audit = audit,
-		.answered = answered,
+		.answered = answered, .offended = complain_of_request,
 	};
 
 	server_run(&pm);

@@ -187,7 +187,7 @@ int main(void)
 		.serves = { { .contract = &rs_contract, .ops = &rs_operations } },
 		.init = init, .check = check, .linux_call = linux_call,
 		.on_notify = on_notify, .on_alarm = on_alarm, .on_guard = on_guard,
-		.on_cancel = on_cancel,
+		.on_cancel = on_cancel, .offended = request_offends,
 	};
 
 	server_run(&rs);

@@ -103,6 +103,8 @@ void audit(void);               /* of callers that wait in vain */
 
 /* complain.c */
 err_t do_rs_complain(const struct call *c, const struct rs_complain_request *req);
+/* Of us; server.offended. */
+bool request_offends(const struct call *c, err_t err, uint64_t seen_ns);
 
 /* inject.c */
 void injected_check(void);

@@ -45,6 +45,8 @@ struct service {
 	uint64_t due_ns;                /* RS_STATE_DEAD, _SCRIPTED: when it is started again */
 	uint32_t script;                /* RS_STATE_SCRIPTED: number of what it decides */
 	uint64_t beat_ns;               /* when the next heartbeat goes out */
+	uint32_t blamed;                /* whose request it complained of last: slot, or 0 */
+	uint64_t blamed_ns;
 	uint32_t unasked;               /* answers since the last one that were to nothing */
 	struct pfn_range granted[RS_GRANTS];    /* device memory, through pci; count 0: unused */
 	endpoint_t waiter;              /* a program that waits for it to be ready, */

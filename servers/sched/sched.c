@@ -365,7 +365,7 @@ int main(void)
 	static const struct server sched = {
 		.name = "sched", .serves = { { .contract = &sched_contract, .ops = &ops } },
 		.init = init, .check = check, .on_alarm = on_alarm, .audit = audit,
-		.summary = summary,
+		.summary = summary, .offended = complain_of_request_from_below,
 	};
 
 	server_run(&sched);

@@ -8,6 +8,7 @@
  * On crash: recovers in place (README.md): the kernel's tables are the truth, the state follows.
  */
 #include "vm.h"
+#include <lib/complain.h>
 
 static void init(enum start_kind kind)
 {
@@ -59,6 +60,7 @@ static const struct server server = {
 	.init = init, .check = vm_check, .linux_call = vm_linux, .fault = vm_fault,
 	.populate = vm_populate_reply, .on_alarm = waits_alarm, .on_cancel = waits_cancel,
 	.audit = audit, .answered = answered, .doubtful = is_doubtful,
+	.offended = complain_of_request_from_below,
 };
 
 int main(void)

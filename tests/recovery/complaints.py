@@ -19,7 +19,7 @@ TOYCTL = '/usr/lib/skink/toyctl'
 PHASE, LAST_ENTRY, NONSENSE = 64, 31, 7         # lib/board.h
 TMPFS = 1                                       # servers/vfs/server.c, known[]
 VFS, UART, VIRTIO_BLK = 6, 9, 24                 # ids
-EPERM, ESRCH = 1, 3
+EPERM, ESRCH, EINVAL = 1, 3, 22
 
 
 def address(service, what):
@@ -189,6 +189,28 @@ def hogs(guest):
         assert log.count('sched complains') == guest.service('hog').deaths, log
 
 
+def nonsense(guest):
+    """What tests/services/babbler asks, one by one."""
+    asked = (('vm', -38), ('pm', -38), ('ds', -EINVAL), ('log', -EINVAL), ('sched', -EINVAL),
+             ('pci', -EINVAL), ('rs', -EINVAL))
+    with scenario('who makes a request that its contract does not allow is complained of by all '
+                  'whom services ask'):
+        log = until(lambda: guest.service('babbler').deaths >= len(asked) and guest.run('dmesg')[1],
+                    60, lambda: guest.run('dmesg')[1])
+        said = re.findall(r'rs: babbler: (\w+) complains of it: its request 0x\w+ is none: (-?\d+)',
+                          log)
+        assert said == [(name, str(err)) for name, err in asked], (said, log)
+    with scenario('each time it goes on behind that'):
+        guest.run('sleep 2.5')
+        now = guest.service('babbler')
+        assert now.deaths == len(asked) and 'running' in now.text and ' 0 restarts' in now.text, now
+        assert 'last defect: complaint 6' in now.text, now
+    with scenario('who complains of it again at once is repaired itself'):
+        assert 'rs: sched: rs complains of it: again it complains of babbler' in log, log
+        assert 'last defect: complaint 1' in guest.service('sched').text
+        assert 'complaint %d, resource 0' % (len(asked) + 1) in guest.run('service stats')[1]
+
+
 def entitled(guest):
     with scenario('a complaint counts if the manifest lists the accused, else it is refused'):
         log = guest.run('dmesg')[1]
@@ -214,7 +236,7 @@ with BootSet() as boot:
         boot.set('hello', complains='toy')
         refuses(boot, "complaints are listed, but 'hello' never makes one")
         boot.set('hello', complains=None)
-        for name in ('vfs', 'tty', 'ext2', 'pm', 'procfs'):
+        for name in ('vfs', 'tty', 'ext2', 'pm', 'procfs', 'vm', 'ds', 'log', 'pci'):
             kept = boot.text[name]
             boot.set(name, complains=None)
             refuses(boot, "'%s' complains of others, but nobody is listed" % name)
@@ -230,6 +252,12 @@ with BootSet() as boot:
                root_option=',snapshot=on') as guest:
         guest.shell()
         hogs(guest)
+with BootSet() as boot:
+    boot.add('babbler')
+    with Guest(initrd=boot.write('boot.img'), root=machine.ROOT_IMAGE,
+               root_option=',snapshot=on') as guest:
+        guest.shell()
+        nonsense(guest)
 if shutil.which('gdb') is not None:
     with tempfile.TemporaryDirectory(prefix='skink-complaints-') as folder:
         bed = plant.Bed(folder, root=machine.ROOT_IMAGE, root_option=',snapshot=on')
