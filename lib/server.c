@@ -33,6 +33,7 @@ enum phase { NEW, RUNNING, ANSWERED, OVER };      /* NEW: init() has not ended *
 /* In row.now, above `which`. */
 enum { PHASE_SHIFT = 1, BEFORE_SHIFT = 3, PHASE_MASK = 3, STAMP_SHIFT = 5 };
 enum { KEPT_BYTES = 1024, OUTBOX = 16 };
+enum { REPLY_TRIES = 16 * (COPY_MAX / 4096 + COPIES_MAX) };      /* of each page, more or less */
 
 #define FAULT_REFUSED (7ll << 32 | 2)           /* SIGBUS, BUS_ADRERR */
 #define NOT_RECEIVED UINT64_MAX                 /* no message lends so much */
@@ -456,6 +457,11 @@ static const struct copy *place_copies(const struct delivery *d, struct message 
 	return NULL;
 }
 
+static bool is_written(uint64_t index)
+{
+	return index < row.nr.copies && row.copies[index].dir == COPY_OUT;
+}
+
 /* Send the reply in the other delivery and receive the next request there. */
 static void reply_and_receive(const struct server *s)
 {
@@ -465,7 +471,7 @@ static void reply_and_receive(const struct server *s)
 	struct copy_stop stop;
 	err_t err, got;
 
-	for (;;) {
+	for (unsigned tries = 0;; tries++) {
 		reply->serial = d->serial;
 		close(ANSWERED);
 		server_commit();
@@ -475,8 +481,8 @@ static void reply_and_receive(const struct server *s)
 			break;
 		assert(row.nr.copies != 0);     /* without copies nothing can be refused */
 		got = -EFAULT;
-		if (err == -EFAULT && s->populate != NULL)
-			got = s->populate(d, stop.address);
+		if (err == -EFAULT && s->populate != NULL && tries < REPLY_TRIES)
+			got = s->populate(d, stop.address, is_written(stop.index));
 		if (got == 0)
 			continue;
 		if (got == NO_REPLY) {

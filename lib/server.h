@@ -81,9 +81,9 @@ struct server {
 	/* Linux calls and page faults of programs: the result, or NO_REPLY. */
 	int64_t (*linux_call)(const struct delivery *d);
 	int64_t (*fault)(const struct delivery *d);
-	/* A copy of the reply met a missing page: make it present, 0: try again. NO_REPLY: the call
-	 * will be answered later. */
-	err_t (*populate)(const struct delivery *d, uint64_t address);
+	/* A copy of the reply met a missing page, or one that is not to be written: make it so, 0:
+	 * try again. NO_REPLY: the call will be answered later. */
+	err_t (*populate)(const struct delivery *d, uint64_t address, bool write);
 	void (*on_notify)(uint64_t services);
 	void (*on_irq)(uint64_t lines);
 	void (*on_alarm)(void);

@@ -191,10 +191,10 @@ static int64_t linux_call(const struct delivery *d)
 
 static unsigned populated;
 
-static err_t populate(const struct delivery *d, uint64_t address)
+static err_t populate(const struct delivery *d, uint64_t address, bool write)
 {
 	(void)d;
-	populated += address == 0x5000;
+	populated += address == 0x5000 && write;
 	return populated > 2 ? -EFAULT : 0;
 }
 

@@ -9,7 +9,6 @@
  */
 #include "vfs.h"
 
-static unsigned reply_dir;              /* of the copies of the reply being made */
 static uint32_t in_reply[COPIES_MAX];   /* first slots that they concern */
 static unsigned nr_in_reply;
 static uint32_t held = NO_SLOT;         /* one that is being copied from within vfs */
@@ -88,9 +87,9 @@ static int64_t bring(struct op *o, endpoint_t client, uint64_t address, bool wri
 
 /* The server loop's copy met an absent page. If it is one of a file that must be read first, the
  * call is done again, as a row. */
-err_t populate(const struct delivery *d, uint64_t address)
+err_t populate(const struct delivery *d, uint64_t address, bool write)
 {
-	int64_t err = bring(NULL, d->m.peer, address, reply_dir == COPY_OUT);
+	int64_t err = bring(NULL, d->m.peer, address, write);
 
 	return err == -ENODATA ? call_late(d) : (err_t)err;
 }
@@ -194,7 +193,6 @@ int64_t user_give(struct op *o, uint64_t to, const void *from, size_t len)
 {
 	if (len == 0)
 		return 0;
-	reply_dir = COPY_OUT;
 	if (!o->again && len <= COPY_MAX && reply_copy(COPY_OUT, to, from, (uint32_t)len)) {
 		keep(from);
 		proof_copy(to, from, len);
@@ -207,7 +205,6 @@ int64_t user_take(struct op *o, uint64_t from, void *to, size_t len)
 {
 	if (len == 0)
 		return 0;
-	reply_dir = COPY_IN;
 	if (!o->again && len <= COPY_MAX && !undo_is_state(to) &&
 	    reply_copy(COPY_IN, from, to, (uint32_t)len)) {
 		keep(to);

@@ -120,7 +120,7 @@ int64_t user_string(struct op *o, uint64_t from, char *to, size_t size) MUST_CHE
 int64_t user_give(struct op *o, uint64_t to, const void *from, size_t len) MUST_CHECK;
 int64_t user_take(struct op *o, uint64_t from, void *to, size_t len) MUST_CHECK;
 int64_t user_touch(struct op *o, uint64_t address, size_t len, bool write) MUST_CHECK;
-err_t populate(const struct delivery *d, uint64_t address);
+err_t populate(const struct delivery *d, uint64_t address, bool write);
 void reply_begin(void);
 bool page_in_reply(uint32_t slot);
 /* It is copied from within vfs, and not let go meanwhile. NO_SLOT: none is. */

@@ -348,9 +348,9 @@ int64_t user_write(const struct delivery *d, uint64_t to, const void *from, size
 	return user_copy(d, COPY_OUT, to, (void *)(uintptr_t)from, len);
 }
 
-err_t vm_populate_reply(const struct delivery *d, uint64_t address)
+err_t vm_populate_reply(const struct delivery *d, uint64_t address, bool write)
 {
-	return page_for_call(d, address, true) == 0 ? 0 : -EFAULT;
+	return page_for_call(d, address, write) == 0 ? 0 : -EFAULT;
 }
 
 /* ---- pages ahead of their use ---- */

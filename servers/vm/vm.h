@@ -130,7 +130,7 @@ struct missing { uint64_t file, offset; uint32_t write; };
 err_t page_in(const struct want *w, struct missing *missing);
 int64_t fault_refused(err_t err);
 int64_t vm_fault(const struct delivery *d);
-err_t vm_populate_reply(const struct delivery *d, uint64_t address);
+err_t vm_populate_reply(const struct delivery *d, uint64_t address, bool write);
 /* Present for a call that vm answers: 0, -EFAULT, or NO_REPLY: the call is done again later. */
 int64_t page_for_call(const struct delivery *d, uint64_t address, bool write);
 /* As call_read and call_write, with absent pages made present. */

@@ -127,6 +127,12 @@ with Guest() as guest:
             assert dies_in(guest, 'pm', 5, 'signal_process', '/usr/lib/skink/posix a_signal_to_a',
                            skip=n) == (0, 'ok a signal to a group comes once to each\n')
             assert 'last defect: exception 14' in guest.run('service status pm')[1]
+    for n in range(4):
+        with scenario('vfs dies with a read that is answered, into a page to be copied (%d): its '
+                      'next life writes there' % n):
+            assert dies_in(guest, 'vfs', 6, 'populate', '/usr/lib/skink/posix a_read_into', skip=n
+                           ) == (0, 'ok a read into copy on write separates\n')
+            assert 'last defect: exception 14' in guest.run('service status vfs')[1]
     there = processes(guest)
     for n in range(2):
         with scenario('vfs dies after pm has made the child (%d): there is one child' % n):

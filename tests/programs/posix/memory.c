@@ -43,6 +43,30 @@ static void t_copy_on_write_separates_after_fork(void)
 		CHECK(m[i] == (i % 8192 ? 1 : 3));
 }
 
+static void t_a_read_into_copy_on_write_separates(void)
+{
+	size_t len = 4 * 4096;
+	char *m = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open("/tmp/posix-copied", O_RDWR | O_CREAT | O_TRUNC, 0600), status;
+	pid_t pid;
+
+	memset(m, 2, len);
+	CHECK(write(fd, m, len) == (ssize_t)len);
+	memset(m, 1, len);
+	pid = fork();
+	if (pid == 0) {
+		for (size_t i = 0; i < len; i += 4096)
+			CHECK(pread(fd, m + i, 4096, (off_t)i) == 4096);
+		for (size_t i = 0; i < len; i++)
+			CHECK(m[i] == 2);
+		_exit(0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	for (size_t i = 0; i < len; i++)
+		CHECK(m[i] == 1);
+	CHECK(close(fd) == 0 && unlink("/tmp/posix-copied") == 0);
+}
+
 static void t_shared_memory_is_shared(void)
 {
 	int *m = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -250,6 +274,7 @@ const struct test memory_tests[] = {
 	T(what_all_programs_share_stays_theirs),
 	T(what_is_unmapped_is_not_resident),
 	T(anonymous_memory_is_zero_and_writable), T(copy_on_write_separates_after_fork),
+	T(a_read_into_copy_on_write_separates),
 	T(shared_memory_is_shared), T(mprotect_and_munmap_take_effect),
 	T(a_page_without_access_is_kept_and_not_read), T(mremap_moves_contents),
 	T(brk_grows_the_heap), T(a_file_mapping_shows_the_file), T(too_much_memory_is_ENOMEM),

@@ -50,8 +50,9 @@ static int64_t linux_call(const struct delivery *d)
 	return (int64_t)state.result;
 }
 
-static err_t populate(const struct delivery *d, uint64_t address)
+static err_t populate(const struct delivery *d, uint64_t address, bool write)
 {
+	(void)write;
 	if (d->m.type == SETTLER_COPY)
 		return 0;
 	if (d->m.type == SETTLER_REFUSE)
