@@ -19,7 +19,7 @@ TOYCTL = '/usr/lib/skink/toyctl'
 PHASE, LAST_ENTRY, NONSENSE = 64, 31, 7         # lib/board.h
 TMPFS = 1                                       # servers/vfs/server.c, known[]
 VFS, UART, VIRTIO_BLK = 6, 9, 24                 # ids
-EPERM, ESRCH, EINVAL = 1, 3, 22
+EPERM, ESRCH, EINVAL, ENOSYS = 1, 3, 22, 38
 
 
 def address(service, what):
@@ -42,16 +42,16 @@ def refuses(boot, why=None):
 
 
 # Handlers that say what they may not say, by service: (function, its code, what asks it).
-ENOSYS, NOTHING = bytes.fromhex('b8daffffffc3'), bytes.fromhex('31c0c3')      # return -38; return 0
+NO_CALL, NOTHING = bytes.fromhex('b8daffffffc3'), bytes.fromhex('31c0c3')      # return -38; return 0
 EFAULT = bytes.fromhex('b8f2ffffffc3')
 LIES = {
     'tmpfs': (
-        ('do_file_lookup', ENOSYS, '[ ! -e /mnt/absent ]'),
+        ('do_file_lookup', NO_CALL, '[ ! -e /mnt/absent ]'),
         ('do_file_lookup', NOTHING, '[ ! -e /mnt/absent.too ]'),
-        ('do_file_create', ENOSYS, 'echo a > /mnt/a && [ "$(cat /mnt/a)" = a ]'),
+        ('do_file_create', NO_CALL, 'echo a > /mnt/a && [ "$(cat /mnt/a)" = a ]'),
         ('do_file_create', NOTHING, 'mkdir /mnt/d && touch /mnt/d/b && ls /mnt/d | grep -q b'),
         ('do_file_create', NOTHING, 'ln -s target /mnt/l && [ "$(readlink /mnt/l)" = target ]'),
-        ('do_file_set_attr', ENOSYS, 'chmod 640 /mnt/a && ls -l /mnt/a | grep -q rw-r-----'),
+        ('do_file_set_attr', NO_CALL, 'chmod 640 /mnt/a && ls -l /mnt/a | grep -q rw-r-----'),
         ('do_file_set_attr', NOTHING, 'chmod 600 /mnt/a && ls -l /mnt/a | grep -q rw-------'),
         ('do_file_link', NOTHING, 'ln /mnt/a /mnt/c && [ "$(cat /mnt/c)" = a ]'),
         ('do_file_rename', NOTHING, 'mv /mnt/c /mnt/e && ls /mnt | grep -q e'),
@@ -59,31 +59,31 @@ LIES = {
         ('do_file_unlink', NOTHING, 'rm /mnt/e && ! ls /mnt | grep e'),
         ('do_file_stat_fs', NOTHING, 'df /mnt | grep -q /mnt'),
     ),
-    'devfs': (('do_file_lookup', ENOSYS, '[ ! -e /dev/absent ]'),),
-    'procfs': (('do_file_read', ENOSYS, 'grep -q Linux /proc/version'),),
-    'tty': (('do_chardev_ioctl', ENOSYS, 'stty -a | grep -q baud'),
-            ('do_chardev_open', ENOSYS, 'echo -n > /dev/tty')),
+    'devfs': (('do_file_lookup', NO_CALL, '[ ! -e /dev/absent ]'),),
+    'procfs': (('do_file_read', NO_CALL, 'grep -q Linux /proc/version'),),
+    'tty': (('do_chardev_ioctl', NO_CALL, 'stty -a | grep -q baud'),
+            ('do_chardev_open', NO_CALL, 'echo -n > /dev/tty')),
     'ext2': (('do_file_read', NOTHING, '/usr/lib/skink/posix 2>&1 | grep -q .'),
-             ('do_file_create', ENOSYS, 'cp /etc/passwd /root/p && cmp /etc/passwd /root/p'),
+             ('do_file_create', NO_CALL, 'cp /etc/passwd /root/p && cmp /etc/passwd /root/p'),
              ('do_file_write', NOTHING, 'cp /etc/passwd /root/q && sync && [ -s /root/q ]')),
-    'virtio_blk': (('do_block_flush', ENOSYS, 'cp /etc/passwd /root/r && sync'),),
+    'virtio_blk': (('do_block_flush', NO_CALL, 'cp /etc/passwd /root/r && sync'),),
     # By messages.
-    'log': (('do_log_records', ENOSYS, 'dmesg | grep -q .'),
+    'log': (('do_log_records', NO_CALL, 'dmesg | grep -q .'),
             ('do_log_records', EFAULT, 'grep -q . /proc/kmsg'),
-            ('do_log_fit', ENOSYS, 'dmesg | grep -q .')),
-    'vm': (('do_vm_space_fork', ENOSYS, '(echo a)'),
-           ('do_vm_space_new', ENOSYS, '/bin/busybox true'),
-           ('do_vm_map', ENOSYS, '/bin/busybox true'),
-           ('do_vm_attach', ENOSYS, '/bin/busybox true'),
+            ('do_log_fit', NO_CALL, 'dmesg | grep -q .')),
+    'vm': (('do_vm_space_fork', NO_CALL, '(echo a)'),
+           ('do_vm_space_new', NO_CALL, '/bin/busybox true'),
+           ('do_vm_map', NO_CALL, '/bin/busybox true'),
+           ('do_vm_attach', NO_CALL, '/bin/busybox true'),
            ('do_vm_totals', NOTHING, 'grep -q "MemFree: *[1-9]" /proc/meminfo')),
-    'pm': (('do_pm_fork', NOTHING, '(echo a)'), ('do_pm_exec_begin', ENOSYS, '/bin/busybox true'),
-           ('do_pm_info', ENOSYS, 'ps | grep -q init'),
+    'pm': (('do_pm_fork', NOTHING, '(echo a)'), ('do_pm_exec_begin', NO_CALL, '/bin/busybox true'),
+           ('do_pm_info', NO_CALL, 'ps | grep -q init'),
            ('do_pm_times', EFAULT, 'ps | grep -q init')),
-    'sched': (('do_sched_program', ENOSYS, '(echo a)'),
+    'sched': (('do_sched_program', NO_CALL, '(echo a)'),
               ('do_sched_load', EFAULT, 'uptime | grep -q average')),
     # A pm that has just died knows nobody: not even rs, whom it would complain to.
-    'ds': (('do_ds_event_next', ENOSYS, 'service restart rtc'),
-           ('do_ds_wait', ENOSYS, 'service kill pm; ps | grep -q init; '
+    'ds': (('do_ds_event_next', NO_CALL, 'service restart rtc'),
+           ('do_ds_wait', NO_CALL, 'service kill pm; ps | grep -q init; '
             '! dmesg | tail -n 60 | grep "pm: exception"')),
 }
 
@@ -191,8 +191,8 @@ def hogs(guest):
 
 def nonsense(guest):
     """What tests/services/babbler asks, one by one."""
-    asked = (('vm', -38), ('pm', -38), ('ds', -EINVAL), ('log', -EINVAL), ('sched', -EINVAL),
-             ('pci', -EINVAL), ('rs', -EINVAL))
+    asked = (('log', -EINVAL), ('vm', -ENOSYS), ('pm', -ENOSYS), ('ds', -EINVAL),
+             ('sched', -EINVAL), ('pci', -EINVAL), ('rs', -EINVAL))
     with scenario('who makes a request that its contract does not allow is complained of by all '
                   'whom services ask'):
         log = until(lambda: guest.service('babbler').deaths >= len(asked) and guest.run('dmesg')[1],

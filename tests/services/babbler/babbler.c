@@ -94,7 +94,7 @@ static err_t no_such_reason(void)
 
 /* sched, once more: it, too, may be wrong. */
 static err_t (*const nonsense[])(void) = {
-	no_such_vm_call, no_such_pm_call, endless_name, no_such_level, no_such_priority,
+	no_such_level, no_such_vm_call, no_such_pm_call, endless_name, no_such_priority,
 	no_such_priority, no_such_bar, no_such_reason,
 };
 
