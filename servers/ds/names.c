@@ -41,11 +41,29 @@ static struct name *name_room(void)
 	return oldest;
 }
 
-/* rs may do anything with names, others what concerns themselves. */
-static bool may_change(const struct call *c, const struct name *n)
+/* rs may do anything with names, others announce devices: who might take the name of a service that
+ * was stopped would be sent what is for that one. */
+static bool may_change(const struct call *c, const char *text, const struct name *n)
 {
-	return endpoint_slot(c->client) == ID_RS || !name_stands(n) ||
-	       endpoint_slot(n->who) == endpoint_slot(c->client);
+	static const char device[] = "dev/";
+
+	if (endpoint_slot(c->client) == ID_RS)
+		return true;
+	return strncmp(text, device, sizeof(device) - 1) == 0 &&
+	       (!name_stands(n) || endpoint_slot(n->who) == endpoint_slot(c->client));
+}
+
+/* Are those that the caller has as many as it may have? */
+static bool has_enough(const struct call *c)
+{
+	unsigned n = 0;
+
+	if (endpoint_slot(c->client) == ID_RS)
+		return false;
+	for (unsigned i = 0; i < NAMES; i++)
+		n += name_stands(&state.name[i]) &&
+		     endpoint_slot(state.name[i].who) == endpoint_slot(c->client);
+	return n >= NAMES_OF_ONE;
 }
 
 static void waiters_wake(const struct name *n)
@@ -100,10 +118,12 @@ err_t do_ds_publish(const struct call *c, const struct ds_publish_request *req)
 		return -EINVAL;
 	if (endpoint_slot(c->client) != ID_RS && !endpoint_eq(c->client, who))
 		return -EPERM;
-	if (!may_change(c, n))
+	if (!may_change(c, req->name, n))
 		return -EPERM;
 	if (n != NULL && endpoint_eq(n->who, who))
 		return 0;
+	if (has_enough(c))
+		return -ENOSPC;
 	if (n == NULL)
 		n = name_room();
 	if (n == NULL)
@@ -125,7 +145,7 @@ err_t do_ds_unpublish(const struct call *c, const struct ds_unpublish_request *r
 
 	if (req->name[0] == '\0' || !name_stands(n))
 		return -ENOENT;
-	if (!may_change(c, n))
+	if (!may_change(c, req->name, n))
 		return -EPERM;
 	if (endpoint_slot(c->client) == ID_RS)          /* it is stopped */
 		names_forget(endpoint_slot(n->who), ENDPOINT_NONE);

@@ -14,6 +14,7 @@
 #include <lib/undo.h>
 
 enum { NAMES = 128, WAITERS = 64, SUBSCRIPTIONS = 96, SNAPSHOTS = 8 };
+enum { NAMES_OF_ONE = 16 };             /* most that a service other than rs may give itself */
 
 struct name {
 	char text[DS_NAME];             /* empty: a free row */

@@ -285,6 +285,9 @@ static err_t do_log_name(const struct call *c, const struct log_name_request *re
 	if (endpoint_slot(c->client) != ID_RS)
 		return -EPERM;
 	memcpy(state.name[req->slot], req->name, NAME);
+	if (state.partial[req->slot].len != 0)          /* the end of a life */
+		end_line(req->slot);
+	tell();
 	return 0;
 }
 
@@ -294,6 +297,8 @@ static void init(enum start_kind kind)
 {
 	if (kind != START_FRESH)
 		return;
+	/* Whoever has read lines of an earlier life goes on with ours: numbers never go back. */
+	state.first = state.next = clock_monotonic_ns() / 1000;
 	state.console = LOG_LEVEL + 1;          /* as on Linux, debugging is not shown */
 	strlcpy(state.name[ID_RS], "rs", NAME);
 	strlcpy(state.name[ID_LOG], "log", NAME);

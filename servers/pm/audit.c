@@ -132,6 +132,7 @@ void audit(void)
 	strays_end();
 	init_again();
 	vforks_again();
+	log_more();                     /* a log that has begun afresh does not know of us */
 	threads_again();
 	pages_again();
 	for (unsigned i = 0; i < NR_THREADS; i++)

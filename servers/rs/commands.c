@@ -213,21 +213,6 @@ static void end(unsigned id, unsigned phase)
 	outbox_flush();
 }
 
-static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
-{
-	unsigned id;
-	struct service *s = named(req->name, &id);
-
-	if (!may_manage(c))
-		return -EPERM;
-	if (!s)
-		return -ENOENT;
-	if (is_needed(id))
-		return -EBUSY;
-	end(id, RS_STATE_STOPPED);
-	return 0;
-}
-
 /* The root file system's server: the one whose arguments name its disk. */
 static bool has_root(const struct manifest *m)
 {
@@ -261,6 +246,20 @@ static bool is_essential(unsigned id)
 		if (set[i]->id == id)
 			return roots & BIT(i);
 	return true;
+}
+
+static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
+{
+	unsigned id;
+
+	if (!may_manage(c))
+		return -EPERM;
+	if (!named(req->name, &id))
+		return -ENOENT;
+	if (is_needed(id) || is_essential(id))
+		return -EBUSY;
+	end(id, RS_STATE_STOPPED);
+	return 0;
 }
 
 static err_t do_rs_degrade(const struct call *c, const struct rs_degrade_request *req)

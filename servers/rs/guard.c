@@ -121,8 +121,7 @@ static void begin(unsigned id)
 		server_commit();
 	}
 	s->started_ns = clock_monotonic_ns();
-	if (s->beat_ns != 0)            /* what was due was the last life's */
-		s->beat_ns = s->started_ns + manifest_of(id)->heartbeat_ms * MS;
+	s->beat_ns = s->started_ns + manifest_of(id)->heartbeat_ms * MS;
 	s->published = s->scheduled = false;
 	s->fresh = s->dying = false;
 	s->beats_out = 0;
@@ -366,6 +365,7 @@ static void note(struct service *s, uint64_t now)
 	s->cause = (uint8_t)cause;
 	s->code = s->why.code;
 	s->defects[cause]++;
+	s->named = false;               /* its last line ends there: log is told */
 	if (wish) {
 		s->recent = 1;          /* not a defect: no backoff */
 		s->loops = s->afresh = 0;
@@ -401,8 +401,8 @@ void guard_defect(unsigned id, struct defect why)
 		waiter_answer(s, -EIO);         /* it has died before it could be restarted */
 		return;
 	}
-	if (!recover_in_place(id))
-		restart_fresh(id, backoff_ns(s));
+	if (!recover_in_place(id))      /* without rsguard nobody guards us */
+		restart_fresh(id, id == ID_RSGUARD ? 0 : backoff_ns(s));
 }
 
 /* One that stands frozen, until its script has decided. If we die of it, it is found as any that is

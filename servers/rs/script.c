@@ -18,14 +18,18 @@
 #include <lib/clock.h>
 
 #define SECOND 1000000000ull
-/* So long, and what a script that backs off by powers of two sleeps before this repetition. */
-enum { PATIENCE_S = 5, PATIENCE_MOST_S = 60, DOUBLINGS = 6 };
+/* So long, and what a script that backs off by powers of two sleeps before this repetition. More
+ * than these it is not told of: it would sleep for ever longer, and nobody would be mailed. */
+enum { PATIENCE_S = 5, REPETITIONS = 6 };
+
+static unsigned repetition(const struct service *s)
+{
+	return s->recent < REPETITIONS ? s->recent : REPETITIONS;
+}
 
 static unsigned patience_s(const struct service *s)
 {
-	unsigned pause = s->recent > DOUBLINGS ? PATIENCE_MOST_S : 1u << s->recent >> 1;
-
-	return pause + PATIENCE_S < PATIENCE_MOST_S ? pause + PATIENCE_S : PATIENCE_MOST_S;
+	return PATIENCE_S + (1u << repetition(s) >> 1);
 }
 
 /* Is somebody there to run it? He need not wait just now. */
@@ -59,7 +63,7 @@ static struct rs_script_next_reply question(struct service *s)
 {
 	struct rs_script_next_reply q = {
 		.number = s->script, .reason = s->cause, .limit_s = (uint16_t)patience_s(s),
-		.repetition = (uint8_t)(s->recent < UINT8_MAX ? s->recent : UINT8_MAX),
+		.repetition = (uint8_t)repetition(s),
 	};
 
 	strlcpy(q.component, s->name, sizeof(q.component));

@@ -11,6 +11,7 @@
 #include "state.h"
 
 #include <contract/kernel.h>
+#include <lib/clock.h>
 #include <lib/server.h>
 
 /* ---- semaphores ---- */
@@ -206,6 +207,15 @@ static void on_cancel(void)
 		}
 }
 
+/* What programs still hold of the life before shall be nobody's. */
+static void init(enum start_kind kind)
+{
+	if (kind != START_FRESH)
+		return;
+	for (unsigned n = 0; n < SEMAPHORE_MOST; n++)
+		state.semaphore[n].generation = (uint32_t)(clock_monotonic_ns() >> 20);
+}
+
 /* S1..S3, after a crash: not 0 means that the state cannot be used, and a fresh start follows. */
 static err_t check(void)
 {
@@ -238,7 +248,7 @@ static const struct semaphore_ops ops = {
 static const struct server server = {
 	.name = "semaphore",
 	.serves = { { .contract = &semaphore_contract, .ops = &ops } },
-	.check = check, .on_cancel = on_cancel,
+	.init = init, .check = check, .on_cancel = on_cancel,
 };
 
 int main(void)

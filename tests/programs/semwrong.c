@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  * semwrong.c - asks the semaphore server what it does not answer; prints the errors, one on a line.
+ *
+ * semwrong NAME: opens that semaphore; prints its id.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,13 +26,28 @@ static void try(const char *what, uint32_t type, const void *req, size_t size)
 	printf("%s: %s\n", what, err == 0 ? "done" : strerror(-err));
 }
 
-int main(void)
+static int print_id(const char *name)
+{
+	struct semaphore_open_request open = { .value = 1 };
+	struct semaphore_open_reply reply;
+	struct peer service = PEER("semaphore");
+
+	strncpy(open.name, name, sizeof(open.name) - 1);
+	if (semaphore_open(&service, &open, &reply) != 0)
+		return 1;
+	printf("%u\n", reply.id);
+	return 0;
+}
+
+int main(int argc, char **argv)
 {
 	struct semaphore_open_request open = { .value = 1 };
 	struct semaphore_down_request down = { .id = 1, .wait = 1 };
 	struct semaphore_list_request list = { .index = 0xffffffff };
 	struct semaphore_up_request up = { .id = 0xffffffff };
 
+	if (argc > 1)
+		return print_id(argv[1]);
 	try("unknown", SEMAPHORE_BASE + 63, &open, sizeof(open));
 	try("none", SEMAPHORE_BASE, &open, sizeof(open));
 	try("toy's", 0x4c1, &open, sizeof(open));

@@ -79,6 +79,10 @@ with BootSet() as boot, Guest(initrd=image(boot), root=machine.ROOT_IMAGE,
             restarts, recoveries, out = status(guest, name)
             assert (restarts, recoveries) == (1, 1) and 'last defect: exit 135' in out, out
             assert time.monotonic() - begun < 10, time.monotonic() - begun
+    with scenario('what a fresh log is told comes into its file'):
+        guest.run('service kill -SEGV toy')
+        until(lambda: guest.run('tail -n 40 /var/log/skink.log | grep "toy: .*signal 11"')[0] == 0,
+              20)
     with scenario('devfs dies of it each time that it looks: one fresh start, soon'):
         guest.run('service kill devfs')
         restarts, recoveries, out = status(guest, 'devfs')

@@ -17,9 +17,10 @@ from guest import Guest, finish, scenario, until
 
 TOYCTL = '/usr/lib/skink/toyctl'
 PHASE, LAST_ENTRY, NONSENSE = 64, 31, 7         # lib/board.h
+LOOP = b'\xeb\xfe'
 TMPFS = 1                                       # servers/vfs/server.c, known[]
 VFS, UART, VIRTIO_BLK = 6, 9, 24                 # ids
-EPERM, ESRCH, EINVAL, ENOSYS = 1, 3, 22, 38
+EPERM, ESRCH, EINVAL, ENOSPC, ENOSYS = 1, 3, 22, 28, 38
 
 
 def address(service, what):
@@ -42,7 +43,8 @@ def refuses(boot, why=None):
 
 
 # Handlers that say what they may not say, by service: (function, its code, what asks it).
-NO_CALL, NOTHING = bytes.fromhex('b8daffffffc3'), bytes.fromhex('31c0c3')      # return -38; return 0
+# return -38; return 0
+NO_CALL, NOTHING = bytes.fromhex('b8daffffffc3'), bytes.fromhex('31c0c3')
 EFAULT = bytes.fromhex('b8f2ffffffc3')
 LIES = {
     'tmpfs': (
@@ -224,6 +226,8 @@ def entitled(guest):
         assert 'accuser: of lives of ds: 0 -%d 0\n' % ESRCH in log, log
         assert 'restarts, 2 recoveries' in guest.service('ds').text, guest.service('ds')
         assert 'an old answer' not in log
+    with scenario('a service gives itself no name but those of devices, and not too many'):
+        assert 'accuser: a name: -%d; after 16 devices: -%d\n' % (EPERM, ENOSPC) in log, log
     with scenario('programs do not complain, root neither'):
         assert guest.run(TOYCTL + ' complain')[1] == 'error %d\n' % EPERM
         assert guest.service('toy').deaths == 0
@@ -254,10 +258,13 @@ with BootSet() as boot:
         hogs(guest)
 with BootSet() as boot:
     boot.add('babbler')
+    boot.patch('hello', 'main', LOOP)
     with Guest(initrd=boot.write('boot.img'), root=machine.ROOT_IMAGE,
                root_option=',snapshot=on') as guest:
         guest.shell()
         nonsense(guest)
+        with scenario('who hangs before it has ever been ready is found, too'):
+            assert 'last defect: hung' in guest.service('hello').text, guest.service('hello')
 if shutil.which('gdb') is not None:
     with tempfile.TemporaryDirectory(prefix='skink-complaints-') as folder:
         bed = plant.Bed(folder, root=machine.ROOT_IMAGE, root_option=',snapshot=on')

@@ -7,7 +7,7 @@ Limit: 240
 import os
 import re
 
-from guest import Guest, finish, scenario
+from guest import Guest, finish, scenario, until
 
 FLOW = '/usr/lib/skink/flow'
 SECONDS = 200 if os.environ.get('SKINK_LONG') else 15
@@ -16,6 +16,18 @@ SECONDS = 200 if os.environ.get('SKINK_LONG') else 15
 def counts(guest):
     out = guest.run('service dump vfs')[1]
     return [int(re.search(r'(\d+) ' + what, out)[1]) for what in ('open files', 'pipes', 'sockets')]
+
+
+def counts_at_rest(guest):
+    """When what init starts has begun: two in a row are the same."""
+    latest = [None]
+
+    def same():
+        before, latest[0] = latest[0], counts(guest)
+        guest.run('sleep 0.5')
+        return latest[0] == before and before
+
+    return until(same)
 
 
 def flow(guest, kills):
@@ -35,7 +47,7 @@ def flow(guest, kills):
 with Guest() as guest:
     guest.shell()
     guest.run('cd /; sync')
-    before = counts(guest)
+    before = counts_at_rest(guest)
     with scenario('data flows through sockets, right to the last byte'):
         guest.run('%s 4 > /tmp/out 2>&1; cat /tmp/out' % FLOW, 60)
         assert counts(guest) == before, (before, counts(guest))

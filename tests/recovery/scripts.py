@@ -203,6 +203,7 @@ def refused(guest):
         for name in ('vfs', 'pm', 'vm', 'rs', 'tmpfs', 'sched', 'ext2', 'virtio_blk', 'pci'):
             status, out = guest.run('service degrade %s 2>&1' % name)
             assert status == 1 and 'cannot do without' in out, (name, out)
+            assert guest.run('service stop %s 2>/dev/null' % name)[0] == 1, name
     with scenario('who is not root gives up nothing, and is told of no defect'):
         status, out = guest.run("su -s /bin/sh nobody -c 'service degrade hello' 2>&1")
         assert status == 1 and 'only root' in out, out

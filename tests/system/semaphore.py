@@ -86,6 +86,9 @@ def look_at_deaths(guest):
     with scenario('after a fresh start there are none: an old id is nobody else\'s'):
         run(guest, 'semaphore down m; semaphore down m & waiting m 1; service restart semaphore; '
                    'wait; semaphore list', text='m: Identifier removed')
+        run(guest, 'one=$(/usr/lib/skink/semwrong one); service restart semaphore; '
+                   'two=$(/usr/lib/skink/semwrong two); test $one -gt 0 && test $one != $two; '
+                   'semaphore remove two')
 
 
 def look_at_names(guest):

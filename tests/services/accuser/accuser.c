@@ -2,12 +2,14 @@
  * accuser.c - a service that complains.
  *
  * Job:      complains of each service that its arguments name, and prints what comes of it; of ds
- *           twice more: of an answer of the life that has ended so, and of one of the next.
+ *           twice more: of an answer of the life that has ended so, and of one of the next. Takes
+ *           names in ds.
  * Speaks:   contracts/rs (complain), contracts/ds (retrieve).
  * Touches:  nothing.
  * Trusts:   nothing.
  * On crash: not started again.
  */
+#include <contract/ds.h>
 #include <lib/args.h>
 #include <lib/clock.h>
 #include <lib/complain.h>
@@ -43,8 +45,24 @@ static void accuse_lives_of_ds(void)
 	print("of lives of ds: %d %d %d\n", (int)first, (int)old, (int)present);
 }
 
+/* Who is sent what is for others would be one who took their names. */
+static void take_names(void)
+{
+	struct ds_publish_request req = { .name = "nobody" };
+	struct peer ds = PEER("ds");
+	err_t other = ds_publish(&ds, &req), own = 0;
+	unsigned n = 0;
+
+	while (own == 0) {
+		format(req.name, sizeof(req.name), "dev/accuser%u", n++);
+		own = ds_publish(&ds, &req);
+	}
+	print("a name: %d; after %u devices: %d\n", (int)other, n - 1, (int)own);
+}
+
 static void init(enum start_kind kind)
 {
+	take_names();
 	for (unsigned n = 0; service_arg(n) != NULL; n++)
 		accuse(service_arg(n));
 	accuse_lives_of_ds();
