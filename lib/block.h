@@ -59,7 +59,8 @@ const struct block_io *block_io(unsigned tag);
  * A struct block_client is part of the service's state and is zero at first; the ring memory is an
  * object of its own, in `.state` too. A request is named by a cookie of the caller's. What a driver
  * had not answered when it died is handed to its successor by itself: requests are idempotent, if
- * no two that are open overlap and one of them writes.
+ * no two that are open overlap and one of them writes. If there is to be none (it was stopped, or
+ * given up), they are answered with -EIO, until it is started again.
  *
  *	block_client_open(&c, &ring, "virtio_blk", service_id(), 0)    init, fresh
  *	block_client_region(&c, 0, buffers, sizeof(buffers), dir)      init, fresh
@@ -83,6 +84,7 @@ struct block_client {
 	uint64_t resubmitted;           /* requests handed to a successor */
 	uint32_t bad;                   /* answers in a row that were none */
 	uint32_t patience;              /* looks that an open request has, less one */
+	uint32_t gone;                  /* the driver was given up: what is asked is -EIO */
 	struct ring_ages ages;          /* as seen by the last look */
 	struct ring_client ring;
 	uint64_t cookie[RING_ENTRIES];

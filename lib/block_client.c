@@ -151,20 +151,40 @@ static void attach(struct block_client *c, volatile struct ring_memory *m, endpo
 		return;                         /* vm has no room: at the next notification */
 	undo_before(c, offsetof(struct block_client, ring));
 	c->driver = driver;
+	c->gone = false;
 	c->drivers++;
 	for (unsigned n = 0; n < BLOCK_REGIONS; n++)
 		grant_region(c, n);
 	publish(c, m);          /* it refuses our epoch: block_next begins anew */
 }
 
+/* A name ends with the last life of its service. A ds that has begun afresh may not know it yet. */
+static bool is_over(const struct block_client *c, err_t err)
+{
+	return err == -ENOENT && c->driver.v != 0 && ipc_notify(c->driver) == -EDEADPEER;
+}
+
+static void give_up(struct block_client *c)
+{
+	print("%s is gone, and %u requests with it\n", c->name, ring_client_pending(&c->ring));
+	undo_before(c, offsetof(struct block_client, ring));
+	c->driver = (endpoint_t){ 0 };
+	c->gone = true;
+	undo_commit();
+}
+
 static void look_for_driver(struct block_client *c, volatile struct ring_memory *m)
 {
 	struct ds_retrieve_request req = { .name = "" };
 	struct ds_retrieve_reply reply;
+	err_t err;
 
 	strlcpy(req.name, c->name, sizeof(req.name));
-	if (ds_retrieve(&ds, &req, &reply) == 0 && !endpoint_eq(reply.who, c->driver))
+	err = ds_retrieve(&ds, &req, &reply);
+	if (err == 0 && !endpoint_eq(reply.who, c->driver))
 		attach(c, m, reply.who);
+	else if (is_over(c, err))
+		give_up(c);
 }
 
 /* A ds that has begun afresh knows of no subscription. */
@@ -267,6 +287,22 @@ static void is_good(struct block_client *c)
 	c->patience = 0;
 }
 
+/* One that no driver will answer. */
+static bool next_lost(struct block_client *c, volatile struct ring_memory *m,
+		      struct block_answer *a)
+{
+	struct ring_entry e;
+
+	if (ring_client_pending(&c->ring) != 0)
+		ring_client_reset(&c->ring, m, clock_monotonic_ns());
+	if (!ring_client_returned(&c->ring, &e))
+		return false;
+	*a = (struct block_answer){
+		.cookie = c->cookie[(e.id & SLOT_OF_ID) % RING_ENTRIES], .op = e.type, .err = -EIO,
+	};
+	return true;
+}
+
 bool block_next(struct block_client *c, volatile struct ring_memory *m, struct block_answer *a)
 {
 	uint32_t refused = c->ring.refused;
@@ -276,6 +312,8 @@ bool block_next(struct block_client *c, volatile struct ring_memory *m, struct b
 	unsigned slot;
 	err_t err;
 
+	if (c->gone)
+		return next_lost(c, m, a);
 	err = ring_client_next(&c->ring, m, &e);
 	slot = (e.id & SLOT_OF_ID) % RING_ENTRIES;
 	request = &c->ring.pending[slot];

@@ -533,6 +533,8 @@ static void resume(const struct server *s)
 	}
 	print("refuses a request of type 0x%x that has crashed it twice\n", d->m.type);
 	refusals++;
+	if (s->refused != NULL)
+		s->refused(d);
 	if (d->serial == 0) {
 		close_unanswered();
 		receive();

@@ -104,6 +104,9 @@ struct server {
 	/* At each of rs's heartbeats, when all else that came with it has been heard: what was
 	 * forgotten, or lost on its way? Looks for it, and goes on with it (docs/notes/0027). */
 	void (*audit)(void);
+	/* This request has crashed the service twice, and is now answered with an error: what was
+	 * begun for it elsewhere is ended. */
+	void (*refused)(const struct delivery *d);
 	/* After a commit that server_effect() has announced something for; and again after a
 	 * recovery: undo_is_committed() says of the stamp beside it whether it is due. */
 	void (*committed)(void);

@@ -103,7 +103,8 @@ class BootSet:
         out = subprocess.run(['nm', path], capture_output=True, text=True, check=True).stdout
         elf = Elf(path)
         for function, code in self.patches[program]:
-            at = int(re.search(r'^(\w+) [tT] %s$' % function, out, re.M)[1], 16)
+            at, = re.findall(r'^(\w+) [tT] %s$' % function, out, re.M)     # the only one
+            at = int(at, 16)
             for n in range(elf.count):
                 kind, flags, offset, address = elf.fields(n)
                 if kind == PT_LOAD and flags & PF_X and address <= at:

@@ -78,7 +78,7 @@ static void dispatch(FILE *f, const struct protocol *p)
 /* The checks by themselves. */
 static void check(FILE *f, const struct protocol *p)
 {
-	fprintf(f, "static err_t check(const struct call *c, const uint64_t *request)\n{\n"
+	fprintf(f, "static err_t check_request(const struct call *c, const uint64_t *request)\n{\n"
 		"\tswitch (c->type) {\n");
 	for (unsigned i = 0; i < p->nr_calls; i++)
 		fprintf(f, "\tcase %s_%s:\n\t\treturn decode_%s(c, request);\n", p->upper,
@@ -167,7 +167,7 @@ void generate_server(const struct protocol *p)
 	names(f, p);
 	fprintf(f, "const struct contract %s_contract = {\n"
 		"\t.name = \"%s\", .base = %s_BASE, .dispatch = dispatch, .op_name = op_name,\n"
-		"\t.check = check,\n",
+		"\t.check = check_request,\n",
 		p->name, p->name, p->upper);
 	if (p->nr_states != 0)
 		fprintf(f, "\t.next_state = next_state, .nr_states = %u,\n", p->nr_states);

@@ -123,9 +123,9 @@ static struct buffer *take_for(uint32_t block, uint32_t flags)
 	return b;
 }
 
-static err_t begin_read(uint32_t block)
+static err_t begin_read(uint32_t block, uint32_t ahead)
 {
-	struct buffer *b = take_for(block, B_READING);
+	struct buffer *b = take_for(block, B_READING | ahead);
 
 	if (b == NULL)
 		return lack();
@@ -141,9 +141,11 @@ err_t block_get(uint32_t block, void *at)
 	struct buffer *b = find(block);
 
 	if (b == NULL)
-		return begin_read(block);
-	if (b->flags & B_READING)
+		return begin_read(block, 0);
+	if (b->flags & B_READING) {
+		b->flags &= ~(uint32_t)B_AHEAD;         /* somebody is to hear of an error */
 		return WAIT;
+	}
 	if (b->flags & B_ERROR) {
 		drop(b);
 		return -EIO;
@@ -165,7 +167,7 @@ void block_ahead(uint32_t block, bool wanted)
 	if (cache.reading >= AHEAD_READS)
 		filling = false;
 	if ((wanted ? cache.reading < WANTED_READS : filling) && find(block) == NULL)
-		(void)begin_read(block);
+		(void)begin_read(block, B_AHEAD);
 }
 
 /* ---- transactions ---- */
@@ -415,8 +417,11 @@ void buffer_done(unsigned buffer, bool write, err_t err)
 			kept.of[buffer] = 0;
 	}
 	if (!write && b->flags & B_READING) {
-		b->flags = err == 0 ? B_VALID | B_RECENT : B_ERROR;
 		cache.reading--;
+		if (err != 0 && err != -EBADMSG && b->flags & B_AHEAD)
+			drop(b);        /* who wants it asks, and hears of it, himself */
+		else
+			b->flags = err == 0 ? B_VALID | B_RECENT : B_ERROR;
 	}
 }
 

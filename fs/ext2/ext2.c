@@ -22,7 +22,7 @@
 #include <lib/print.h>
 #include <lib/service_ids.h>
 
-enum { TICK_MS = 5000, SOON_MS = 1, MS = 1000000, PREFERRED = 4096 };
+enum { TICK_MS = 5000, SOON_MS = 1, GONE_MS = 50, MS = 1000000, PREFERRED = 4096 };
 
 /* How far a request is that waits. Lost in a crash: each can begin again. */
 struct progress {
@@ -570,6 +570,10 @@ static void go_on(void)
 	writing_back = writing_back && cache.dirty != 0;
 	if (cache.dirty != 0 || block_open_requests(&state.disk) != 0 || is_waited_for())
 		set_alarm(TICK_MS);
+	if (state.disk.gone && block_open_requests(&state.disk) != 0) {
+		alarm_ns = 0;           /* nobody else tells us that they have failed */
+		set_alarm(GONE_MS);
+	}
 	io_publish();
 }
 

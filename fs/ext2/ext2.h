@@ -55,6 +55,7 @@ void buffers_drop(void);                /* all */
 bool buffer_adopt(unsigned n, uint32_t block);  /* it is this block, dirty. False: another is */
 void journal_back(void);
 bool buffer_waits(unsigned buffer, uint32_t block);     /* for this block, from the disk */
+/* -EBADMSG: it is there, and wrong; another read would be no better. */
 void buffer_done(unsigned buffer, bool write, err_t err);
 err_t block_get(uint32_t block, void *at) MUST_CHECK;  /* *at: its bytes */
 err_t block_zero(uint32_t block, void *at) MUST_CHECK;   /* zeros, dirty */

@@ -220,11 +220,11 @@ static void take_read(const struct block_answer *a)
 		if (err == 0) {
 			memcpy(bytes[buffer], landing[place], state.volume.size);
 			if (!sum_check(block, bytes[buffer], &found, &known))
-				err = again(place, block, found, known) ? WAIT : -EIO;
+				err = again(place, block, found, known) ? WAIT : -EBADMSG;
 		}
 		if (err == WAIT)
 			return;
-		buffer_done(buffer, false, err == 0 ? 0 : -EIO);
+		buffer_done(buffer, false, err);
 	}
 	state.places &= ~BIT(place);
 }

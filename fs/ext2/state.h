@@ -24,7 +24,7 @@ enum { NR_BUFFERS = 1024, BUFFER_SIZE = 4096, NR_BUCKETS = 1024, JOURNAL_MAX = 1
 enum { SUMS_UNSEEN, SUMS_NONE, SUMS_PLACE };     /* has the disk a place for sums? */
 
 enum { B_VALID = 1, B_DIRTY = 2, B_READING = 4, B_WRITING = 8, B_ERROR = 16, B_RECENT = 32,
-       B_FAILED = 64, B_UNSUMMED = 128 };
+       B_FAILED = 64, B_UNSUMMED = 128, B_AHEAD = 256 };
 
 struct buffer {
 	uint32_t block;                 /* flags 0: none */

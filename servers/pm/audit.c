@@ -127,6 +127,9 @@ void audit(void)
 	for (unsigned i = 0; i < NR_THREADS; i++)
 		if (state.thread[i].alive && is_lost(&state.thread[i]))
 			call_again(&state.thread[i]);
+	for (unsigned i = 0; i < NR_THREADS; i++)
+		if (state.thread[i].alive)
+			unborn_end(&state.thread[i]);
 	on_parked();
 	exits_again();
 	strays_end();

@@ -413,7 +413,8 @@ err_t do_pm_exec_fail(const struct call *c, const struct pm_exec_fail_request *r
 
 	if (endpoint_slot(c->client) != ID_VFS)
 		return -EPERM;
-	if (t) {                        /* else it ended meanwhile, and took the space along */
+	if (t && (!req->if_begun || t->exec_space != 0)) {
+		/* Else it ended meanwhile, and took the space along. */
 		exec_space_drop(t);
 		process_exit(process_of(t), SIG_SEGV);  /* as Linux: too late for an error */
 	}

@@ -177,10 +177,36 @@ static void write_tids(struct thread *parent, struct thread *t, const struct pm_
 		return;
 }
 
+/* It has not lived. */
+static void child_undo(struct thread *t)
+{
+	struct process *q = process_of(t);
+
+	thread_end(t);
+	thread_free(t);
+	if (q->threads == 0)
+		process_free(q);
+}
+
+void unborn_end(struct thread *parent)
+{
+	struct proc_info_request req = { .slot = endpoint_slot(endpoint_of(parent)) };
+	struct thread *t = thread_of(parent->unborn);
+	struct proc_info_reply info;
+
+	if (t == NULL || sys_proc_info(&req, &info) != 0 ||
+	    (info.state & STATE_CALLING && info.serial == parent->unborn_serial))
+		return;
+	print("repaired: a child whose fork was refused: %u\n", t->tid);
+	parent->unborn = (endpoint_t){ 0 };
+	child_undo(t);
+}
+
 err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 		 struct pm_fork_reply *reply)
 {
 	struct thread *parent = thread_of(req->client), *t;
+	struct proc_info_reply info;
 	struct process *p, *q;
 	err_t err = check_flags(req->flags, req->stack);
 
@@ -190,6 +216,9 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 		return doubt_gone(c, req->client);
 	if (err != 0 || req->signal > NR_SIGNALS)
 		return -EINVAL;
+	if (!call_waits(endpoint_slot(req->client), ID_VFS, &info))
+		return -ESRCH;          /* vfs died when it had handed it over */
+	unborn_end(parent);
 	t = thread_of(parent->unborn);
 	if (t) {                        /* vfs died before it had handed the call over */
 		reply->child = endpoint_of(t);
@@ -231,6 +260,7 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 	sched_tell(t, false);
 	write_tids(parent, t, req);
 	parent->unborn = endpoint_of(t);
+	parent->unborn_serial = info.serial;
 	parent->wait_arg[0] = thread_index(t);  /* for vfork_release */
 	state.forks++;
 	reply->child = endpoint_of(t);
@@ -241,17 +271,11 @@ err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 err_t do_pm_fork_undo(const struct call *c, const struct pm_fork_undo_request *req)
 {
 	struct thread *t = thread_of(req->child);
-	struct process *q;
 
 	if (endpoint_slot(c->client) != ID_VFS)
 		return -EPERM;
-	if (!t)
-		return 0;
-	q = process_of(t);
-	thread_end(t);
-	thread_free(t);
-	if (q->threads == 0)
-		process_free(q);
+	if (t)
+		child_undo(t);
 	return 0;
 }
 

@@ -145,6 +145,8 @@ enum { FOUND_NO_INIT, FOUND_NO_THREADS, FOUND_OTHER_PROCESS, FOUND_STRAY, FOUND_
 err_t doubt_gone(const struct call *c, endpoint_t client);      /* -ESRCH; doubted if it lives */
 
 /* ---- fork.c, exec.c ---- */
+/* A child whose fork the parent does not wait for any more goes. */
+void unborn_end(struct thread *parent);
 err_t do_pm_fork(const struct call *c, const struct pm_fork_request *req,
 		 struct pm_fork_reply *reply);
 err_t do_pm_fork_undo(const struct call *c, const struct pm_fork_undo_request *req);

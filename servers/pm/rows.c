@@ -99,7 +99,7 @@ static bool waits_for_vforked(struct thread *t, const struct known *k)
 }
 
 /* The child that it has made and not had begin; who else makes one knows so. */
-static void find_unborn(struct thread *parent)
+static void find_unborn(struct thread *parent, uint32_t serial)
 {
 	for (unsigned i = 0; i < NR_THREADS; i++) {
 		struct thread *t = &state.thread[i];
@@ -116,6 +116,7 @@ static void find_unborn(struct thread *parent)
 		if (!is_its)
 			continue;
 		parent->unborn = is.proc;
+		parent->unborn_serial = serial;
 		parent->wait_arg[0] = i;
 	}
 }
@@ -175,9 +176,14 @@ void threads_check(void)
 		find_known(i, &k);
 		waits_for_vforked(t, &k);
 	}
-	for (unsigned i = 0; i < NR_THREADS; i++)
-		if (forked[i])
-			find_unborn(&state.thread[i]);
+	for (unsigned i = 0; i < NR_THREADS; i++) {
+		struct known k;
+
+		if (!forked[i])
+			continue;
+		find_known(i, &k);
+		find_unborn(&state.thread[i], k.lives.serial);
+	}
 }
 
 void doomed_end(void)

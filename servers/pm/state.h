@@ -39,6 +39,7 @@ struct thread {
 	uint8_t has_saved;              /* saved is to be restored after the next signal */
 	uint16_t exec_space;            /* made for an execve that is not finished; 0: none */
 	endpoint_t unborn;              /* a child that vfs has not let begin yet, or anything */
+	uint32_t unborn_serial;         /* of the call that it is of */
 	uint32_t serial;                /* of the call that waits */
 	uint64_t blocked, saved, pending;
 	uint64_t alt_sp, alt_size;

@@ -338,6 +338,14 @@ static int64_t exec_fail(struct op *o, unsigned space, int64_t err)
 	return pm_exec_fail(&pm, &fail) == 0 ? NO_REPLY : err;
 }
 
+void exec_refused(endpoint_t client)
+{
+	struct pm_exec_fail_request fail = { .client = client, .if_begun = 1 };
+
+	if (pm_exec_fail(&pm, &fail) != 0)
+		print("an execve that is refused may have begun\n");
+}
+
 static int64_t replace(struct op *o, const struct plan *plan)
 {
 	struct pm_exec_begin_request begin = { .client = o->client };

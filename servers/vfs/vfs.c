@@ -9,6 +9,8 @@
  */
 #include "vfs.h"
 
+#include <lib/linux.h>
+
 struct peer vm = PEER("vm"), pm = PEER("pm"), ds = PEER("ds");
 
 static handler linux_nosys;
@@ -137,13 +139,19 @@ static err_t check(void)
 	return state.init_failures < INIT_FAILURES ? 0 : -EIO;
 }
 
+static void refused(const struct delivery *d)
+{
+	if (d->m.type == LINUX_EXECVE || d->m.type == LINUX_EXECVEAT)
+		exec_refused(d->m.peer);
+}
+
 static struct answered answered[NR_PROCS] SECTION_UNDO;
 
 static const struct server server = {
 	.name = "vfs", .init = init, .check = check, .linux_call = vfs_linux_call,
 	.populate = populate, .on_notify = on_notify, .on_alarm = vfs_alarm, .on_cancel = on_cancel,
 	.summary = vfs_summary, .audit = audit, .answered = answered,
-	.take_back = call_take_back,
+	.take_back = call_take_back, .refused = refused,
 };
 
 int main(void)

@@ -413,6 +413,8 @@ int64_t magic_getdents(struct op *o, struct file *f, uint64_t address, size_t le
 
 /* ---- exec.c, elf.c ---- */
 handler linux_execve, linux_execveat, linux_exec_init;
+/* It has crashed us twice: a program that has no way back ends. */
+void exec_refused(endpoint_t client);
 enum { INIT_FAILURES = 4 };             /* then the caches are not believed any more */
 struct program {
 	struct elf_header h;

@@ -46,7 +46,8 @@ def processes(guest):
 def address(service, function):
     out = subprocess.run(['nm', SERVICE % (service, service)], capture_output=True, text=True,
                          check=True).stdout
-    return int(re.search(r'^(\w+) [Tt] %s$' % function, out, re.M)[1], 16)
+    at, = re.findall(r'^(\w+) [Tt] %s$' % function, out, re.M)     # the only one of that name
+    return int(at, 16)
 
 
 def in_service(slot):
@@ -82,6 +83,16 @@ def rings():
             'continue', 'maintenance packet Qqemu.PhyMemMode:1',
             'set {unsigned short}$bell = 0', 'maintenance packet Qqemu.PhyMemMode:0',
             'echo rung\\n', 'delete', 'detach']
+
+
+def forks(guest, act):
+    """How many there are while it acts, with those that asking takes."""
+    def now():
+        return int(guest.run('grep processes /proc/stat')[1].split()[1])
+
+    before = now()
+    act()
+    return now() - before
 
 
 def dies_in(guest, service, slot, function, command, times=1, after=False, skip=0):
@@ -134,13 +145,35 @@ with Guest() as guest:
                            ) == (0, 'ok a read into copy on write separates\n')
             assert 'last defect: exception 14' in guest.run('service status vfs')[1]
     there = processes(guest)
-    for n in range(2):
-        with scenario('vfs dies after pm has made the child (%d): there is one child' % n):
-            assert dies_in(guest, 'vfs', 6, ('enter', 'ipc_forward')[n], '/bin/busybox echo hello'
-                           ) == (0, 'hello\n')
+    echo, system = '/bin/busybox echo hello', """awk 'BEGIN { system("true"); system("true") }'"""
+    echos = forks(guest, lambda: guest.run(echo))
+    systems = forks(guest, lambda: guest.run(system))
+    for function, after in (('pm_fork', True), ('ipc_forward', False), ('ipc_forward', True)):
+        with scenario('vfs dies at the %s of %s for a fork: there is one child'
+                      % ('end' if after else 'beginning', function)):
+            def act():
+                assert dies_in(guest, 'vfs', 6, function, echo, after=after) == (0, 'hello\n')
+
+            deaths = guest.service('pm').deaths
+            assert forks(guest, act) == echos and guest.service('pm').deaths == deaths
             assert 'last defect: exception 14' in guest.run('service status vfs')[1]
             assert processes(guest) == there
             assert spaces(guest) == before, (before, spaces(guest))
+    with scenario('it dies twice after pm has made the child: an error, and no child'):
+        status, out = dies_in(guest, 'vfs', 6, 'pm_fork', "sh -c '/bin/busybox echo hello; exit 3'",
+                              2, after=True, skip=1)
+        assert (status, out) == (2, "sh: can't fork: Input/output error\n"), (status, out)
+        assert systems == forks(guest, lambda: dies_in(guest, 'vfs', 6, 'pm_fork', system, 2,
+                                                       after=True, skip=1))
+        assert guest.run('/bin/busybox echo hello; sleep 2') == (0, 'hello\n')
+        assert processes(guest) == there
+        assert spaces(guest) == before, (before, spaces(guest))
+    with scenario('it dies twice of an execve that has no way back: the program ends'):
+        status, out = dies_in(guest, 'vfs', 6, 'elf_map', '/bin/busybox echo hello', times=2)
+        assert status == 139 and 'hello' not in out, (status, out)
+        assert guest.run('/bin/busybox echo hello; sleep 2') == (0, 'hello\n')
+        assert processes(guest) == there
+        assert spaces(guest) == before, (before, spaces(guest))
     with scenario('vfs dies in a fork that has copied the descriptors: the copy is given up'):
         tables = re.search(r'(\d+) open files, (\d+) descriptor tables',
                            guest.run('service dump vfs')[1])[0]

@@ -31,6 +31,17 @@ cat /mnt/none; echo more > /mnt/kept; sync
 umount /mnt || service start ext2_1
 umount /mnt; mount -t ext2 /dev/vdb /mnt && cat /mnt/kept
 '''
+# Its disk is given up: what is not in memory is an error, until there is a driver again.
+GONE = r'''
+mount -t ext2 /dev/vdb /mnt && head -c 3000000 /dev/urandom > /mnt/kept && sync
+sum=$(md5sum < /mnt/kept); umount /mnt; mount -t ext2 /dev/vdb /mnt; ls /mnt > /dev/null
+service degrade virtio_blk1; echo degraded
+cat /mnt/kept > /dev/null || echo "read $?"
+sync; echo synced
+service start virtio_blk1
+[ "$(md5sum < /mnt/kept)" = "$sum" ] && echo same
+echo more > /mnt/more && sync && umount /mnt && mount -t ext2 /dev/vdb /mnt && cat /mnt/more
+'''
 # What it does then waits for the one that stands still, through others.
 CHAIN = r'''
 for s in pm sched; do service kill -STOP $s; ls / > /dev/null; sleep 4; done
@@ -60,4 +71,12 @@ with scenario('the tree of a disk whose server was stopped is unmounted, and mou
                        stdout=subprocess.DEVNULL)
         done = run(DISK, '--disk', disk)
         assert done.stdout == 'kept\n', done
+with scenario('a disk driver is given up: an error, and all is there when it is started again'):
+    with tempfile.TemporaryDirectory(prefix='skink-gone-') as folder:
+        disk = os.path.join(folder, 'disk')
+        subprocess.run(['mke2fs', '-q', '-t', 'ext2', disk, '16M'], check=True,
+                       stdout=subprocess.DEVNULL)
+        done = run(GONE, '--disk', disk)
+        assert done.stdout == 'degraded\nread 1\nsynced\nsame\nmore\n', done
+        assert subprocess.run(['e2fsck', '-fn', disk], capture_output=True).returncode == 0
 finish()

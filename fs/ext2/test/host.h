@@ -194,7 +194,7 @@ static bool disk_step(void)
 		queue[queued - 1].tries = tries + 1;
 		return true;
 	}
-	buffer_done(buffer, write, verdict == WRONG ? -EIO : 0);
+	buffer_done(buffer, write, verdict == WRONG ? -EBADMSG : 0);
 	return true;
 }
 
