@@ -21,7 +21,7 @@ import mutate
 import payload
 import plant
 from guest import LOGS, GuestError
-from injector import BAD, PARTS, SIZE, Ended, Fault, Injector
+from injector import BAD, PARTS, SIZE, VICTIM, Ended, Fault, Injector
 from screen import Screen
 
 OUT = os.path.join(machine.BUILD, 'inject')
@@ -68,9 +68,11 @@ def reached(folder, seed):
 
 
 def type_something(guest):
+    """What the load does not do, and faults are met by (USES)."""
     screen = Screen(guest)
     for _ in range(TYPED):
         assert screen.answers(), 'nobody reads what is typed'
+        guest.run('service kill ' + VICTIM)
 
 
 def possible(code, kinds):
@@ -283,6 +285,8 @@ class Campaign:
             if fault.end == 'panic':
                 fault.bad.append(injector.why_ended())
             self.keep(injector, fault)
+            if not fault.end and injector.bed.guest.alive():
+                self.end(injector)          # what is on its disk, and left over, counts
             injector.close()
             return True
 

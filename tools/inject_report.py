@@ -100,8 +100,8 @@ def goals(record):
             ('fail-stop, hang and protocol: wrong data', *bad(soft, every, outcome='wrong'), '0'),
             ('of drivers: no program notices', *right(soft, drivers), '100 %'),
             ('of servers: all programs right', *right(soft, servers), '99 %'),
-            ('drivers, mutated code and wild stores: wrong data that nobody notices',
-             *bad(damaging, drivers, outcome='wrong', cause='none'), '0'),
+            ('drivers, mutated code and wild stores: a program read wrong data',
+             *bad(damaging, drivers, outcome='wrong'), '0'),
             ('servers, mutated code: all programs right', *right(groups[MUTATED], servers), '90 %')]
     return (['| | activated | reached | goal |', '|---|---:|---:|---:|'] +
             ['| %s | %s | %s | %s |' % one for one in rows])

@@ -194,8 +194,10 @@ void unborn_end(struct thread *parent)
 	struct thread *t = thread_of(parent->unborn);
 	struct proc_info_reply info;
 
+	/* Handed over by vfs, it may be on its way to us. */
 	if (t == NULL || sys_proc_info(&req, &info) != 0 ||
-	    (info.state & STATE_CALLING && info.serial == parent->unborn_serial))
+	    (info.state & (STATE_CALLING | STATE_SENDING) &&
+	     info.serial == parent->unborn_serial))
 		return;
 	print("repaired: a child whose fork was refused: %u\n", t->tid);
 	parent->unborn = (endpoint_t){ 0 };

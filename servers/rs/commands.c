@@ -256,7 +256,7 @@ static err_t do_rs_stop(const struct call *c, const struct rs_stop_request *req)
 		return -EPERM;
 	if (!named(req->name, &id))
 		return -ENOENT;
-	if (is_needed(id) || is_essential(id))
+	if (is_needed(id) || (!state.loaded[id].is_guest && is_essential(id)))
 		return -EBUSY;
 	end(id, RS_STATE_STOPPED);
 	return 0;

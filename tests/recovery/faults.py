@@ -53,6 +53,9 @@ def main():
     with scenario('code is changed at random: nine times of ten no program notices'):
         assert len(rest) >= FAULTS // 5, len(rest)
         bad(rest, len(rest) // 10)
+        wrong = [fault for fault in rest if fault.outcome() == 'wrong' and
+                 fault.service in DRIVERS]
+        assert not wrong, lines(wrong)
 
 
 need('gdb')
